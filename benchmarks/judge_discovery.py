@@ -171,10 +171,12 @@ def node_effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats,
 
     They are fractions of the mean of clean − corrupt over prompts, so their means are what claims are about.
     """
-    at, base = measured.everywhere, measured.base
-    recovered = measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - base.corrupt.logit_diff
-    removed = base.clean.logit_diff - measured.logit_diffs([noise(node, at=at) for node in nodes], "noised")
-    return recovered / base.effect_size.mean(), removed / base.effect_size.mean()
+    at, unpatched = measured.everywhere, measured.unpatched
+    recovered = (
+        measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - unpatched.corrupt.logit_diff
+    )
+    removed = unpatched.clean.logit_diff - measured.logit_diffs([noise(node, at=at) for node in nodes], "noised")
+    return recovered / unpatched.effect_size.mean(), removed / unpatched.effect_size.mean()
 
 
 def find_strong_neurons(measured: Measurements, truth: ProgramTruth) -> set[str]:
@@ -233,7 +235,7 @@ def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: ProgramTrut
     return ProgramJudgement(
         name=name,
         summary=behaviour.summary,
-        accuracy=float((measured.base.clean.logit_diff > 0).mean()),
+        accuracy=float((measured.unpatched.clean.logit_diff > 0).mean()),
         nodes=FoundCounts.of(named, set(truth.nodes)),
         neurons=FoundCounts.of(neurons, set(truth.neurons)),
         strong_neurons=FoundCounts.of(neurons & strong, strong),

@@ -332,7 +332,7 @@ def time_case(case: SweepCase, repeats: int, forwards: int | None) -> SweepTimin
         raise SystemExit(f"{case.name}: the replay engine does not reproduce this model")
 
     def ours() -> np.ndarray:
-        return ReplayEngine(case.loaded_model, case.batch, model).scores(case.interventions)  # base runs included
+        return ReplayEngine(case.loaded_model, case.batch, model).scores(case.interventions)  # unpatched runs included
 
     found, our_time = ours(), median_seconds(ours, repeats)
     total = len(case.interventions)
@@ -345,7 +345,7 @@ def time_case(case: SweepCase, repeats: int, forwards: int | None) -> SweepTimin
         theirs = case.theirs(sample)
         times.append(time.perf_counter() - began)
     their_time = statistics.median(times) * total / len(sample)
-    corrupt = ReplayEngine(case.loaded_model, case.batch, model).base.corrupt.logit_diff
+    corrupt = ReplayEngine(case.loaded_model, case.batch, model).unpatched.corrupt.logit_diff
     floor = case.floor() if case.floor else None
     return SweepTiming(
         case=case.name,

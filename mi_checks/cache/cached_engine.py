@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mi_checks.cache.cache_keys import RESAMPLING_LIBRARIES, RESAMPLING_SOURCES, code_digest
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.readout import BaseRun, Floats, SideRun
+from mi_checks.engine.readout import Floats, SideRun, UnpatchedRuns
 from mi_checks.stats.bootstrap import DIGEST_BYTES, IntervalCache
 
 SIDES = ("clean", "corrupt")
@@ -26,7 +26,7 @@ class CacheEntry:
 
     Attributes:
         engine: the name of the engine that measured; "" if nothing has been measured yet.
-        base: the clean and the corrupted run.
+        unpatched: the clean and the corrupted run.
         values: measurement name → result of an intervention or an attention probability, `prompt`.
         patterns: measurement name → result with another shape, such as attention in one prompt, `destination source`.
         intervals: digest → ends of their confidence intervals, as in `IntervalCache`; valid only for the current
@@ -34,7 +34,7 @@ class CacheEntry:
     """
 
     engine: str = ""
-    base: BaseRun | None = None
+    unpatched: UnpatchedRuns | None = None
     values: dict[str, Floats] = field(default_factory=dict)
     patterns: dict[str, Floats] = field(default_factory=dict)
     intervals: dict[bytes, Floats] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class CacheEntry:
         names = sorted(self.values)
         patterns = sorted(self.patterns)
         header = {
-            "engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None,
+            "engine": self.engine, "names": names, "patterns": patterns, "base": self.unpatched is not None,
             "resampling": code_digest(RESAMPLING_SOURCES, RESAMPLING_LIBRARIES) if self.intervals else "",
         }  # fmt: skip
         arrays = {"about": _text(header)}
@@ -53,9 +53,9 @@ class CacheEntry:
         if names:
             arrays["values"] = _narrow(np.stack([self.values[name] for name in names]))
         arrays |= {f"pattern.{i}": _narrow(self.patterns[name]) for i, name in enumerate(patterns)}
-        if self.base is not None:
+        if self.unpatched is not None:
             for side in SIDES:
-                arrays |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
+                arrays |= {f"{side}.{name}": array for name, array in _side(getattr(self.unpatched, side)).items()}
         return arrays
 
 
@@ -65,11 +65,11 @@ def entry_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> CacheEntry:
         header = json.loads(arrays["about"].tobytes())
         names = header["names"]
         rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
-        base = BaseRun(**{side: _read_side(side, arrays) for side in SIDES}) if header["base"] else None
+        unpatched = UnpatchedRuns(**{side: _read_side(side, arrays) for side in SIDES}) if header["base"] else None
         patterns = {name: arrays[f"pattern.{i}"].astype(np.float64) for i, name in enumerate(header["patterns"])}
         is_current = header.get("resampling") == code_digest(RESAMPLING_SOURCES, RESAMPLING_LIBRARIES)
         intervals = _read_intervals(arrays) if is_current else {}
-        return CacheEntry(header["engine"], base, dict(zip(names, rows, strict=True)), patterns, intervals)
+        return CacheEntry(header["engine"], unpatched, dict(zip(names, rows, strict=True)), patterns, intervals)
     except (KeyError, ValueError, TypeError, IndexError):
         return CacheEntry()
 
@@ -117,7 +117,7 @@ class CachedEngine:
     """An engine for one batch on one model that takes from the cache what an earlier run measured.
 
     Attributes:
-        requested: number of requested measurements: base runs, and rows of quantities.
+        requested: number of requested measurements: unpatched runs, and rows of quantities.
         cached: how many of them came from the cache.
         intervals: the confidence intervals of earlier runs, and those computed since.
     """
@@ -150,13 +150,13 @@ class CachedEngine:
         return self._entry.engine or self.engine.name
 
     @cached_property
-    def base(self) -> BaseRun:
+    def unpatched(self) -> UnpatchedRuns:
         """Return the clean and the corrupted run."""
-        self._count(1, 0 if self._entry.base is None else 1)
-        if self._entry.base is None:
-            self._entry.base = self.engine.base
+        self._count(1, 0 if self._entry.unpatched is None else 1)
+        if self._entry.unpatched is None:
+            self._entry.unpatched = self.engine.unpatched
             self._has_unsaved = True
-        return self._entry.base
+        return self._entry.unpatched
 
     def measure(self, quantity: Quantity) -> Floats:
         """Return a quantity, measuring only the rows that the cache lacks; see `Engine.measure`."""
@@ -172,7 +172,7 @@ class CachedEngine:
             entry = self._entry
             merged = CacheEntry(
                 self.name,
-                entry.base or earlier.base,
+                entry.unpatched or earlier.unpatched,
                 {**earlier.values, **entry.values},
                 {**earlier.patterns, **entry.patterns},
                 {**earlier.intervals, **entry.intervals},

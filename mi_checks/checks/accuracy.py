@@ -17,7 +17,7 @@ def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -
 
     An answer that is ahead by no more than rounding may change is not ahead: it is a tie, and nothing wins it.
     """
-    clean, effect_size = measured.base.clean, measured.base.effect_size
+    clean, effect_size = measured.unpatched.clean, measured.unpatched.effect_size
     won = {
         "foils": clean.beats_foils,
         "vocabulary": clean.is_top,

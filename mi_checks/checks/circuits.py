@@ -53,7 +53,7 @@ class Circuits:
     @property
     def whole(self) -> Floats:
         """m(M), `prompt`."""
-        clean: Floats = self._measured.base.clean.logit_diff
+        clean: Floats = self._measured.unpatched.clean.logit_diff
         return clean
 
     @property

@@ -88,7 +88,7 @@ def _area(shares: Floats, f: Floats) -> Floats:
 
 def _order(circuits: Circuits, measured: Measurements) -> Sequence[Node]:
     nodes = circuits.universe
-    recovered = measured.logit_diffs([denoise(node) for node in nodes], "nodes") - measured.base.corrupt.logit_diff
+    recovered = measured.logit_diffs([denoise(node) for node in nodes], "nodes") - measured.unpatched.corrupt.logit_diff
     return [nodes[i] for i in np.argsort(-recovered[:, ::2].mean(1), kind="stable")]
 
 

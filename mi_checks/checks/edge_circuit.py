@@ -49,12 +49,12 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         nothing, whole_circuit, *without = measured.edge_circuits(circuits)
     except ValueError as error:
         raise MiChecksError(f"{check.id}: {error}") from None
-    span, unit = measured.base.clean.logit_diff - nothing, score_unit(measured.batch.score)
+    span, unit = measured.unpatched.clean.logit_diff - nothing, score_unit(measured.batch.score)
     floor = measured.floor
 
     def by_zero() -> Floats:
         left: Floats = measured.edge_circuits([EdgeCircuit((), "zero", mlps)])[0]
-        return measured.base.clean.logit_diff - left
+        return measured.unpatched.clean.logit_diff - left
 
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)

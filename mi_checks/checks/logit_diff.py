@@ -7,7 +7,7 @@ from typing import Literal
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
-from mi_checks.engine.readout import BaseRun, Floats
+from mi_checks.engine.readout import Floats, UnpatchedRuns
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.preference_checks import LogitDiffCheck
@@ -15,9 +15,9 @@ from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import mean_interval
 
 
-def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
+def preference(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -> Floats:
     """Clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
-    return base.clean.logit_diff if against == "foils" else base.effect_size
+    return unpatched.clean.logit_diff if against == "foils" else unpatched.effect_size
 
 
 def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -25,7 +25,7 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
 
     A score that rounding may have made on every prompt counts as zero, and zero is no preference.
     """
-    values = measured.floor.cleared(preference(check.against, measured.base))
+    values = measured.floor.cleared(preference(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
     judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))

@@ -16,7 +16,7 @@ from mi_checks.engine.engine import Quantity
 from mi_checks.engine.intervention_quantities import EdgeScores, InterventionScores
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
-from mi_checks.engine.readout import BaseRun, Floats
+from mi_checks.engine.readout import Floats, UnpatchedRuns
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
@@ -41,7 +41,7 @@ class Measuring(Protocol):
     """An engine, or a cached engine in front of one."""
 
     @property
-    def base(self) -> BaseRun:
+    def unpatched(self) -> UnpatchedRuns:
         """The clean and the corrupt run."""
 
     @property
@@ -166,9 +166,9 @@ class Measurements:
         return other
 
     @cached_property
-    def base(self) -> BaseRun:
+    def unpatched(self) -> UnpatchedRuns:
         """The clean and the corrupt run."""
-        return self._engine.base
+        return self._engine.unpatched
 
     @property
     def intervals(self) -> IntervalCache:
@@ -178,12 +178,12 @@ class Measurements:
     @cached_property
     def floor(self) -> Floor:
         """What rounding may make of a difference of two of this behaviour's scores on this model."""
-        return Floor(self.base.rounding, score_unit(self.batch.score))
+        return Floor(self.unpatched.rounding, score_unit(self.batch.score))
 
     @property
     def examples(self) -> dict[Rank, int]:
         """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
-        order = np.argsort(self.base.effect_size, kind="stable").tolist()
+        order = np.argsort(self.unpatched.effect_size, kind="stable").tolist()
         places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
         return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
@@ -221,8 +221,8 @@ class Measurements:
         """Denoise some nodes, each alone; not among `sweeps`."""
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
-        recovered = patched - self.base.corrupt.logit_diff
-        return Sweep(tuple(nodes), where, recovered, self.base.effect_size, self.floor, self.intervals)
+        recovered = patched - self.unpatched.corrupt.logit_diff
+        return Sweep(tuple(nodes), where, recovered, self.unpatched.effect_size, self.floor, self.intervals)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """Return the nodes of an expression on this model.

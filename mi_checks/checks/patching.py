@@ -36,17 +36,21 @@ def share_verdict(claim: Claim, intervention: Intervention, bound: Bound, measur
     Where no score is moved by more than rounding, the share is zero if something was changed that could have moved it;
     otherwise nothing was tested, and the check fails whatever its bound.
     """
-    base = measured.base
+    unpatched = measured.unpatched
     patched = measured.logit_diff(intervention)
-    moved = patched - base.corrupt.logit_diff if intervention.run == "corrupt" else base.clean.logit_diff - patched
+    moved = (
+        patched - unpatched.corrupt.logit_diff
+        if intervention.run == "corrupt"
+        else unpatched.clean.logit_diff - patched
+    )
     moved = measured.floor.cleared(moved)
     try:
-        estimate = ratio_interval(moved, base.effect_size, floor=measured.floor, cache=measured.intervals)
+        estimate = ratio_interval(moved, unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as none:
         return nothing_to_share(claim, bound, none, measured)
     # A prompt is divided by the mean effect size: their mean is the estimate, and no single small one can inflate it.
-    judged = verdict(claim, estimate, bound, tuple((moved / base.effect_size.mean()).tolist()), suspects=True)
-    parts = ratio_parts(moved, base.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
+    judged = verdict(claim, estimate, bound, tuple((moved / unpatched.effect_size.mean()).tolist()), suspects=True)
+    parts = ratio_parts(moved, unpatched.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
     judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
         return judged

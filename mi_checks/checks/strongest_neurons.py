@@ -25,6 +25,6 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
         if sweep.at == at and set(claimed) <= set(sweep.nodes):
             return sweep
     nodes = all_nodes("neuron", measured.loaded_model.shape)
-    estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.base.effect_size.mean()
+    estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.unpatched.effect_size.mean()
     chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED]]
     return measured.alone(chosen, at, "neurons")

@@ -138,7 +138,7 @@ class TokenRanks(Quantity):
 
     def compute(self, engine: Engine) -> Floats:
         """Return the number of tokens with a higher logit than each token, `prompt token`."""
-        logits = engine.base_logits("clean")[engine.readout.bare_rows]  # prompt d_vocab
+        logits = engine.unpatched_logits("clean")[engine.readout.bare_rows]  # prompt d_vocab
         tokens = torch.tensor(self.tokens, device=engine.device)
         ranks = [(logits > logits.gather(1, column[:, None])).sum(1) for column in tokens.T]
         return torch.stack(ranks, 1).double().cpu().numpy()

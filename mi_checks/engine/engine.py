@@ -16,7 +16,15 @@ from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.prompt_layout import Padding, PromptLayout, prompt_rows
-from mi_checks.engine.readout import N_TOP_TOKENS, BaseRun, Floats, Readout, ScoreFunction, SideRun, relative_floor
+from mi_checks.engine.readout import (
+    N_TOP_TOKENS,
+    Floats,
+    Readout,
+    ScoreFunction,
+    SideRun,
+    UnpatchedRuns,
+    relative_floor,
+)
 from mi_checks.engine.supported_measurements import SupportedMeasurements
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
@@ -197,7 +205,7 @@ class Engine(ABC):
         """Return a head's attention pattern in the clean run, `row destination source`."""
 
     @abstractmethod
-    def base_logits(self, side: Side) -> Tensor:
+    def unpatched_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
 
     def promoted_tokens(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
@@ -210,9 +218,9 @@ class Engine(ABC):
         return np.empty((0, 2))
 
     @cached_property
-    def base(self) -> BaseRun:
+    def unpatched(self) -> UnpatchedRuns:
         """Return the clean and the corrupted run, without intervention."""
-        return BaseRun(clean=self._run_side("clean"), corrupt=self._run_side("corrupt"))
+        return UnpatchedRuns(clean=self._run_side("clean"), corrupt=self._run_side("corrupt"))
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
         """Return the new activations for a node's whole layer, `row pos …`.
@@ -296,7 +304,7 @@ class Engine(ABC):
         self.require_finite(prompt_sums.index_add_(0, pairs, row_sums), f"logits at {END} on the {side} prompts")
 
     def _run_side(self, side: Side) -> SideRun:
-        logits = self.base_logits(side)
+        logits = self.unpatched_logits(side)
         self._require_finite_logits(logits, side)
         floor = relative_floor(next(self.loaded_model.bridge.parameters()).dtype)
         beats, is_top = self.readout.answer_wins(logits, floor)

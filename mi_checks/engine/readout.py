@@ -64,7 +64,7 @@ class SideRun:
 
 
 @dataclass(frozen=True)
-class BaseRun:
+class UnpatchedRuns:
     """The clean and the corrupted run of a batch."""
 
     clean: SideRun

@@ -50,8 +50,8 @@ def negated_logits(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the logits; for an upper bound, only if the negated value is above the bound."""
     if claim.from_below or claim.bound is None:
         return (NegatedLogits(),)
-    base, against = claim.measured.base, getattr(claim.check, "against", "foils")
-    values = base.effect_size if against == "corrupt" else base.clean.logit_diff
+    unpatched, against = claim.measured.unpatched, getattr(claim.check, "against", "foils")
+    values = unpatched.effect_size if against == "corrupt" else unpatched.clean.logit_diff
     negated_nodes = (values < 0).mean() if isinstance(claim.check, AccuracyCheck) else -values.mean()
     return (NegatedLogits(),) if claim.bound.at_most is not None and negated_nodes > claim.bound.at_most else ()
 

@@ -51,7 +51,7 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
     if worst is None:
         return []
     pair = measured.batch.pairs[worst]
-    clean, corrupt = measured.base.clean, measured.base.corrupt
+    clean, corrupt = measured.unpatched.clean, measured.unpatched.corrupt
     answers, foils = (" ".join(map(visible, texts)) for texts in (pair.answers, pair.foils))
     return [
         f"  worst of {len(measured.batch)} prompts: {worst}",

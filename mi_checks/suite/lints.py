@@ -143,7 +143,7 @@ def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
 
 def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, str]]:
     """Return what the embedding alone transmits of the effect size and of the score."""
-    base, loaded_model = measured.base, measured.loaded_model
+    unpatched, loaded_model = measured.unpatched, measured.loaded_model
     if any(pair.clean.tokens[-1] != pair.corrupt.tokens[-1] for pair in measured.batch.pairs):
         layers = [
             Node(layer, kind)
@@ -151,12 +151,12 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
             for kind in (("attn", "mlp") if loaded_model.shape.d_mlp else ("attn",))
         ]
         # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
-        alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
-        yield alone, base.effect_size, "clean − corrupt"
+        alone = measured.logit_diff(noise(*layers, at=END)) - unpatched.corrupt.logit_diff
+        yield alone, unpatched.effect_size, "clean − corrupt"
     if against(measured.behaviour) == "foils" and nonlinearity(measured.batch, loaded_model) is None:
         yield (
             measured.measure(DirectEffects((Node(0, "resid_pre"),)))[0],
-            base.clean.logit_diff,
+            unpatched.clean.logit_diff,
             "the clean logit difference",
         )
 

@@ -100,7 +100,9 @@ class Suite:
         verdict = self.verdict(loaded, model, check)
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
         if measured is not None:
-            _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
+            _ = (
+                measured.unpatched
+            )  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
         require_storable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
         identity = ItemId(

@@ -27,7 +27,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     too few prompts for a test.
     """
     try:
-        require_effect_size(measured.base.effect_size, floor=measured.floor, cache=measured.intervals)
+        require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize:
         return []
     if len(measured.batch) < MIN_PROMPTS:

@@ -29,7 +29,7 @@ from mi_checks.engine.intervention_quantities import (
 )
 from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.readout import BaseRun, SideRun
+from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.stats import intervals
 from tests.engine.cases import native, prompts
 
@@ -41,7 +41,7 @@ ids = arrays(np.int64, (3, 2), elements=st.integers(0, 10**6))
 probabilities = arrays(np.float64, (3, 2), elements=st.floats(0, 1))
 sides = st.builds(SideRun, floats, bools, bools, ids, probabilities)
 entries = st.builds(
-    CacheEntry, st.sampled_from(["replay", "reference"]), st.none() | st.builds(BaseRun, sides, sides),
+    CacheEntry, st.sampled_from(["replay", "reference"]), st.none() | st.builds(UnpatchedRuns, sides, sides),
     st.dictionaries(st.text(max_size=9), floats, max_size=3),
 )  # fmt: skip
 
@@ -64,7 +64,7 @@ def unwanted():
 def everything(measuring):
     sweep = [denoise(node) for node in all_nodes("head", native("gelu").shape)]
     return (
-        measuring.base,
+        measuring.unpatched,
         measuring.measure(InterventionScores(tuple(sweep))),
         measuring.measure(InterventionScores((ablate(HEAD, kind="mean"),))),
         measuring.measure(InterventionChanges(denoise(HEAD, at="X"))),
@@ -125,13 +125,13 @@ def test_what_two_processes_measured_is_kept_together(store, make):
     """As under `pytest -n 2`, where one behaviour's items may be on two workers."""
     one, other = CachedEngine(make, store, "key"), CachedEngine(make, store, "key")
     one.measure(InterventionScores((denoise(HEAD),)))
-    assert other.base is not None
+    assert other.unpatched is not None
     other.measure(InterventionScores((ablate(HEAD, kind="zero"),)))
     one.save()
     other.save()
     third = CachedEngine(unwanted, store, "key")
     third.measure(InterventionScores((denoise(HEAD), ablate(HEAD, kind="zero"))))
-    assert third.base is not None
+    assert third.unpatched is not None
     assert third.cached == third.requested == 3
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_written_where_nothing_is_new(store, make):
 
 def test_intervals_are_cached_with_their_measurements(store, make, monkeypatch):
     first = CachedEngine(make, store, "key")
-    effect_size = np.abs(first.base.effect_size) + 1
+    effect_size = np.abs(first.unpatched.effect_size) + 1
     fractions = np.stack([0.5 * effect_size, 0.25 * effect_size + np.arange(len(effect_size))])
 
     def both_intervals(measuring):
@@ -172,7 +172,7 @@ def test_intervals_are_cached_with_their_measurements(store, make, monkeypatch):
 
 def test_intervals_by_other_code_are_not_reused(store, make, monkeypatch):
     first = CachedEngine(make, store, "key")
-    intervals.mean_interval(first.base.effect_size, "logits", first.intervals)
+    intervals.mean_interval(first.unpatched.effect_size, "logits", first.intervals)
     first.add_intervals()
     first.save()
     monkeypatch.setattr(cached_engine, "RESAMPLING_LIBRARIES", ("scipy",))
@@ -195,10 +195,10 @@ def test_an_entry_is_read_as_it_was_written(entry):
     for name, values in entry.values.items():
         assert found.values[name].dtype == np.float64
         np.testing.assert_array_equal(found.values[name], values)
-    assert (found.base is None) == (entry.base is None)
-    if entry.base is not None:
+    assert (found.unpatched is None) == (entry.unpatched is None)
+    if entry.unpatched is not None:
         for side in ("clean", "corrupt"):
-            was, now = getattr(entry.base, side), getattr(found.base, side)
+            was, now = getattr(entry.unpatched, side), getattr(found.unpatched, side)
             for part in fields(SideRun):
                 assert getattr(now, part.name).dtype == getattr(was, part.name).dtype
                 np.testing.assert_array_equal(getattr(now, part.name), getattr(was, part.name))
@@ -213,7 +213,7 @@ def test_float32_is_stored_in_half_the_size():
 @pytest.mark.parametrize("missing", ["about", "values", "clean.top_tokens", "corrupt.logit_diff"])
 def test_an_invalid_entry_is_read_as_an_empty_one(missing):
     side = SideRun(np.ones(2), np.ones(2, bool), np.ones(2, bool), np.ones((2, 1), int), np.ones((2, 1)), np.ones(2))
-    written = CacheEntry("replay", BaseRun(side, side), {"a": np.ones(2)}).arrays()
+    written = CacheEntry("replay", UnpatchedRuns(side, side), {"a": np.ones(2)}).arrays()
     assert entry_from_arrays(written) != CacheEntry()
     del written[missing]
     assert entry_from_arrays(written) == CacheEntry()

@@ -13,7 +13,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels, attention_between_labels
 from mi_checks.engine.intervention_quantities import InterventionChanges, InterventionScores
 from mi_checks.engine.nodes import parse_node
-from mi_checks.engine.readout import BaseRun, SideRun
+from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import ModelShape
@@ -30,10 +30,10 @@ class StubEngine:
     removes what `removes`, if there is one, says of the set of its nodes' names.
     """
 
-    def __init__(self, base, batch, effects, patterns, removes=None, changes=(1, 1)):
+    def __init__(self, unpatched, batch, effects, patterns, removes=None, changes=(1, 1)):
         self.removes = removes
         self._changes = changes
-        self.base = base
+        self.unpatched = unpatched
         self.batch = batch
         self.intervals = IntervalCache()
         self.effects = {parse_node(name): np.asarray(values, dtype=float) for name, values in effects.items()}
@@ -58,11 +58,13 @@ class StubEngine:
         rows = []
         for intervention in interventions:
             if self.removes is not None and intervention.run == "clean":
-                rows.append(self.base.clean.logit_diff - self.removes({str(node) for node in intervention.nodes}))
+                rows.append(self.unpatched.clean.logit_diff - self.removes({str(node) for node in intervention.nodes}))
                 continue
             moved = sum((self.effects.get(node, np.zeros(())) for node in intervention.nodes), np.zeros(()))
             corrupt = intervention.run == "corrupt"
-            rows.append(self.base.corrupt.logit_diff + moved if corrupt else self.base.clean.logit_diff - moved)
+            rows.append(
+                self.unpatched.corrupt.logit_diff + moved if corrupt else self.unpatched.clean.logit_diff - moved
+            )
         return np.array(rows)
 
     def changes(self):
@@ -118,8 +120,8 @@ def measurements():
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
         batch = PromptBatch((pair,) * len(clean), "mean")
-        base = BaseRun(side(clean, beats, top, rounding), side(corrupt, rounding=rounding))
-        engine = StubEngine(base, batch, effects or {}, patterns or {}, removes, changes)
+        unpatched = UnpatchedRuns(side(clean, beats, top, rounding), side(corrupt, rounding=rounding))
+        engine = StubEngine(unpatched, batch, effects or {}, patterns or {}, removes, changes)
         loaded_model = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
         measured = Measurements(behaviour, loaded_model, batch, engine)
         measured.asked = engine.asked

@@ -53,7 +53,7 @@ def measured():
 
 def test_recovers(measured):
     patched = measured.logit_diff(denoise(parse_node("L1H2")))
-    clean, corrupt = measured.base.clean.logit_diff, measured.base.corrupt.logit_diff
+    clean, corrupt = measured.unpatched.clean.logit_diff, measured.unpatched.corrupt.logit_diff
     verdict = run_check(BEHAVIOUR.checks[0].check, measured)
     assert verdict.outcome == "pass"
     assert verdict.estimate.value == pytest.approx((patched - corrupt).sum() / (clean - corrupt).sum())
@@ -61,7 +61,7 @@ def test_recovers(measured):
 
 def test_removes(measured):
     patched = measured.logit_diff(noise(parse_node("L1H2")))
-    clean, corrupt = measured.base.clean.logit_diff, measured.base.corrupt.logit_diff
+    clean, corrupt = measured.unpatched.clean.logit_diff, measured.unpatched.corrupt.logit_diff
     verdict = run_check(BEHAVIOUR.checks[1].check, measured)
     assert verdict.estimate.value == pytest.approx((clean - patched).sum() / (clean - corrupt).sum())
 

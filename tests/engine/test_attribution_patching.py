@@ -18,7 +18,7 @@ COMPONENTS = ("head", "q", "k", "v", "neuron")
 
 def exact(engine, component, at=None):
     nodes = all_nodes(component, engine.loaded_model.shape)
-    return engine.scores([denoise(node, at=at) for node in nodes]) - engine.base.corrupt.logit_diff
+    return engine.scores([denoise(node, at=at) for node in nodes]) - engine.unpatched.corrupt.logit_diff
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])

@@ -88,13 +88,13 @@ def test_both_engines_agree(architecture, at, score):
 
 def test_each_side_is_what_it_is_alone():
     loaded_model, batch = native("gelu"), batch_of()
-    base = choose_engine("replay", loaded_model, batch).base
+    unpatched = choose_engine("replay", loaded_model, batch).unpatched
     for side in ("clean", "corrupt"):
         for row, pair in enumerate(batch.pairs):
             with torch.no_grad():
                 logits = loaded_model.bridge(torch.tensor([getattr(pair, side).tokens]))[0, -1]
             expected = (logits[5] - logits[8]).item()
-            assert getattr(base, side).logit_diff[row] == pytest.approx(expected, abs=1e-4)
+            assert getattr(unpatched, side).logit_diff[row] == pytest.approx(expected, abs=1e-4)
 
 
 def test_attention_is_by_position_in_the_prompt():
@@ -187,8 +187,8 @@ def test_case_24_what_end_cannot_see_moves_no_score(at, score):
     what = list(placed(loaded_model, at))[::17]
     _, seen = np.array([replay.measure(InterventionChanges(one)) for one in what]).transpose(1, 0, 2) == 1
     np.testing.assert_array_equal(seen, [reference.measure(InterventionChanges(one))[1] == 1 for one in what])
-    runs = np.array([getattr(replay.base, one.run).logit_diff for one in what])
+    runs = np.array([getattr(replay.unpatched, one.run).logit_diff for one in what])
     moved = np.abs(replay.scores(what) - runs)
-    assert np.where(seen, 0, moved).max() <= replay.base.rounding.max()
-    assert (np.where(seen, moved, 0).max(1)[seen.any(1)] > replay.base.rounding.max()).all()
+    assert np.where(seen, 0, moved).max() <= replay.unpatched.rounding.max()
+    assert (np.where(seen, moved, 0).max(1)[seen.any(1)] > replay.unpatched.rounding.max()).all()
     assert seen.any()

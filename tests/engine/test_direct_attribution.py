@@ -48,7 +48,7 @@ def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engi
     final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
     biases = measured.score_logits(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
     written = measured.measure(DirectEffects((Node(0, "resid_pre"), *layers(measured.loaded_model.shape)))).sum(0)
-    assert close(written + biases.numpy(), measured.base.clean.logit_diff)
+    assert close(written + biases.numpy(), measured.unpatched.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -37,4 +37,4 @@ def test_logits_are_read_in_float32():
     replay = choose_engine("replay", loaded_model, batch)
     steps = replay.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)]) * 32
     assert np.abs(steps - steps.round()).max() > 0.1
-    assert replay.base_logits("clean").dtype == torch.float32
+    assert replay.unpatched_logits("clean").dtype == torch.float32

@@ -32,7 +32,7 @@ def test_both_engines_agree(architecture, loaded_models):
     expected = ReferenceEngine(loaded_model, batch).edge_scores(circuits)
     assert isinstance(replay, ReplayEngine)
     assert close(replay.edge_scores(circuits), expected)
-    assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
+    assert (np.abs(expected - replay.unpatched.clean.logit_diff).max(1) > 1e-3).all()
     assert close(choose_engine("replay", loaded_model, batch, memory=1).edge_scores(circuits), expected)
 
 
@@ -71,7 +71,7 @@ def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
     measured = choose_engine(engine, loaded_models[architecture], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
-    assert close(measured.edge_scores(circuits), measured.base.clean.logit_diff)
+    assert close(measured.edge_scores(circuits), measured.unpatched.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -105,7 +105,7 @@ def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture
             paths = [ablate(sender, kind=kind, into=(receiver,)) for sender, receiver in left_out]
             found, expected = measured.edge_scores(circuits), measured.scores(paths)
             assert close(found, expected)
-            assert np.abs(expected - measured.base.clean.logit_diff).max() > 1e-3
+            assert np.abs(expected - measured.unpatched.clean.logit_diff).max() > 1e-3
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -187,8 +187,8 @@ def test_base_runs_and_attention(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=4)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
-        expected = reference.base_logits(side)
-        assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
+        expected = reference.unpatched_logits(side)
+        assert (replay.unpatched_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", loaded_model.shape):
         real = replay.layouts["clean"].is_token
         real = real[:, :, None] & real[:, None, :]
@@ -217,7 +217,7 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, l
     senders, receivers = all_nodes("head", loaded_model.shape, (0,)), all_nodes(component, loaded_model.shape, (1,))
     what = [denoise(sender, into=(receiver,)) for sender in senders for receiver in receivers]
     found = engine.scores(what).reshape(len(senders), len(receivers), len(batch))
-    assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.01
+    assert np.abs(found - engine.unpatched.corrupt.logit_diff).max() > 0.01
     for row in range(len(batch)):
         clean, corrupt = (engine.layouts[side].tokens[row : row + 1] for side in ("clean", "corrupt"))
 
@@ -276,7 +276,7 @@ def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
     heads = all_nodes("head", loaded_model.shape, (0,))
     found = engine.scores([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
     assert equal(found[0], found[1])
-    assert np.abs(found - engine.base.corrupt.logit_diff).max(1).min() > 1e-4
+    assert np.abs(found - engine.unpatched.corrupt.logit_diff).max(1).min() > 1e-4
     with pytest.raises(MiChecksError, match="does not reproduce this model"):
         choose_engine("replay", loaded_model, batch)
 

@@ -35,7 +35,7 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
     assert found.width < whole.width
     head = all_nodes("head", loaded_model.shape)[-1]
     for one, other in (
-        (found.base.effect_size, new.base.effect_size),
+        (found.unpatched.effect_size, new.unpatched.effect_size),
         (found.measure(AttentionPattern(head, 1)), new.measure(AttentionPattern(head, 1))),
         (found.scores(what), new.scores(what)),
     ):

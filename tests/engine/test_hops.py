@@ -37,7 +37,9 @@ def test_every_path(architecture, at, loaded_models):
     assert close(np.concatenate([replay.scores([one]) for one in what]), expected)  # whatever they are measured with
     if at is None:
         base = [[one.run == "clean"] for one in what]
-        moved = np.abs(expected - np.where(base, reference.base.clean.logit_diff, reference.base.corrupt.logit_diff))
+        moved = np.abs(
+            expected - np.where(base, reference.unpatched.clean.logit_diff, reference.unpatched.corrupt.logit_diff)
+        )
         assert (moved.max(1) > 1e-4).mean() > 0.8
 
 
@@ -74,9 +76,9 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, loaded_mo
     pattern = measured.padded_pattern(Node(1, "head", 2))[measured.rows, measured.end]  # row source
     mixed = torch.einsum("ps,psd->pd", pattern, written) @ model.projection(1, "v")[0][2].T
     logits = (mixed @ model.w_o(1)[2]) @ model.weights["unembed.weight"].T
-    expected = measured.base.clean.logit_diff + measured.score_logits(logits).numpy()
+    expected = measured.unpatched.clean.logit_diff + measured.score_logits(logits).numpy()
     np.testing.assert_allclose(measured.scores([path])[0], expected, atol=1e-4)
-    assert np.abs(expected - measured.base.clean.logit_diff).max() > 0.01
+    assert np.abs(expected - measured.unpatched.clean.logit_diff).max() > 0.01
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])

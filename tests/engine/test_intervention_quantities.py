@@ -22,15 +22,15 @@ def test_case_24_what_moves_no_score_is_what_causality_forbids(architecture):
     loaded_model = native(architecture)
     engine = choose_engine("replay", loaded_model, prompts(count=6, seed=3))
     tried = [each for at in PLACES for make in (everything, paths, multi_hop) for each in make(loaded_model, at)][::31]
-    runs = np.array([getattr(engine.base, each.run).logit_diff for each in tried])
+    runs = np.array([getattr(engine.unpatched, each.run).logit_diff for each in tried])
     moved = np.abs(engine.scores(tried) - runs)
     changed, seen = (np.array([engine.measure(InterventionChanges(each)) for each in tried]) == 1).transpose(1, 0, 2)
     assert not (seen & ~changed).any()
     assert 0.1 < seen.mean() < 0.9
-    assert moved[~seen].max() <= engine.base.rounding.max()
+    assert moved[~seen].max() <= engine.unpatched.rounding.max()
     assert np.median(moved[seen]) > FAINT
     heard = np.where(seen, moved, 0).max(1)[seen.any(1)]
-    assert (heard > engine.base.rounding.max()).all()
+    assert (heard > engine.unpatched.rounding.max()).all()
 
 
 @pytest.mark.parametrize("architecture", ["gelu", "llama"])
@@ -98,7 +98,7 @@ def test_the_first_token_looks_at_itself_whatever_its_query():
     for kind, seen in (("q", 0.0), ("k", 1.0), ("v", 1.0)):
         found = engine.measure(InterventionChanges(ablate(Node(0, kind, 0), kind="zero", at=0)))
         assert found.tolist() == [[1.0] * len(batch), [seen] * len(batch)]
-        moved = engine.scores([ablate(Node(0, kind, 0), kind="zero", at=0)])[0] - engine.base.clean.logit_diff
+        moved = engine.scores([ablate(Node(0, kind, 0), kind="zero", at=0)])[0] - engine.unpatched.clean.logit_diff
         assert (np.abs(moved).max() > 1e-4) == bool(seen)
 
 
@@ -122,4 +122,4 @@ def test_half_precision_has_a_coarser_floor():
     loaded_model.bridge.to(torch.bfloat16)
     engine = ReferenceEngine(loaded_model, prompts(count=3, seed=1))
     assert engine.measure(InterventionChanges(denoise(Node(0, "head", 1)))).all()
-    assert (engine.base.rounding > 1e-2).all()
+    assert (engine.unpatched.rounding > 1e-2).all()

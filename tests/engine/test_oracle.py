@@ -37,7 +37,7 @@ def test_heads_over_all_positions(model, engine_of):
     ours = engine.scores([denoise(node) for node in all_nodes("head", shape)])
     theirs = transformer_lens_sweep(patching.get_act_patch_attn_head_out_all_pos, engine)
     assert np.abs(ours - theirs.reshape(ours.shape)).max() < TOLERANCE
-    assert np.abs(ours - engine.base.corrupt.logit_diff).max() > 0.01  # the patches moved something
+    assert np.abs(ours - engine.unpatched.corrupt.logit_diff).max() > 0.01  # the patches moved something
 
 
 EVERY = {  # as in TransformerLens' `get_act_patch_attn_head_all_pos_every` and `…_by_pos_every`
@@ -61,7 +61,7 @@ def test_parts_of_heads(model, part, engine_name, engine_of, replaying):
     limit = TOLERANCE * np.abs(all_pos).max()  # the two differ in the order of their additions
     assert np.abs(found - all_pos.reshape(found.shape)).max() < limit
     if engine.loaded_model.shape.n_layers > 1:  # in one layer nothing but the token itself is in END's query
-        assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.001
+        assert np.abs(found - engine.unpatched.corrupt.logit_diff).max() > 0.001
     for position in range(0, engine.width, 3):
         found = ours.scores([denoise(node, at=position) for node in nodes])
         theirs = by_pos[:, :, position] if part == "pattern" else by_pos[:, position]  # layer head prompt
@@ -162,4 +162,4 @@ def test_ablations_by_plain_hooks(model, kind, engine_of):
             engine.layouts["clean"].tokens, fwd_hooks=[("blocks.0.attn.hook_z", put)]
         )
     assert np.abs(ours - metric_of(engine)(logits).double().numpy()).max() < TOLERANCE
-    assert np.abs(ours - engine.base.clean.logit_diff).max() > 1e-3
+    assert np.abs(ours - engine.unpatched.clean.logit_diff).max() > 1e-3

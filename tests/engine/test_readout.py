@@ -80,7 +80,7 @@ def test_a_log_probability_is_that_of_all_the_tokens_teacher_forced(architecture
     loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     expected = naive(loaded_model, batch, side)
     for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
-        found = getattr(engine.base, side).logit_diff
+        found = getattr(engine.unpatched, side).logit_diff
         assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
@@ -96,7 +96,7 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
     engine = choose_engine("replay", loaded_model, batch)
     found = engine.scores([ablate(Node(1, "head", 2), kind="zero")])[0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.abs(found - engine.base.clean.logit_diff).max() > 1e-3
+    assert np.abs(found - engine.unpatched.clean.logit_diff).max() > 1e-3
 
 
 def test_at_end_is_where_the_continuation_is_read():
@@ -107,7 +107,7 @@ def test_at_end_is_where_the_continuation_is_read():
     everywhere = engine.scores([ablate(*heads, kind="zero")])
     at_end = engine.scores([ablate(*heads, kind="zero", at="END")])
     np.testing.assert_allclose(at_end, everywhere, atol=1e-5)  # one layer: nothing else is read
-    assert np.abs(at_end - engine.base.clean.logit_diff).max() > 1e-3
+    assert np.abs(at_end - engine.unpatched.clean.logit_diff).max() > 1e-3
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -137,12 +137,12 @@ def test_who_wins_by_log_probability():
             PromptPair(pair.clean, pair.corrupt, ("",), ("",), (tokens[-2:],), ((tokens[-2], (tokens[-1] + 1) % 50),))
         )
     engine = choose_engine("replay", loaded_model, PromptBatch(tuple(pairs), score="log_probability"))
-    assert engine.base.clean.is_top.all()
-    assert engine.base.clean.beats_foils.all()
+    assert engine.unpatched.clean.is_top.all()
+    assert engine.unpatched.clean.beats_foils.all()
     turned = [PromptPair(p.clean, p.corrupt, p.foils, p.answers, p.foil_tokens, p.answer_tokens) for p in pairs]
     engine = choose_engine("replay", loaded_model, PromptBatch(tuple(turned), score="log_probability"))
-    assert not engine.base.clean.is_top.any()
-    assert not engine.base.clean.beats_foils.any()
+    assert not engine.unpatched.clean.is_top.any()
+    assert not engine.unpatched.clean.beats_foils.any()
 
 
 def test_the_mean_counts_each_prompt_once(loaded_model_of):
@@ -182,10 +182,10 @@ def test_a_projects_own_score(engine_of):
 
     for name in ("reference", "replay"):
         own = choose_engine(name, engine.loaded_model, engine.batch, score=probability)
-        expected = own.base_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
-        np.testing.assert_allclose(own.base.clean.logit_diff, expected.numpy(), atol=1e-6)
+        expected = own.unpatched_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
+        np.testing.assert_allclose(own.unpatched.clean.logit_diff, expected.numpy(), atol=1e-6)
         patched = own.scores([denoise(Node(0, "resid_pre"))])[0]
-        np.testing.assert_allclose(patched, own.base.clean.logit_diff, atol=1e-5)
+        np.testing.assert_allclose(patched, own.unpatched.clean.logit_diff, atol=1e-5)
 
 
 def test_a_score_that_is_none(engine_of):
@@ -195,7 +195,7 @@ def test_a_score_that_is_none(engine_of):
             MiChecksError,
             match=rf"^the score '\w+' must return a tensor with one number for each of the 8 prompts, not {what}$",
         ):
-            _ = choose_engine("replay", engine.loaded_model, engine.batch, score=function).base
+            _ = choose_engine("replay", engine.loaded_model, engine.batch, score=function).unpatched
 
 
 def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
@@ -216,5 +216,5 @@ def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
     batches = [build_prompts(p, loaded_model.tokenization, behaviour="test") for p in (by_difference, written)]
     assert batches[0].pairs[0].answer_tokens == batches[1].pairs[0].answer_tokens
     assert batches[0].pairs[0].clean.pieces[-1] == " name"
-    found = [choose_engine("replay", loaded_model, batch).base.clean.logit_diff for batch in batches]
+    found = [choose_engine("replay", loaded_model, batch).unpatched.clean.logit_diff for batch in batches]
     np.testing.assert_array_equal(*found)

@@ -12,8 +12,8 @@ from mi_checks.prompts.batch import PromptBatch
 def test_denoising_everything_gives_the_clean_run(engine_of):
     engine = engine_of("nano-gelu-2l")
     patched = engine.scores([denoise(Node(0, "resid_pre")), noise(Node(0, "resid_pre"))])
-    np.testing.assert_allclose(patched[0], engine.base.clean.logit_diff, atol=1e-5)
-    np.testing.assert_allclose(patched[1], engine.base.corrupt.logit_diff, atol=1e-5)
+    np.testing.assert_allclose(patched[0], engine.unpatched.clean.logit_diff, atol=1e-5)
+    np.testing.assert_allclose(patched[1], engine.unpatched.corrupt.logit_diff, atol=1e-5)
 
 
 def test_nodes_are_patched_together(engine_of):
@@ -70,7 +70,7 @@ def test_nan_logits_name_the_model_and_the_prompt(engine_of):
     try:
         weight.data[0, 0] = float("nan")
         with pytest.raises(MiChecksError) as error:
-            _ = engine.base
+            _ = engine.unpatched
     finally:
         weight.data.copy_(kept)
     assert str(error.value) == (

@@ -31,7 +31,9 @@ def test_every_intervention(architecture, at, loaded_models):
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     moved = np.abs(
         found
-        - np.where([[i.run == "clean"] for i in what], replay.base.clean.logit_diff, replay.base.corrupt.logit_diff)
+        - np.where(
+            [[i.run == "clean"] for i in what], replay.unpatched.clean.logit_diff, replay.unpatched.corrupt.logit_diff
+        )
     )
     if at in (None, "END"):  # elsewhere causality forbids most of it in the last layer
         assert (moved.max(1) > 1e-4).mean() > 0.4
@@ -66,8 +68,8 @@ def test_base_runs_and_attention(architecture, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=4)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
-        expected = reference.base_logits(side)
-        assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
+        expected = reference.unpatched_logits(side)
+        assert (replay.unpatched_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", loaded_model.shape):
         real = replay.layouts["clean"].is_token.float()
         mask = real[:, :, None] * real[:, None, :]
@@ -118,7 +120,7 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(loaded_models)
     replay = choose_engine("replay", loaded_model, batch)
     last = loaded_model.shape.n_layers - 1
     unmoved = replay.scores([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
-    np.testing.assert_array_equal(unmoved[0], replay.base.clean.logit_diff)
+    np.testing.assert_array_equal(unmoved[0], replay.unpatched.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
@@ -126,6 +128,6 @@ def test_nothing_patched_changes_nothing(engine, loaded_models):
     loaded_model, batch = loaded_models["gelu"], prompts(count=4, seed=7)
     measured = choose_engine(engine, loaded_model, batch)
     found = measured.scores([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
-    np.testing.assert_allclose(found[0], measured.base.corrupt.logit_diff, atol=1e-6)
-    np.testing.assert_allclose(found[1], measured.base.clean.logit_diff, atol=1e-6)
+    np.testing.assert_allclose(found[0], measured.unpatched.corrupt.logit_diff, atol=1e-6)
+    np.testing.assert_allclose(found[1], measured.unpatched.clean.logit_diff, atol=1e-6)
     assert np.abs(found[2] - found[0]).max() > 1e-3

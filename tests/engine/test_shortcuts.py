@@ -93,7 +93,7 @@ def test_the_last_layer_only_at_the_end(engine):
 )
 def test_what_cannot_reach_the_end_is_not_computed(engine, intervention):
     assert counted(engine, intervention) == {}
-    side = engine.base.corrupt if intervention.run == "corrupt" else engine.base.clean
+    side = engine.unpatched.corrupt if intervention.run == "corrupt" else engine.unpatched.clean
     assert engine.scores([intervention])[0].tolist() == side.logit_diff.tolist()
 
 

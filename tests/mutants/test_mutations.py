@@ -57,8 +57,10 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
     alone = ReplayEngine(engine.loaded_model, engine.batch, model)
     sweep = [denoise(node) for node in (*all_nodes("head", engine.loaded_model.shape), *nodes("L0N3", "L1N7"))]
     assert close(shared.scores(sweep), alone.scores(sweep))
-    assert close(shared.base.clean.logit_diff, alone.base.clean.logit_diff)
-    assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, ExchangedHeads)
+    assert close(shared.unpatched.clean.logit_diff, alone.unpatched.clean.logit_diff)
+    assert not close(alone.unpatched.clean.logit_diff, engine.unpatched.clean.logit_diff) or isinstance(
+        mutation, ExchangedHeads
+    )
     assert all(torch.equal(weight, kept[name]) for name, weight in engine.model.weights.items())
 
 
@@ -68,15 +70,15 @@ def test_what_is_zeroed_is_zero_ablated_for_good(random_engine, architecture, na
     engine = random_engine(architecture)
     ablated = engine.scores([ablate(*nodes(*names), kind="zero")])[0]
     other = mutated(engine, ZeroedNodes(nodes(*names)))
-    assert close(other.base.clean.logit_diff, ablated)
-    assert close(other.scores([denoise(*nodes(*names))])[0], other.base.corrupt.logit_diff)
+    assert close(other.unpatched.clean.logit_diff, ablated)
+    assert close(other.scores([denoise(*nodes(*names))])[0], other.unpatched.corrupt.logit_diff)
 
 
 def test_of_a_shared_key_all_heads_that_read_it_are_zeroed(random_engine):
     engine = random_engine("llama")  # two keys for four heads
     ablated = engine.scores([ablate(*nodes("L1H2", "L1H3"), kind="zero")])[0]
-    assert close(mutated(engine, ZeroedNodes(nodes("L1H1.k"))).base.clean.logit_diff, ablated)
-    assert close(mutated(engine, ZeroedNodes(nodes("L1H2.q", "L1H3.pattern"))).base.clean.logit_diff, ablated)
+    assert close(mutated(engine, ZeroedNodes(nodes("L1H1.k"))).unpatched.clean.logit_diff, ablated)
+    assert close(mutated(engine, ZeroedNodes(nodes("L1H2.q", "L1H3.pattern"))).unpatched.clean.logit_diff, ablated)
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)
@@ -95,15 +97,15 @@ def test_what_is_turned_writes_the_opposite(random_engine, architecture):
 def test_with_the_logits_turned_the_preference_is_reversed(random_engine, architecture):
     engine = random_engine(architecture)
     other = mutated(engine, NegatedLogits())
-    assert close(other.base.clean.logit_diff, -engine.base.clean.logit_diff)
-    assert close(other.base.effect_size, -engine.base.effect_size)
+    assert close(other.unpatched.clean.logit_diff, -engine.unpatched.clean.logit_diff)
+    assert close(other.unpatched.effect_size, -engine.unpatched.effect_size)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_without_heads_nothing_reaches_the_end(random_engine, architecture):
     engine = random_engine(architecture)  # whose prompts differ before END
-    assert np.abs(engine.base.effect_size).max() > 1e-3
-    assert close(mutated(engine, SilencedHeads()).base.effect_size, np.zeros(6))
+    assert np.abs(engine.unpatched.effect_size).max() > 1e-3
+    assert close(mutated(engine, SilencedHeads()).unpatched.effect_size, np.zeros(6))
 
 
 @pytest.mark.parametrize("architecture", DEEP)
@@ -112,7 +114,7 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
     engine, exchanged = random_engine(architecture), ExchangedHeads(PAIRS)
     other = mutated(engine, exchanged)
     heads = all_nodes("head", engine.loaded_model.shape)
-    assert close(other.base.clean.logit_diff, engine.base.clean.logit_diff)
+    assert close(other.unpatched.clean.logit_diff, engine.unpatched.clean.logit_diff)
     expected = engine.scores([denoise(exchanged.renamed(head)) for head in heads])
     assert close(other.scores([denoise(head) for head in heads]), expected)
     assert not close(engine.scores([denoise(head) for head in heads]), expected)
@@ -139,11 +141,11 @@ def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
     engine = random_engine("no norm")
     (sender,), into = nodes("L0H1"), nodes(receiver)
     path, others = denoise(sender, into=into), denoise(sender)
-    moved = np.abs(engine.scores([path])[0] - engine.base.corrupt.logit_diff)
+    moved = np.abs(engine.scores([path])[0] - engine.unpatched.corrupt.logit_diff)
     other = mutated(engine, CutPath((sender,), into))
     assert moved.max() > 1e-3
-    assert close(other.scores([path])[0], other.base.corrupt.logit_diff)
-    assert not close(other.scores([others])[0], other.base.corrupt.logit_diff)  # by other ways it still gets there
+    assert close(other.scores([path])[0], other.unpatched.corrupt.logit_diff)
+    assert not close(other.scores([others])[0], other.unpatched.corrupt.logit_diff)  # by other ways it still gets there
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)

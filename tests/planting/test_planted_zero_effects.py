@@ -85,7 +85,7 @@ def test_a_path_that_exists_is_not_claimed_away(pair, verdict, engine):
     claim = verdict(pair, "path", engine, **path("L0H0", "L1.mlp", recovers=NONE))
     assert claim.outcome == "fail"
     np.testing.assert_allclose(
-        np.mean(claim.per_prompt) * pair.engine(engine).base.effect_size.mean(), np.mean(moved), 1e-4
+        np.mean(claim.per_prompt) * pair.engine(engine).unpatched.effect_size.mean(), np.mean(moved), 1e-4
     )
 
 

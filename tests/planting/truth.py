@@ -71,10 +71,10 @@ class Planted:
     def shares(self, interventions, engine: str = "replay"):
         """What they recover (in the corrupt run) or remove (in the clean run) of clean − corrupt, `intervention`."""
         measured = self.engine(engine)
-        base, patched = measured.base, measured.scores(interventions)
+        unpatched, patched = measured.unpatched, measured.scores(interventions)
         runs = np.array([[intervention.run == "corrupt"] for intervention in interventions])
-        moved = np.where(runs, patched - base.corrupt.logit_diff, base.clean.logit_diff - patched)
-        return moved.mean(1) / base.effect_size.mean()
+        moved = np.where(runs, patched - unpatched.corrupt.logit_diff, unpatched.clean.logit_diff - patched)
+        return moved.mean(1) / unpatched.effect_size.mean()
 
     def write(self, folder, *checks: dict):
         """A behaviour file about a model's folder beside it, both in a folder → their paths."""

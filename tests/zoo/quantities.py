@@ -231,7 +231,7 @@ class Comparison:
         match quantity:
             case "logits":
                 vocabulary = self.oracle.anatomy.unembed.weight.shape[0]
-                found = [engine.base_logits(side)[:, :vocabulary] for side in SIDES]
+                found = [engine.unpatched_logits(side)[:, :vocabulary] for side in SIDES]
                 return torch.stack(found).double().cpu().numpy()
             case "attention":
                 nodes = [Node(layer, "head", head) for layer in range(N_LAYERS) for head in range(self.sizes.heads)]

@@ -38,7 +38,7 @@ def broken(zoo, monkeypatch):
 def test_each_guard_is_seen_to_fire(fault, broken):
     if fault.quantities == ("load",):
         with pytest.raises(MiChecksError) as error:
-            broken(fault)[0].base  # noqa: B018 (measured at the latest here)
+            broken(fault)[0].unpatched  # noqa: B018 (measured at the latest here)
         assert re.search(fault.reason, str(error.value))
         return
     engine, comparison = broken(fault)

@@ -97,7 +97,7 @@ def test_embedding_and_layers_are_the_logit_difference(name, zoo):
     nodes = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp"))]
 
     def summed(engine):
-        base = engine.base.clean.logit_diff
+        base = engine.unpatched.clean.logit_diff
         return engine.measure(DirectEffects(tuple(nodes))).sum(0) + specimen.oracle.biases(), base, np.abs(base).max()
 
     heads_alone = specimen.configuration.refused.keys() >= {"z", "attribution"}  # are why attribution is refused

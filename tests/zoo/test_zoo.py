@@ -145,7 +145,7 @@ def test_case_06_half_precision(name, dtype, zoo):
     oracle = Oracle(original(specimen.configuration, specimen.folder, getattr(torch, dtype)), specimen.batch)
     engine = choose_engine("auto", loaded_model, specimen.batch)
     scale = float(oracle.runs["clean"].logits.abs().max())
-    assert np.abs(engine.base.clean.logit_diff - oracle.base("clean")).max() < HALF[dtype] * scale
+    assert np.abs(engine.unpatched.clean.logit_diff - oracle.base("clean")).max() < HALF[dtype] * scale
     if "z" not in specimen.configuration.refused:
         patch = denoise(Node(0, "head", 1), Node(1, "head", 0))
         assert np.abs(engine.scores([patch])[0] - oracle.measure(patch)).max() < HALF[dtype] * scale

@@ -110,7 +110,7 @@ def _logits_error(engine: ReferenceEngine) -> tuple[float, str]:
     logits = cap * torch.tanh(logits / cap) if cap > 0 else logits
     at_end = logits[engine.rows, engine.end]
     return _relative_error(
-        at_end, engine.base_logits("clean")
+        at_end, engine.unpatched_logits("clean")
     ), "the final norm, unembedding and logit scale do not reproduce the model's logits"
 
 
@@ -124,8 +124,8 @@ def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:
     with torch.no_grad():  # the contribution of the biases of norm and unembedding
         shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
         total = total + engine.score_logits(engine.unembedding.logits_of_normed(shift)).double().cpu().numpy()
-    logits = engine.base_logits("clean")
-    error = float(np.abs(total - engine.base.clean.logit_diff).max() / logits.abs().max())
+    logits = engine.unpatched_logits("clean")
+    error = float(np.abs(total - engine.unpatched.clean.logit_diff).max() / logits.abs().max())
     return error, "the direct effects of the embedding and the layers do not add up to the logit difference"
 
 
@@ -146,7 +146,7 @@ def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tu
         into += [Node(layer, "mlp") for layer in range(own, until + 1)]
     if until == last:
         replaced, along_paths = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])
-        before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
+        before, size = engine.unpatched.corrupt.logit_diff, float(engine.unpatched_logits("corrupt").abs().max())
     else:
         replaced, along_paths, before = _streams_after(engine, head, tuple(into), until)
         size = float(np.abs(before).max())

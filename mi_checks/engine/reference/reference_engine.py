@@ -55,7 +55,7 @@ class ReferenceEngine(Engine):
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
         self._sublayers: dict[tuple[int, SublayerKind], Sublayer] = {}
         self._norms: dict[int, Norm | None] = {}
-        self._base_logits: dict[Side, Tensor] = {}
+        self._unpatched_logits: dict[Side, Tensor] = {}
 
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Run one forward pass for each intervention; see `Engine.scores`."""
@@ -86,9 +86,9 @@ class ReferenceEngine(Engine):
         stored = self._stored_activation(side, node.kind, node.layer)
         return stored.transpose(1, 2) if node.kind == "pattern" else stored
 
-    def base_logits(self, side: Side) -> Tensor:
+    def unpatched_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
-        return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
+        return self._unpatched_logits[side] if side in self._unpatched_logits else self._logits_at_end(side, [])
 
     def score_direction(self) -> Tensor:
         """Return the direction by autograd, with the final norm frozen; see `Engine.score_direction`."""
@@ -159,7 +159,7 @@ class ReferenceEngine(Engine):
         Args:
             sides: the runs.
             kinds: the kinds of nodes; hooks that never run are left out.
-            keep_logits: whether `base_logits` should return these runs' logits from now on.
+            keep_logits: whether `unpatched_logits` should return these runs' logits from now on.
 
         Returns:
             The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
@@ -179,7 +179,7 @@ class ReferenceEngine(Engine):
         for number, side in enumerate(sides):
             rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
             if keep_logits:
-                self._base_logits[side] = logits[rows][self.rows, self.end].float()
+                self._unpatched_logits[side] = logits[rows][self.rows, self.end].float()
             for name, (hook, layer) in hooks.items():
                 by_layer = self._activations.setdefault((side, hook), {})
                 if name in cache:

@@ -169,7 +169,7 @@ class ReplayEngine(StoredRuns):
             return self._scores_at_end(self._propagate_edits(resid, edits, start))
         entry = stream_change(self, group_members, start) if first.nodes else None
         if entry is None:  # the effect is zero by causality, or nothing differs where the intervention acts
-            unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
+            unchanged = (self.unpatched.clean if first.run == "clean" else self.unpatched.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(group_members), -1)
         return self._scores_at_end(self._propagate_change(entry, first.run, start))
 

@@ -142,7 +142,7 @@ class StoredRuns(Engine, ABC):
         """Return a head's attention pattern in the clean run, `row destination source`."""
         return self.passes["clean"][head.layer].pattern[:, head.index]
 
-    def base_logits(self, side: Side) -> Tensor:
+    def unpatched_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
         with torch.no_grad():
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]

@@ -24,7 +24,7 @@ from mi_checks.engine.clean_run_quantities import (
 )
 from mi_checks.engine.direct_attribution import DirectEffectsBySource
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.readout import BaseRun, Floats, SideRun
+from mi_checks.engine.readout import Floats, SideRun, UnpatchedRuns
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
@@ -112,8 +112,8 @@ class _PoolSampleEngine:
         self._signs = np.ones(len(rows)) if signs is None else signs
         self._batch = batch
         self.intervals = IntervalCache()
-        base = pool.engine.base
-        self.base = BaseRun(clean=self._side(base.clean), corrupt=self._side(base.corrupt))
+        unpatched = pool.engine.unpatched
+        self.unpatched = UnpatchedRuns(clean=self._side(unpatched.clean), corrupt=self._side(unpatched.corrupt))
 
     def measure(self, quantity: Quantity) -> Floats:
         """Return a quantity on these prompts, taken from the pool's measurements.

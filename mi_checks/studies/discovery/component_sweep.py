@@ -63,7 +63,7 @@ def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], abo
         above: the threshold, a fraction of clean − corrupt.
         most: the number of groups that may be patched in each direction.
     """
-    base, effect_size = measured.base, float(measured.base.effect_size.mean())
+    unpatched, effect_size = measured.unpatched, float(measured.unpatched.effect_size.mean())
 
     width, at = measured.loaded_model.shape.d_mlp, measured.everywhere
 
@@ -73,12 +73,12 @@ def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], abo
 
     def recovered(groups: Sequence[NeuronGroup]) -> Floats:
         left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, denoised")
-        shares: Floats = (left - base.corrupt.logit_diff).mean(1) / effect_size
+        shares: Floats = (left - unpatched.corrupt.logit_diff).mean(1) / effect_size
         return shares
 
     def removed(groups: Sequence[NeuronGroup]) -> Floats:
         left = measured.logit_diffs([noise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, noised")
-        shares: Floats = (base.clean.logit_diff - left).mean(1) / effect_size
+        shares: Floats = (unpatched.clean.logit_diff - left).mean(1) / effect_size
         return shares
 
     whole = [tuple(layer) for layer in layers if layer]

@@ -138,7 +138,7 @@ class Explorer:
         joint = self._joint_effects(measured, few, heads, neurons, kind)
         circuit, n_search_pairs = self._circuit(measured, heads, kind)
         mechanism = Mechanism(
-            effect_size=mean_interval(whole.base.effect_size, score_unit(whole.batch.score)),
+            effect_size=mean_interval(whole.unpatched.effect_size, score_unit(whole.batch.score)),
             n_pairs=len(measured.batch),
             n_drawn_pairs=len(whole.batch),
             n_search_pairs=n_search_pairs,
@@ -205,7 +205,7 @@ class Explorer:
         )
         heads = len(all_nodes("head", shape))
         own = both[:, :heads] if component == "head" else both[:, heads:]
-        shares: Floats = own / measured.base.effect_size.mean()
+        shares: Floats = own / measured.unpatched.effect_size.mean()
         return shares
 
     def _joint_effects(
@@ -273,7 +273,7 @@ class Explorer:
         whole, _ = self._of_first(len(self.prompts.exploration))
         pruned = prune(
             Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.options.faithful,
-            effect_size=float(measured.base.effect_size.mean()), most=most,
+            effect_size=float(measured.unpatched.effect_size.mean()), most=most,
         )  # fmt: skip
         if kind == "mean" and pruned.reason.startswith(NO_ABLATION_EFFECT):
             pruned = replace(pruned, reason=f"{pruned.reason}; {MEAN_ABLATION_REMEDY}")
@@ -292,7 +292,7 @@ class Explorer:
 def no_effect_reason(measured: Measurements) -> str:
     """Return why no fraction of clean − corrupt is defined, or "" if it is."""
     try:
-        require_effect_size(measured.base.effect_size, floor=measured.floor)
+        require_effect_size(measured.unpatched.effect_size, floor=measured.floor)
     except NoEffectSize as none:
         return str(none)
     return ""

@@ -218,7 +218,7 @@ def insufficient_effect(measured: Measurements, pairs: int) -> str:
     A fraction of clean − corrupt needs a difference that is significantly above zero. A difference that is above zero
     on the prompts of discovery by chance is not expected to be so on others.
     """
-    effect_size = mean_interval(measured.base.effect_size, score_unit(measured.batch.score))
+    effect_size = mean_interval(measured.unpatched.effect_size, score_unit(measured.batch.score))
     if stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
         return ""
     measured_effect = f"clean − corrupt is {precise(effect_size)} {effect_size.unit} on the held-out prompts"

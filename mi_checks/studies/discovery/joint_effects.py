@@ -83,13 +83,13 @@ class SetPatching:
 
     def moved(self, sets: Sequence[NodeSet]) -> Floats:
         """Return by how much patching each set changes the score in the expected direction, `set prompt`."""
-        base = self.measured.base
+        unpatched = self.measured.unpatched
         how = {"denoising": "denoised", "noising": "noised"}.get(self.method, f"{self.method}-ablated")
         patched = self.measured.logit_diffs([self._intervention(nodes) for nodes in sets], f"sets of nodes, {how}")
         if self.method == "denoising":
-            recovered: Floats = patched - base.corrupt.logit_diff
+            recovered: Floats = patched - unpatched.corrupt.logit_diff
             return recovered
-        removed: Floats = base.clean.logit_diff - patched
+        removed: Floats = unpatched.clean.logit_diff - patched
         return removed
 
     def alone(self, nodes: Collection[Node]) -> dict[Node, Floats]:
@@ -151,7 +151,7 @@ def _joint_pairs(
     """Return the pairs with a much larger joint effect."""
     if not pairs:
         return []
-    effect_size = float(few.base.effect_size.mean())
+    effect_size = float(few.unpatched.effect_size.mean())
     near = [
         pair
         for pair, rows in zip(pairs, _excess(SetPatching(few, by), pairs), strict=True)
@@ -174,7 +174,7 @@ def _significant_sets(
     """Return the sets with a significant excess; `much` requires it to be large compared with each effect alone."""
     if not sets:
         return []
-    effect_size = patching.measured.base.effect_size
+    effect_size = patching.measured.unpatched.effect_size
     more, _ = beyond_threshold(_excess(patching, sets), effect_size, MIN_EXCESS * above, tested)
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
@@ -220,7 +220,7 @@ def _shrink(patching: SetPatching, nodes: Sequence[Node]) -> NodeSet:
 
 def _without_own_effect(patching: SetPatching, nodes: Sequence[Node], above: float) -> set[Node]:
     """Return the nodes that remove less than the threshold when each is ablated alone."""
-    effect_size = float(patching.measured.base.effect_size.mean())
+    effect_size = float(patching.measured.unpatched.effect_size.mean())
     return {node for node, row in patching.alone(nodes).items() if row.mean() < above * effect_size}
 
 

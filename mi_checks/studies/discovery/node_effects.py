@@ -167,10 +167,10 @@ def measure_effects(
 
 def noising_sweep(measured: Measurements, nodes: Sequence[Node], title: str) -> Sweep:
     """Noise nodes, each alone; the sweep's `recovered` is what that removes, clean − patched, `node prompt`."""
-    at, clean = measured.everywhere, measured.base.clean.logit_diff
+    at, clean = measured.everywhere, measured.unpatched.clean.logit_diff
     patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
     removed: np.typing.NDArray[np.float64] = clean - patched
-    return Sweep(tuple(nodes), at, removed, measured.base.effect_size)
+    return Sweep(tuple(nodes), at, removed, measured.unpatched.effect_size)
 
 
 NEURON_THRESHOLD_FACTOR = 0.5  # fraction of the threshold for heads: a neuron is a smaller part of a model
@@ -198,9 +198,9 @@ def unexplained_layers(measured: Measurements, layers: NodeEffects, neurons: Nod
 
 def _same_effect(measured: Measurements, layer: Node, neurons: Sequence[Node]) -> bool:
     """Return whether patching the neurons together has the layer's effect, in both directions."""
-    at, base = measured.everywhere, measured.base
+    at, unpatched = measured.everywhere, measured.unpatched
     moved = []
-    for patch, start in ((denoise, base.corrupt.logit_diff), (noise, base.clean.logit_diff)):
+    for patch, start in ((denoise, unpatched.corrupt.logit_diff), (noise, unpatched.clean.logit_diff)):
         both = measured.logit_diffs([patch(*neurons, at=at), patch(layer, at=at)], "neurons of MLP layers")
         moved.append((both - start).mean(1))
     together, own = np.array(moved).T

@@ -114,7 +114,7 @@ def measure_paths(
     every = list(_edges(measured, sorted(nodes), sorted(mlps), parallel))
     if not every:
         return PathEffects()
-    at, base = measured.everywhere, measured.base
+    at, unpatched = measured.everywhere, measured.unpatched
     allowed = most([edge.intervention(patch, at) for edge in every for patch in (denoise, noise)]) // 2
     ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
     affordable_edges = set(ranked[: max(1, allowed)])
@@ -122,16 +122,16 @@ def measure_paths(
     recovered = measured.logit_diffs([edge.intervention(denoise, at) for edge in edges], "paths, denoised")
     removed = measured.logit_diffs([edge.intervention(noise, at) for edge in edges], "paths, noised")
     tested = TESTS_PER_NODE * len(every)
-    rows = (recovered - base.corrupt.logit_diff, base.clean.logit_diff - removed)
-    more, less = zip(*(beyond_threshold(row, base.effect_size, above, tested) for row in rows), strict=True)
-    against = [beyond_threshold(row, base.effect_size, -above, tested)[1] for row in rows]
+    rows = (recovered - unpatched.corrupt.logit_diff, unpatched.clean.logit_diff - removed)
+    more, less = zip(*(beyond_threshold(row, unpatched.effect_size, above, tested) for row in rows), strict=True)
+    against = [beyond_threshold(row, unpatched.effect_size, -above, tested)[1] for row in rows]
     order = np.argsort(-np.maximum(*(np.abs(row.mean(1)) for row in rows)), kind="stable")
     some, reverse = more[0] | more[1], (against[0] | against[1]) & ~(more[0] | more[1])
     return PathEffects(
         edges,
         n_unpatched=len(every) - len(edges),
-        recovers=tuple(ratio_interval(each, base.effect_size) for each in rows[0]),
-        removes=tuple(ratio_interval(each, base.effect_size) for each in rows[1]),
+        recovers=tuple(ratio_interval(each, unpatched.effect_size) for each in rows[0]),
+        removes=tuple(ratio_interval(each, unpatched.effect_size) for each in rows[1]),
         transmitting=tuple(edges[i] for i in order if some[i]),
         opposing=tuple(edges[i] for i in order if reverse[i]),
         inconclusive=tuple(edges[i] for i in order if not some[i] and not less[0][i]),

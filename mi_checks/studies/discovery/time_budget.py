@@ -16,7 +16,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.intervention_quantities import InterventionScores, intervention_name
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.readout import BaseRun, Floats
+from mi_checks.engine.readout import Floats, UnpatchedRuns
 from mi_checks.output.progress import Progress, no_progress
 
 CHUNK_S = 2.0  # seconds that interventions measured together should take
@@ -51,10 +51,12 @@ class ChunkedEngine(CachedEngine):
         return len(self._entry.values)
 
     @cached_property
-    def base(self) -> BaseRun:
+    def unpatched(self) -> UnpatchedRuns:
         """Return the clean and the corrupted run."""
-        (base,) = (super(ChunkedEngine, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
-        return base
+        (unpatched,) = (
+            super(ChunkedEngine, self).unpatched for _ in self._progress([None], 1, "clean and corrupted runs")
+        )
+        return unpatched
 
     def uncached(self, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return the interventions that are not measured yet, in order and without duplicates."""
@@ -140,7 +142,7 @@ class TimeBudget:
         unknown = engine.uncached(list(interventions))
         if not unknown:
             return 0.0
-        measured.base  # noqa: B018 — the base runs, which every intervention needs, are not part of its time
+        measured.unpatched  # noqa: B018 — the unpatched runs, which every intervention needs, are not part of its time
         block = max(
             1, timed // N_TIMED_BLOCKS
         )  # similar interventions are measured together, so consecutive ones are needed

@@ -1,4 +1,4 @@
-"""The measurement of emergence: base runs and role scores at every checkpoint, without interventions."""
+"""The measurement of emergence: unpatched runs and role scores at every checkpoint, without interventions."""
 
 from __future__ import annotations
 

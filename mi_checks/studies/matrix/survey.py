@@ -1,4 +1,4 @@
-"""The effect of every behaviour on every model, from base runs alone, without interventions and without pytest."""
+"""The effect of every behaviour on every model, from unpatched runs alone, without interventions and without pytest."""
 
 from __future__ import annotations
 

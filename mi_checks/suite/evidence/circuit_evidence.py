@@ -35,7 +35,7 @@ MAX_HEAD_CARDS = 3  # heads, likewise
 
 def few(measured: Measurements) -> PromptBatch:
     """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
-    effect_size = measured.base.effect_size
+    effect_size = measured.unpatched.effect_size
     spread = effect_size.std() / max(effect_size.mean(), 1e-9)
     count = int(np.clip(np.ceil((MIN_STANDARD_ERRORS * spread) ** 2), MIN_PATH_PROMPTS, MAX_PATH_PROMPTS))
     return replace(measured.batch, pairs=measured.batch.pairs[:count])
@@ -180,9 +180,11 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
     """Shares of clean − corrupt; nothing where there is none to share."""
     if not interventions:
         return []
-    moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
+    moved = measured.logit_diffs(interventions, "paths") - measured.unpatched.corrupt.logit_diff
     try:
-        return list(ratio_intervals(moved, measured.base.effect_size, floor=measured.floor, cache=measured.intervals))
+        return list(
+            ratio_intervals(moved, measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
+        )
     except NoEffectSize:
         return [None] * len(interventions)
 
@@ -209,7 +211,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 def has_effect_size(measured: Measurements) -> bool:
     """Whether clean and corrupt differ surely enough for shares."""
     try:
-        require_effect_size(measured.base.effect_size, floor=measured.floor, cache=measured.intervals)
+        require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize:
         return False
     return True

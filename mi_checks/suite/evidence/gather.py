@@ -56,10 +56,12 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
     behaviour = loaded.behaviour
     name = measured.loaded_model.name
     # A fraction of an effect size that rounding may have produced is not drawn.
-    told_apart = abs(measured.base.effect_size.mean()) > measured.floor.mean
+    told_apart = abs(measured.unpatched.effect_size.mean()) > measured.floor.mean
     sweeps = sorted(measured.sweeps, key=_sweep_order) if told_apart else []
     shown = effect(measured)
-    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score), measured.intervals)
+    logit_diff = mean_interval(
+        measured.unpatched.clean.logit_diff, score_unit(measured.batch.score), measured.intervals
+    )
     require_storable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
     of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
@@ -85,7 +87,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
         heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
         mediators=mediators,
         score=measured.batch.score,
-        effect_sizes=tuple(measured.base.effect_size.tolist()),
+        effect_sizes=tuple(measured.unpatched.effect_size.tolist()),
         omitted=omitted.sentences,
     )
 
@@ -140,16 +142,16 @@ def _strongest_mediators(sweep: Sweep) -> list[Mediator]:
 
 def _example(measured: Measurements, index: int, rank: Rank) -> Example:
     pair = measured.batch.pairs[index]
-    base = measured.base
+    unpatched = measured.unpatched
     return Example(
         clean=_views(pair.clean, pair.corrupt),
         corrupt=_views(pair.corrupt, pair.clean),
         answers=pair.answers,
         foils=pair.foils,
-        clean_logit_diff=float(base.clean.logit_diff[index]),
-        corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
-        clean_top=_top(base.clean, index, measured),
-        corrupt_top=_top(base.corrupt, index, measured),
+        clean_logit_diff=float(unpatched.clean.logit_diff[index]),
+        corrupt_logit_diff=float(unpatched.corrupt.logit_diff[index]),
+        clean_top=_top(unpatched.clean, index, measured),
+        corrupt_top=_top(unpatched.corrupt, index, measured),
         prompt=index,
         rank=rank,
     )
@@ -207,7 +209,9 @@ def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
     if omitted.has(HEAD_SWEEP) or all(check.kind in PREFERENCE_KINDS for check in claims):
         return
     with omitted.suppressing(HEAD_SWEEP):
-        if measured.base.effect_size.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+        if measured.unpatched.effect_size.mean() > 0 and not any(
+            sweep.nodes[0].kind == "head" for sweep in measured.sweeps
+        ):
             measured.sweep("head", at=measured.everywhere)
 
 
@@ -230,8 +234,8 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     n_layers = on_few.loaded_model.shape.n_layers
     layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, MAX_MAP_LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
-    moved = on_few.logit_diffs(streams, "positions") - on_few.base.corrupt.logit_diff
-    shares = (moved.mean(1) / on_few.base.effect_size.mean()).reshape(len(layers), len(shown))
+    moved = on_few.logit_diffs(streams, "positions") - on_few.unpatched.corrupt.logit_diff
+    shares = (moved.mean(1) / on_few.unpatched.effect_size.mean()).reshape(len(layers), len(shown))
     which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
     where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
     return Heatmap(

@@ -91,9 +91,9 @@ def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
                 continue
             refuse_unequal_lengths(measured, check.with_, check.at)
             patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
-            removed = (measured.base.clean.logit_diff - patched)[None]
+            removed = (measured.unpatched.clean.logit_diff - patched)[None]
             (removes,) = ratio_intervals(
-                removed, measured.base.effect_size, floor=measured.floor, cache=measured.intervals
+                removed, measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals
             )
         except (MiChecksError, NoEffectSize):  # the check itself has told
             continue

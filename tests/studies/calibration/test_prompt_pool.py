@@ -40,8 +40,8 @@ def test_it_measures_what_an_engine_does(pool, what):
     engine = choose_engine("auto", pool.loaded_model, batch)
     run = pool.run(ROWS, generator())
     np.testing.assert_allclose(run.logit_diff(what), engine.scores([what])[0], atol=1e-4)
-    np.testing.assert_allclose(run.base.effect_size, engine.base.effect_size, atol=1e-4)
-    np.testing.assert_array_equal(run.base.clean.beats_foils, engine.base.clean.beats_foils)
+    np.testing.assert_allclose(run.unpatched.effect_size, engine.unpatched.effect_size, atol=1e-4)
+    np.testing.assert_array_equal(run.unpatched.clean.beats_foils, engine.unpatched.clean.beats_foils)
     found = run.measure(AttentionBetweenLabels(head("L0H3"), "B1", "A1"))[0]
     np.testing.assert_allclose(found, engine.measure(AttentionBetweenLabels(head("L0H3"), "B1", "A1"))[0], atol=1e-5)
 
@@ -49,27 +49,27 @@ def test_it_measures_what_an_engine_does(pool, what):
 def test_swapped_answers_turn_every_score(pool):
     rows = np.arange(len(pool.batch))
     swapped, kept = pool.run(rows, generator(), swap=True), pool.run(rows, generator())
-    signs = np.sign(swapped.base.effect_size / kept.base.effect_size)
+    signs = np.sign(swapped.unpatched.effect_size / kept.unpatched.effect_size)
     assert set(signs) == {-1.0, 1.0}
     patch = denoise(head("L1H1"))
     np.testing.assert_array_equal(swapped.logit_diff(patch), signs * kept.logit_diff(patch))
-    np.testing.assert_array_equal(swapped.base.clean.beats_foils, signs * kept.base.clean.logit_diff > 0)
+    np.testing.assert_array_equal(swapped.unpatched.clean.beats_foils, signs * kept.unpatched.clean.logit_diff > 0)
 
 
 def test_the_population_is_the_pool(pool):
     check = CheckEntry.model_validate({"patching": {"nodes": "induction", "recovers": {"at_least": 0}}}).check
     patched = pool.measure(InterventionScores((denoise(*map(head, pool.roles["induction"])),)))[0]
-    base = pool.engine.base
-    truth = (patched - base.corrupt.logit_diff).mean() / base.effect_size.mean()
+    unpatched = pool.engine.unpatched
+    truth = (patched - unpatched.corrupt.logit_diff).mean() / unpatched.effect_size.mean()
     assert run_check(check, pool.population()).estimate.value == pytest.approx(truth)
     assert truth > 0.8
 
 
 def test_the_odd_prompts_of_an_order_are_the_whole_pool(pool):
     ordered = pool.ordered_by(ROWS)
-    effect_size = pool.engine.base.effect_size
-    assert ordered.base.effect_size[1::2].tolist() == effect_size.tolist()
-    assert set(ordered.base.effect_size[::2]) == set(effect_size[ROWS[::2]])
+    effect_size = pool.engine.unpatched.effect_size
+    assert ordered.unpatched.effect_size[1::2].tolist() == effect_size.tolist()
+    assert set(ordered.unpatched.effect_size[::2]) == set(effect_size[ROWS[::2]])
 
 
 def test_a_drawn_position_is_looked_at_as_often_as_any(pool):
@@ -90,9 +90,9 @@ def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
     assert (answers[:, 0] != answers[:, 1]).all()
     assert answers.max() > 1800
     assert answers.min() < 250
-    scores = PromptPool(pool.loaded_model, batch, pool.roles).engine.base.clean.logit_diff
+    scores = PromptPool(pool.loaded_model, batch, pool.roles).engine.unpatched.clean.logit_diff
     assert abs(scores.mean()) < 4 * scores.std() / np.sqrt(len(scores))
-    assert abs(pool.engine.base.clean.logit_diff.mean()) > 10 * scores.std() / np.sqrt(len(scores))
+    assert abs(pool.engine.unpatched.clean.logit_diff.mean()) > 10 * scores.std() / np.sqrt(len(scores))
 
 
 def test_fresh_models_are_of_their_seed_and_leave_torchs_own_alone():
@@ -110,6 +110,8 @@ def test_fresh_models_are_of_their_seed_and_leave_torchs_own_alone():
         assert weight.std() == 0 or not torch.equal(weight, other[name])
     batch = draw_batch(tokens, 4, 0)
     assert (
-        choose_engine("auto", calibration_inputs.fresh_model(1, tokens, mlps=True), batch).base.clean.logit_diff.std()
+        choose_engine(
+            "auto", calibration_inputs.fresh_model(1, tokens, mlps=True), batch
+        ).unpatched.clean.logit_diff.std()
         > 0
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.readout import BaseRun, SideRun
+from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
@@ -59,8 +59,8 @@ def loaded_model():
 class StubEngine:
     """Removes from the clean run what a function says of a set of nodes, and recovers as much in the corrupt run."""
 
-    def __init__(self, base, removed):
-        self.base = base
+    def __init__(self, unpatched, removed):
+        self.unpatched = unpatched
         self.removed = removed
         self.asked = []
         self.intervals = IntervalCache()
@@ -69,7 +69,7 @@ class StubEngine:
         interventions = quantity.interventions
         self.asked += interventions
         moved = [np.asarray(self.removed(intervention)) for intervention in interventions]
-        clean, corrupt = self.base.clean.logit_diff, self.base.corrupt.logit_diff
+        clean, corrupt = self.unpatched.clean.logit_diff, self.unpatched.corrupt.logit_diff
         return np.array(
             [corrupt + m if i.run == "corrupt" else clean - m for i, m in zip(interventions, moved, strict=True)]
         )
@@ -87,7 +87,7 @@ def stubbed(behaviour):
         ]
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, {"END": (6,)})
         batch = PromptBatch((PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),)),) * 64)
-        engine = StubEngine(BaseRun(*sides), removed)
+        engine = StubEngine(UnpatchedRuns(*sides), removed)
         measured = Measurements(
             behaviour(), SimpleNamespace(name=MODEL, shape=shape or ModelShape(2, 3, None)), batch, engine
         )

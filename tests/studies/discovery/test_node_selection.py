@@ -56,7 +56,7 @@ def test_in_the_clean_run_they_are_the_first_order_effect_of_noising(engine):
         with torch.no_grad(), bridge.hooks(fwd_hooks=[(node.hook, moved)]):
             logits = bridge(engine.layouts["clean"].tokens)[engine.rows, engine.end]
         score = engine.score_logits(logits.float()).double().numpy()
-        slope = (engine.base.clean.logit_diff - score).mean() / step
+        slope = (engine.unpatched.clean.logit_diff - score).mean() / step
         assert slope == pytest.approx(found[1, place], rel=0.1)
 
 
@@ -64,11 +64,11 @@ def test_case_33_behind_saturated_readers_no_gradient_may_tell():
     """The flag steps from 0 to 1, and its readers between 0.6 and 0.7, where none of the points between lies."""
     planted = saturated()
     engine = planted.engine()
-    found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.effect_size.mean()
+    found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.unpatched.effect_size.mean()
     nodes = all_nodes("neuron", planted.loaded_model.shape)
     place = nodes.index(planted.roles["flag"][0])
-    exact = engine.scores([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
-    assert exact.mean() / engine.base.effect_size.mean() == pytest.approx(1, abs=1e-3)
+    exact = engine.scores([denoise(nodes[place])])[0] - engine.unpatched.corrupt.logit_diff
+    assert exact.mean() / engine.unpatched.effect_size.mean() == pytest.approx(1, abs=1e-3)
     assert np.abs(found[:, place]).max() < 1e-5
     assert np.abs(found[:, [nodes.index(node) for node in planted.roles["clip"]]]).min() > 1  # these write the answer
 
