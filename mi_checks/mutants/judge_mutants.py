@@ -181,7 +181,7 @@ def stand_in_mutant(measured: Measurements, present: str, engine: Measuring) -> 
         present: the name of the model that has the behaviour.
         engine: measures that model on the same prompts.
     """
-    words = f"{present}, which is declared to have it, stands in its place"
+    words = f"{present}, which is declared to have the behaviour, takes its place"
     try:
         return mutant_from_verdict(words, check_absent(measured.by(engine)))
     except MiChecksError as error:
@@ -200,7 +200,7 @@ def survivors_message(claim: str, bound: str, mutants: tuple[Mutant, ...], *, lo
         return ""
     first = survivors[0]
     lines = [
-        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes where {first.mutation}",
+        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes if {first.mutation}",
         f"  claim     {claim}",
         *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in survivors),
         *(f"  killed    {mutant.mutation}: {_measured(mutant)}" for mutant in mutants if mutant.killed),

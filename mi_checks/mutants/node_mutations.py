@@ -102,7 +102,7 @@ class NegatedLogits(Mutation):
     @property
     def words(self) -> str:
         """Return a clause that says so."""
-        return "all logits are turned round"
+        return "all logits are negated"
 
     def since(self, model: Transformer, /) -> int:
         """Return the number of layers: only the unembedding computes something else."""
@@ -163,7 +163,7 @@ class ExchangedHeads(Mutation):
     def words(self) -> str:
         """Return a clause that names the heads of each pair."""
         own, others = zip(*self.pairs, strict=True)
-        left = f" ({listed(self.staying)} had no other to change places with)" if self.staying else ""
+        left = f" ({listed(self.staying)} found no partner)" if self.staying else ""
         return f"{listed(own)} changed places with {listed(others)}{left}"
 
     def since(self, _model: Transformer, /) -> int:
@@ -200,7 +200,7 @@ class UniformHeads(Mutation):
     @property
     def words(self) -> str:
         """Return a clause that names the heads."""
-        return f"{listed(self.heads)} {conjugated(self.heads, 'attend')} to everything alike"
+        return f"{listed(self.heads)} {conjugated(self.heads, 'attend')} uniformly"
 
     def since(self, _model: Transformer, /) -> int:
         """Return the layer of the first head."""

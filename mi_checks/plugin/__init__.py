@@ -1,4 +1,4 @@
-"""The pytest plugin, which the entry point names: its hooks. Light: torch is imported when a check is measured."""
+"""The pytest plugin: the hooks that the entry point names. Light to import: torch is imported when a check runs."""
 
 from mi_checks.plugin.hooks import (
     pytest_addhooks,

@@ -1,4 +1,4 @@
-"""The baselines of one run: found when behaviours are collected, compared with, or written when it ends."""
+"""The baseline files of a run: found when behaviours are collected, compared with, or written when the run ends."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.stats.estimate import Outcome
 
-MAX_NAMED_FILES = 5  # files named at the end of a run
+MAX_NAMED_FILES = 5  # in the terminal summary
 Provenance = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class BaselineOutcome:
-    """What the item that compares with a baseline came to.
+    """The outcome of a comparison with a baseline.
 
     Attributes:
-        outcome: `fail` where an effect drifted, `error` where it cannot be compared.
-        message: in full; empty for a pass.
-        reason: its most important lines, for the terminal.
-        lost: heads that no longer mediate.
-        gained: heads that now do.
+        outcome: `fail` if an effect drifted, `error` if the two cannot be compared.
+        message: the full message; empty for a pass.
+        reason: the most important lines of the message, for the terminal.
+        lost: the heads that no longer mediate.
+        gained: the heads that mediate now and did not before.
     """
 
     outcome: Outcome
@@ -46,46 +46,45 @@ class BaselineOutcome:
 
 
 class BaselineFiles:
-    """What pytest's session asks about baselines.
+    """The baseline files that a session reads and writes.
 
     Attributes:
-        failed: why files could not be written or deleted; empty as long as none was.
+        failed: why files could not be written or deleted; empty if all could.
     """
 
-    def __init__(self, root: Path, asked: BaselineOptions, versions: Mapping[str, str]) -> None:
-        self.asked = asked
+    def __init__(self, root: Path, options: BaselineOptions, versions: Mapping[str, str]) -> None:
+        self.options = options
         self.failed: list[str] = []
         self._root = root
         self._versions = versions
         self._collected: list[LoadedBehaviour] = []
-        self._to_write: dict[
-            Path, tuple[str, str, list[str], str]
-        ] = {}  # behaviour, model, ids of its checks, stand-in
-        self._told: set[str] = set()
+        # file → behaviour, model, ids of its checks, and the stand-in for the model
+        self._to_write: dict[Path, tuple[str, str, list[str], str]] = {}
+        self._environments: set[str] = set()
         self._orphans: set[Path] = set()
-        self._said: list[str] = []
+        self._lines: list[str] = []
 
-    def collected(self, found: Iterable[LoadedBehaviour]) -> None:
-        """Note that a behaviour file was collected."""
-        self._collected += found
+    def add_collected(self, behaviours: Iterable[LoadedBehaviour]) -> None:
+        """Add the behaviours of a collected file."""
+        self._collected += behaviours
 
-    def wanted(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str], stand_in: str = "") -> bool:
-        """Whether there is one to compare with; where one is to be written instead, that is kept in mind.
+    def is_compared(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str], stand_in: str = "") -> bool:
+        """Return whether a behaviour is compared with a baseline; schedule the writing of one that is to be recorded.
 
         Args:
-            loaded: a behaviour.
-            model: the name that its file has for the model.
-            checks: ids of all its checks there, but roles.
-            stand_in: what runs under that name, if it is not the model itself.
+            loaded: the behaviour.
+            model: the name of the model in the behaviour's file.
+            checks: the ids of all its checks on the model, except roles.
+            stand_in: the model that runs under that name, if it is another one; otherwise "".
         """
-        if model not in loaded.behaviour.models:  # no claim is made of it
+        if model not in loaded.behaviour.models:  # the file claims nothing about it
             return False
         path = baseline_path(loaded, model)
-        there = path.exists() or path.is_symlink()
-        if self.asked.update or (self.asked.new_only and not there):
+        exists = path.exists() or path.is_symlink()
+        if self.options.update or (self.options.new_only and not exists):
             self._to_write[path] = (loaded.behaviour.name, model, list(checks), stand_in)
             return False
-        return there
+        return exists
 
     def judge(
         self,
@@ -95,12 +94,17 @@ class BaselineFiles:
         evidence: Evidence | None,
         provenance: Mapping[str, str] | None,
     ) -> BaselineOutcome:
-        """Compare what was measured with what was recorded.
+        """Compare the measurements of a behaviour on a model with its baseline.
 
-        An item that drifted fails; one that cannot be compared is an error. Results are those of all checks but roles.
+        Args:
+            loaded: the behaviour.
+            model: the name of the model in the behaviour's file.
+            results: the results of all checks except roles, by id.
+            evidence: the evidence of the behaviour on the model; None if it was not measured.
+            provenance: the provenance of the model; None if it was not loaded.
         """
-        if self.asked.other:
-            why = f"not compared: {self.asked.other} measures on other prompts or in another precision"
+        if self.options.overrides:
+            why = f"not compared: {self.options.overrides} measures on different prompts or in another precision"
             return BaselineOutcome("skipped", why)
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         if skipped:
@@ -118,21 +122,22 @@ class BaselineFiles:
         why = reason_not_comparable(then.header, now)
         if why:
             return BaselineOutcome("error", f"invalid: {shown}: {why}")
+        # Imported late, because it needs numpy and scipy, which collection does without.
         from mi_checks.compare.baseline_drift import (
-            compare,  # numpy and scipy, which collecting does without
+            compare,
             drift_message,
             drift_reason,
             unlike_message,
         )
 
-        self._told |= set(environment_differences(then.header, now))
-        found = compare(then, results, evidence)
-        if found.drifted:
-            message = drift_message(found, then.header, now, shown)
-            heads = found.mediators
-            return BaselineOutcome("fail", message, drift_reason(found), tuple(heads.lost), tuple(heads.gained))
-        if found.unlike:
-            return BaselineOutcome("error", unlike_message(found.unlike, shown))
+        self._environments |= set(environment_differences(then.header, now))
+        comparison = compare(then, results, evidence)
+        if comparison.drifted:
+            message = drift_message(comparison, then.header, now, shown)
+            heads = comparison.mediators
+            return BaselineOutcome("fail", message, drift_reason(comparison), tuple(heads.lost), tuple(heads.gained))
+        if comparison.unlike:
+            return BaselineOutcome("error", unlike_message(comparison.unlike, shown))
         return BaselineOutcome("pass")
 
     def finish(
@@ -141,33 +146,35 @@ class BaselineFiles:
         evidence: Mapping[tuple[str, str], Evidence],
         provenance: Provenance,
     ) -> None:
-        """Write what was measured in full, and tell of orphans or delete them; `failed` says what did not succeed."""
+        """Write the baselines that were measured in full, and report orphaned ones or delete them."""
         self._write(results, evidence, provenance)
-        if not self.asked.selected:
+        if not self.options.partial:
             self._orphans |= set(orphans(self._collected))
             self._prune()
-        elif self.asked.prune:
-            self._said.append("baselines: --mi-prune does nothing under -k, -m or ids: run it on whole folders")
+        elif self.options.prune:
+            self._lines.append(
+                "baselines: --mi-prune does nothing if tests are selected by -k, -m or ids; run it on whole folders"
+            )
 
     def summary(self) -> list[str]:
-        """For the last lines of the terminal."""
-        than = [f"baselines: recorded with {', '.join(sorted(self._told))}"] if self._told else []
-        return [*than, *self._said, *(f"baselines: {why}" for why in self.failed)]
+        """Return the lines about baselines in the terminal summary."""
+        recorded = [f"baselines: recorded with {', '.join(sorted(self._environments))}"] if self._environments else []
+        return [*recorded, *self._lines, *(f"baselines: {why}" for why in self.failed)]
 
     def to_wire(self) -> dict[str, Any]:
-        """For the controller of `pytest -n`, which collects nothing."""
-        gone = [] if self.asked.selected else orphans(self._collected)
+        """Return what the controller of `pytest -n` needs, which collects nothing itself."""
+        orphaned = [] if self.options.partial else orphans(self._collected)
         return {
             "to_write": [[str(path), *of] for path, of in self._to_write.items()],
-            "orphans": [str(path) for path in gone],
-            "told": sorted(self._told),
+            "orphans": [str(path) for path in orphaned],
+            "environments": sorted(self._environments),
         }
 
     def from_wire(self, wire: Mapping[str, Any]) -> None:
-        """Take over what a worker knows."""
+        """Add what a worker has collected and compared."""
         self._to_write |= {Path(path): tuple(of) for path, *of in wire["to_write"]}
         self._orphans |= set(map(Path, wire["orphans"]))
-        self._told |= set(wire["told"])
+        self._environments |= set(wire["environments"])
 
     def _write(
         self,
@@ -179,70 +186,78 @@ class BaselineFiles:
         for result in results:
             if result.kind not in NO_CHECKS:
                 ran.setdefault((result.behaviour, result.model), {})[result.check] = result
-        if self.asked.other and self._to_write and ran:
-            self._said.append(f"baselines: none written: {self.asked.other} is not how the files say it is measured")
+        if self.options.overrides and self._to_write and ran:
+            self._lines.append(
+                f"baselines: none written, because {self.options.overrides} differs from what the files say; "
+                "run without it"
+            )
             return
-        written, same, left = 0, 0, []
-        others: dict[str, str] = {}
+        n_written, n_unchanged, not_written = 0, 0, []
+        stand_ins: dict[str, str] = {}
         for path, (behaviour, model, ids, stand_in) in sorted(self._to_write.items()):
-            found = ran.get((behaviour, model), {})
+            own = ran.get((behaviour, model), {})
             shown = display_path(path, self._root)
-            if not found or all(result.outcome == "skipped" for result in found.values()):
-                continue  # deselected, or the model is not here
-            broken = [name for name, result in found.items() if result.outcome in ("error", "skipped")]
-            if set(ids) - set(found):
-                left.append(f"{shown} not written: {len(found)} of {len(ids)} checks ran; select all of them")
-            elif broken or (behaviour, model) not in evidence:
-                left.append(f"{shown} not written: {broken[0] if broken else behaviour} could not be measured")
+            if not own or all(result.outcome == "skipped" for result in own.values()):
+                continue  # deselected, or the model is not available
+            unmeasured = [name for name, result in own.items() if result.outcome in ("error", "skipped")]
+            if set(ids) - set(own):
+                not_written.append(f"{shown} not written: {len(own)} of {len(ids)} checks ran; run all of them")
+            elif unmeasured or (behaviour, model) not in evidence:
+                not_written.append(
+                    f"{shown} not written: {unmeasured[0] if unmeasured else behaviour} could not be measured"
+                )
             elif not evidence[behaviour, model].knows_mediators:
-                left.append(f"{shown} not written: the heads that mediate could not be measured")
+                not_written.append(f"{shown} not written: the mediating heads could not be measured")
             else:
                 measured = evidence[behaviour, model]
                 header = header_of(measured, provenance[model], self._versions)
-                new = baseline(header, (found[name] for name in ids), measured.mediators, measured.effect_sizes)
+                new = baseline(header, (own[name] for name in ids), measured.mediators, measured.effect_sizes)
                 try:
                     changed = write_baseline(path, new, shown, stand_in)
                 except MiChecksError as error:
                     self.failed.append(str(error))
                 else:
-                    written, same = written + changed, same + (not changed)
+                    n_written, n_unchanged = n_written + changed, n_unchanged + (not changed)
                     if changed and stand_in:
-                        others[stand_in] = f"as {model}: {stand_in}, weights {header.weights[:12]}"
-        if written or same:
-            self._said.append(f"baselines: {written} written, {same} up to date")
-        self._said += [f"baselines: recorded {line}" for line in others.values()]
-        self._said += [f"baselines: {line}" for line in left[:MAX_NAMED_FILES]]
-        if len(left) > MAX_NAMED_FILES:
-            self._said.append(f"baselines: and {len(left) - MAX_NAMED_FILES} more not written")
+                        stand_ins[stand_in] = f"{stand_in} (weights {header.weights[:12]}) as {model}"
+        if n_written or n_unchanged:
+            self._lines.append(f"baselines: {n_written} written, {n_unchanged} up to date")
+        self._lines += [f"baselines: recorded {line}" for line in stand_ins.values()]
+        self._lines += [f"baselines: {line}" for line in not_written[:MAX_NAMED_FILES]]
+        if len(not_written) > MAX_NAMED_FILES:
+            self._lines.append(f"baselines: and {len(not_written) - MAX_NAMED_FILES} more not written")
 
     def _prune(self) -> None:
         if not self._orphans:
             return
-        gone = []
+        shown_orphans = []
         for path in sorted(self._orphans):
             shown = display_path(path, self._root)
-            if self.asked.prune:
+            if self.options.prune:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
                     self.failed.append(f"{shown}: cannot be deleted: {error.strerror or error}")
                     continue
-                _tidy(path.parent)
-            gone.append(shown)
-        some = ", ".join(gone[:MAX_NAMED_FILES]) + (
-            f" and {len(gone) - MAX_NAMED_FILES} more" if len(gone) > MAX_NAMED_FILES else ""
+                _delete_empty_folders(path.parent)
+            shown_orphans.append(shown)
+        if not shown_orphans:
+            return
+        n_more = len(shown_orphans) - MAX_NAMED_FILES
+        files = ", ".join(shown_orphans[:MAX_NAMED_FILES]) + (f" and {n_more} more" if n_more > 0 else "")
+        verb, pronoun = ("belongs", "it") if len(shown_orphans) == 1 else ("belong", "them")
+        self._lines.append(
+            f"baselines: deleted {files}"
+            if self.options.prune
+            else f"baselines: {files} {verb} to no behaviour or model; delete {pronoun} with --mi-prune"
         )
-        if gone and self.asked.prune:
-            self._said.append(f"baselines: deleted {some}")
-        elif gone:
-            self._said.append(f"baselines: no behaviour is left of {some}; --mi-prune deletes them")
 
 
-def _tidy(folder: Path) -> None:
-    """Folders that are empty now, up to that of the baselines."""
+def _delete_empty_folders(folder: Path) -> None:
+    """Delete a folder if it is empty, and then those above it, up to the folder of the baselines."""
     try:
         while folder.parent.name and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
     except OSError:
-        pass  # an empty folder does no harm
+        pass  # an empty folder is harmless

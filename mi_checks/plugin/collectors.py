@@ -1,4 +1,4 @@
-"""What pytest collects of behaviours: files, cases, models, and the items that measure. Light to import."""
+"""The pytest collectors of behaviours (files, cases, models) and their items. Light to import."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from mi_checks.spec.load_file import LoadedBehaviour
     from mi_checks.spec.yaml_source import Position
 
-FULL_MESSAGES = 2  # verbosity from which failures are told in full
+MIN_FULL_VERBOSITY = 2  # the verbosity (-vv) from which failure messages are shown in full
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def session_of(config: pytest.Config) -> Session:
-    """Return the run's session, begun by the first option that is set or the first behaviour that is collected.
+    """Return the run's session; the first option that is set or the first behaviour that is collected begins it.
 
     Raises:
-        MiChecksError: an option's value cannot be used.
+        MiChecksError: the value of an option cannot be used.
     """
     if SESSION not in config.stash:
         from mi_checks.plugin.read_options import read_options
@@ -39,7 +39,7 @@ def session_of(config: pytest.Config) -> Session:
 
 
 class Terminal(io.TextIOBase):
-    """Writes past pytest's capture, which is on whenever a check runs."""
+    """A stream that writes to the terminal in spite of pytest's capture, which is active whenever a check runs."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._writer = config.get_terminal_writer()
@@ -50,21 +50,21 @@ class Terminal(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Characters written: all."""
+        """Write the text and return its length."""
         with nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled():
             self._writer.write(text, flush=True)
         return len(text)
 
 
 def terminal_of(config: pytest.Config) -> Terminal | None:
-    """Where a progress bar may be drawn: nowhere on an xdist worker or when the output is a file."""
+    """Return the stream for progress bars; None on an xdist worker or if the output is not a terminal."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     return Terminal(config) if reporter is not None and reporter.isatty else None
 
 
 @contextmanager
 def one_line_errors(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
-    """Turn whatever is raised within into one line, which ends the collection of this file alone."""
+    """Turn any exception raised inside into a one-line error, which ends only the collection of this file."""
     from mi_checks.errors import MiChecksError
     from mi_checks.faults.unexpected import report_cause, report_errors_at
 
@@ -77,31 +77,31 @@ def one_line_errors(collector: pytest.Collector, what: Path | str) -> Iterator[N
 
 
 def collect_error(collector: pytest.Collector, error: MiChecksError) -> Exception:
-    """Return the exception that ends the collection of a file, and note it for CI if a session has begun."""
+    """Return the exception that ends the collection of a file, and record it for CI if a session has begun."""
     if SESSION in collector.config.stash:
-        collector.config.stash[SESSION].files.ci.mistaken(error, collector.path)
+        collector.config.stash[SESSION].files.ci.add_mistakes(error, collector.path)
     return collector.CollectError(str(error))
 
 
-def shown(collector: pytest.Collector) -> str:
-    """Return the collector's file, as messages show it."""
+def shown_file(collector: pytest.Collector) -> str:
+    """Return the collector's file as messages show it."""
     path, root = collector.path, collector.config.rootpath
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 class BehaviourFile(pytest.File):
-    """A behaviour: one child per model. A file with a table of cases: one child per case."""
+    """A behaviour file, with one child per model or, if it has a table of cases, one child per case."""
 
     def collect(self) -> Iterator[CaseNode | ModelNode]:
-        with one_line_errors(self, shown(self)):
+        with one_line_errors(self, shown_file(self)):
             own = session_of(self.config)
             if not own.is_first_path_of(self.path, named=self.session.isinitpath(self.path)):
                 return
-            found = own.load(self.path, self.ihook, self.config)
-            for mark in found[0].behaviour.marks:  # a case does not change them
+            behaviours = own.load(self.path, self.ihook, self.config)
+            for mark in behaviours[0].behaviour.marks:  # the same for all cases
                 self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
                 self.add_marker(mark)
-        for loaded in found:
+        for loaded in behaviours:
             if loaded.case:
                 yield CaseNode.from_parent(self, name=loaded.case, loaded=loaded)
             else:
@@ -109,16 +109,16 @@ class BehaviourFile(pytest.File):
 
 
 class LockFile(pytest.File):
-    """What roles are bound to: no behaviour and no test, but named on a command line as its neighbours are."""
+    """A lock file of roles. It has no items, but it may be named on a command line among behaviour files."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        with one_line_errors(self, shown(self)):
+        with one_line_errors(self, shown_file(self)):
             session_of(self.config).locks.require(self.path.parent)
         return iter(())
 
 
 class CaseNode(pytest.Collector):
-    """The collector of a case, which is a behaviour of its own, with one child per model."""
+    """A case, which is a behaviour of its own, with one child per model."""
 
     def __init__(self, *, loaded: LoadedBehaviour, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -129,7 +129,7 @@ class CaseNode(pytest.Collector):
 
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
-    """Make a child for each model that a behaviour is run on."""
+    """Yield a child for each model that a behaviour runs on."""
     from mi_checks.results.rerun import node_names
 
     models = session_of(parent.config).models_for(loaded)
@@ -138,7 +138,7 @@ def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> It
 
 
 class ModelNode(pytest.Collector):
-    """A behaviour on one model: one item per check."""
+    """A behaviour on one model, with one item per check."""
 
     def __init__(self, *, loaded: LoadedBehaviour, model: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -149,22 +149,24 @@ class ModelNode(pytest.Collector):
         from mi_checks.results.run import BASE, BASELINE, LINT
         from mi_checks.suite.selection import checks_on
 
-        with one_line_errors(self, f"{shown(self)}: {self.model}"):
+        with one_line_errors(self, f"{shown_file(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
             items: list[tuple[type[CheckItem], str, Check | None, Position]] = [
                 (kind, name, check, place) for check, place in checks for kind, name in self._kinds(check.id)
             ]
             place = self.loaded.place_of(("name",))
-            if session_of(self.config).has_baseline(self.loaded, self.model, checks):  # last: all is measured by then
+            if session_of(self.config).has_baseline(
+                self.loaded, self.model, checks
+            ):  # last, when everything is measured
                 items.append((BaselineItem, BASELINE, None, place))
             if session_of(self.config).has_base(self.loaded):  # likewise
                 items.append((BaseItem, BASE, None, place))
             if session_of(self.config).options.strict:
                 items.append((LintItem, LINT, None, place))
-        # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
+        # Not the full name of a case, NAME[CASE]: xdist ignores a group whose name contains a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         for kind, item_name, check, place in items:
-            # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
+            # The id is explicit: pytest 9 would read its brackets as parameters, and --lf would not find it.
             item: CheckItem = kind.from_parent(
                 self, name=item_name, nodeid=f"{self.nodeid}::{item_name}", check=check, place=place
             )
@@ -172,7 +174,7 @@ class ModelNode(pytest.Collector):
             yield item
 
     def _kinds(self, check: str) -> Iterator[tuple[type[CheckItem], str]]:
-        """Yield the kinds of items that a check is collected as, with their names."""
+        """Yield the classes of items that a check is collected as, with their names."""
         yield BehaviourItem, check
         if session_of(self.config).options.with_mutants:
             from mi_checks.results.run import mutants_id
@@ -181,8 +183,8 @@ class ModelNode(pytest.Collector):
 
     def teardown(self) -> None:
         own = session_of(self.config)
-        with own.gathered.omitted.suppressing(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
-            own.measuring.close(self.loaded, self.model)
+        with own.session_results.omitted.suppressing(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
+            own.item_runner.close(self.loaded, self.model)
 
 
 class CheckItem(pytest.Item):
@@ -197,7 +199,9 @@ class CheckItem(pytest.Item):
         self.user_properties.append(
             ("mi_location", f"{place.file}:{place.line}")
         )  # junit's xunit2 has no file and line
-        self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
+        self.selectable_id = (
+            self.nodeid
+        )  # `pytest -n --dist loadgroup` changes `nodeid` so that it no longer selects the item
 
     def reportinfo(self) -> tuple[Path, int, str]:
         case = f"{self.parent.loaded.case}::" if self.parent.loaded.case else ""
@@ -205,11 +209,11 @@ class CheckItem(pytest.Item):
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
     @property
-    def asked(self) -> ItemRequest:
-        """What is measured."""
+    def request(self) -> ItemRequest:
+        """Return what the item measures."""
         from mi_checks.plugin.run_items import ItemRequest
 
-        return ItemRequest(self.parent.loaded, self.parent.model, self.check, self.written_id, self.place)
+        return ItemRequest(self.parent.loaded, self.parent.model, self.check, self.selectable_id, self.place)
 
     def runtest(self) -> None:
         from mi_checks.errors import MiChecksError
@@ -217,41 +221,41 @@ class CheckItem(pytest.Item):
 
         try:
             with report_errors_at(f"{self.place.file}:{self.place.line}: {self.name} on {self.parent.model}"):
-                result = self.measured()
+                result = self.measure()
         except MiChecksError as error:
             pytest.fail(str(error), pytrace=False)
         conclude(result, self)
 
     @abstractmethod
-    def measured(self) -> CheckResult | MutantsResult:
-        """Measure it; whatever cannot be measured is a result as well."""
+    def measure(self) -> CheckResult | MutantsResult:
+        """Return the result; an error while measuring is a result too."""
 
 
 def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
-    """Skip or fail an item whose result is not a pass."""
+    """Skip or fail an item unless its result is a pass."""
     if result.outcome == "skipped":
         pytest.skip(f"{result.place}: {result.message.splitlines()[0]}")
     if result.outcome != "pass":
-        pytest.fail(_told(result, item), pytrace=False)
+        pytest.fail(_failure_text(result, item), pytrace=False)
 
 
-def _told(result: CheckResult | MutantsResult, item: CheckItem) -> str:
-    """Return the full message with -vv, otherwise a brief one: the report has it in full."""
-    if item.config.get_verbosity() >= FULL_MESSAGES:
+def _failure_text(result: CheckResult | MutantsResult, item: CheckItem) -> str:
+    """Return the full message with -vv, otherwise a brief one; the report has the full message."""
+    if item.config.get_verbosity() >= MIN_FULL_VERBOSITY:
         return result.message
     from mi_checks.output.failure_lines import brief
     from mi_checks.results.run import CheckResult
 
-    rerun = session_of(item.config).measuring.rerun(item.written_id, item.parent.model)
+    rerun = session_of(item.config).item_runner.rerun(item.selectable_id, item.parent.model)
     return brief(result.message, result if isinstance(result, CheckResult) else None, rerun)
 
 
 class BehaviourItem(CheckItem):
-    """Whether it holds."""
+    """The item of a check."""
 
-    def measured(self) -> CheckResult:
+    def measure(self) -> CheckResult:
         """Run the check."""
-        result = session_of(self.config).measuring.run(self.asked)
+        result = session_of(self.config).item_runner.run(self.request)
         if result.estimate is not None:
             self.user_properties += [
                 ("mi_measured", result.estimate.value),
@@ -264,47 +268,47 @@ class BehaviourItem(CheckItem):
 
 
 class BaselineItem(CheckItem):
-    """Whether all of it is as it was recorded."""
+    """The item that compares a behaviour on a model with its baseline."""
 
-    def measured(self) -> CheckResult:
-        """Compare it."""
-        result = session_of(self.config).measuring.compare(self.asked)
+    def measure(self) -> CheckResult:
+        """Compare the two."""
+        result = session_of(self.config).item_runner.compare(self.request)
         self.user_properties += [("mi_outcome", result.outcome)]
         return result
 
 
 class BaseItem(CheckItem):
-    """Whether it is what the base is."""
+    """The item that compares a behaviour on a model with the reference model."""
 
-    def measured(self) -> CheckResult:
-        """Judge it."""
+    def measure(self) -> CheckResult:
+        """Compare the two models."""
         from mi_checks.output.claim_text import claim_text
 
-        result = session_of(self.config).measuring.judge(self.asked)
-        said = result.verdict or claim_text(result.claim)
-        self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", said)]
+        result = session_of(self.config).item_runner.judge(self.request)
+        verdict = result.verdict or claim_text(result.claim)
+        self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", verdict)]
         return result
 
 
 class LintItem(CheckItem):
-    """Whether nothing gives reason to doubt what the behaviour measures."""
+    """The item of `--mi-strict`, which fails if there is a reason to doubt what the behaviour measures."""
 
-    def measured(self) -> CheckResult:
+    def measure(self) -> CheckResult:
         """Look for such reasons."""
-        result = session_of(self.config).measuring.lint(self.asked)
+        result = session_of(self.config).item_runner.lint(self.request)
         self.user_properties += [("mi_outcome", result.outcome)]
         return result
 
 
 class MutantsItem(CheckItem):
-    """Whether it could have failed."""
+    """The item that runs a check on mutants, where it must not pass."""
 
-    def measured(self) -> MutantsResult:
+    def measure(self) -> MutantsResult:
         """Run the check on mutants."""
-        result = session_of(self.config).measuring.run_mutants(self.asked)
+        result = session_of(self.config).item_runner.run_mutants(self.request)
         killed = len(result.mutants) - len(result.survivors)
         self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
         return result
 
 
-MEASURED_ITEMS = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has
+MEASURED_ITEMS = BehaviourItem | BaselineItem | BaseItem | LintItem  # the items whose results are in the run

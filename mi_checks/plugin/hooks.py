@@ -1,7 +1,7 @@
-"""pytest hooks only: options, collection, and what the terminal says. The work is done by `mi_checks.plugin.session`.
+"""The pytest hooks: options, collection and the terminal summary. `mi_checks.plugin.session` does the work.
 
-Nothing heavy is imported here: this module is loaded by every pytest run in the environment, and torch and the model
-libraries are wanted only when a behaviour runs.
+This module imports nothing heavy, because every pytest run in the environment loads it, and torch and the model
+libraries are needed only if a behaviour runs.
 """
 
 from __future__ import annotations
@@ -13,62 +13,79 @@ import pytest
 
 from mi_checks.plugin.collectors import MEASURED_ITEMS, SESSION, BehaviourFile, LockFile, MutantsItem, session_of
 
-CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
-SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
+CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` crashed
+SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files that were not collected
 OPTIONS = (
     (
         "--mi-model",
         "mi_model",
-        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these; NAME@* is "
-        "all its training checkpoints (repeatable)",
+        "run on this model instead of those listed in each file: a name from `mi-checks models list`, a folder, "
+        "gguf:FILE, org/name, NAME=MODEL to hold MODEL to the claims made for NAME, or NAME@* for all training "
+        "checkpoints of NAME (repeatable)",
     ),
     (
         "--mi-base",
         "mi_base",
-        "judge the model against this one: same behaviour, same mechanism? It runs under the claims made for this one",
+        "compare the model with this reference model: does it have the same behaviours by the same mechanism? The "
+        "model runs under the claims made for the reference model",
     ),
-    ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
-    ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
-    ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),
+    ("--mi-count", "mi_count", "number of prompt pairs per behaviour (default: as each file says)"),
+    ("--mi-seed", "mi_seed", "seed of the prompts (default: as each file says)"),
+    ("--mi-device", "mi_device", "cpu, cuda, cuda:N or auto (default: auto)"),
     ("--mi-dtype", "mi_dtype", "float32, bfloat16 or float16 (default: float32)"),
-    ("--mi-engine", "mi_engine", "auto, replay (fast) or reference (TransformerLens hooks; default: auto)"),
+    (
+        "--mi-engine",
+        "mi_engine",
+        "replay (fast), reference (TransformerLens hooks) or auto, which uses replay where it reproduces the "
+        "model's logits (default: auto)",
+    ),
     (
         "--mi-memory",
         "mi_memory",
-        "how much the replay engine may take, such as 2GB (default: a quarter of what is free)",
+        "memory that the replay engine may use, such as 2GB (default: a quarter of the free memory)",
     ),
     (
         "--mi-report",
         "mi_report",
-        "where the HTML report is written (default: reports/report.html); a folder, or DIR/, gets a page per behaviour",
+        "where to write the HTML report; a folder (DIR/) gets one page per behaviour (default: reports/report.html)",
     ),
-    ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
-    ("--mi-history", "mi_history", "the database that the run is added to, for mi-checks history (default: none)"),
+    ("--mi-run", "mi_run", "where to write the run as JSON (default: next to the report, reports/report.json)"),
+    ("--mi-history", "mi_history", "add the run to this database, for `mi-checks history` (default: none)"),
     (
         "--mi-summary",
         "mi_summary",
-        "write the run as a paragraph of Markdown there; added to the file that GITHUB_STEP_SUMMARY names",
+        "write a Markdown summary of the run to this file; it is appended if GITHUB_STEP_SUMMARY names the same file",
     ),
     (
         "--mi-annotations",
         "mi_annotations",
-        "github: failures as GitHub's annotations; none; auto (default): where GITHUB_ACTIONS is true",
+        "github (print failures as GitHub annotations), none, or auto, which is github if GITHUB_ACTIONS is true "
+        "(default: auto)",
     ),
-    ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
+    ("--mi-no-cache", "mi_no_cache", "measure everything again; do not read or write measurements in pytest's cache"),
     (
         "--mi-update",
         "mi_update",
-        "write what roles are bound to (roles.lock.yaml) and what was measured (baselines/) beside the behaviours",
+        "record the heads bound to each role (roles.lock.yaml) and the measurements (baselines/) next to the "
+        "behaviour files, instead of comparing with those recorded before",
     ),
-    ("--mi-update-new-only", "mi_update_new_only", "write baselines where there are none, compare with the others"),
-    ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
-    ("--mi-debug", "mi_debug", "show the tracebacks of unexpected errors at the end"),
-    ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
+    (
+        "--mi-update-new-only",
+        "mi_update_new_only",
+        "record baselines that do not exist yet, and compare with the others",
+    ),
+    ("--mi-prune", "mi_prune", "delete baselines whose behaviour or model no longer exists"),
+    ("--mi-debug", "mi_debug", "print the tracebacks of unexpected errors at the end of the run"),
+    (
+        "--mi-mutants",
+        "mi_mutants",
+        "also run each check on mutants, models edited so that its claim is false, where it must not pass",
+    ),
     (
         "--mi-strict",
         "mi_strict",
-        "fail where a behaviour gives reason to doubt what it measures: an answer that is never likely, a circuit that "
-        "keeps more than the whole model, a bigram (default: warn)",
+        "fail if a behaviour gives a reason to doubt what it measures: an answer that is never likely, a circuit that "
+        "retains more than the whole model, an effect that is a bigram statistic (default: warn)",
     ),
 )
 SWITCHES = (
@@ -94,7 +111,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         else:
             group.addoption(flag, default=None, metavar=flag[5:].upper(), help=help_text)
             parser.addini(ini, help_text, type="string", default="")
-    parser.addini("mi_behaviours", "folders whose YAML files are behaviours", type="args", default=["behaviours"])
+    parser.addini(
+        "mi_behaviours", "folders whose YAML files are collected as behaviours", type="args", default=["behaviours"]
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -109,7 +128,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
     from mi_checks.spec.additions import HOOK_QUERY
 
-    if config.pluginmanager.hasplugin(HOOK_QUERY):  # what this plugin is asked for here is another command's
+    if config.pluginmanager.hasplugin(HOOK_QUERY):  # a verb of mi-checks started pytest, and only its hooks are called
         return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
@@ -117,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         try:
             with report_errors_at("reading the options of mi-checks"):
-                session_of(config)  # a value that cannot be used ends the run before anything is collected
+                session_of(config)  # an invalid value ends the run before anything is collected
         except MiChecksError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -138,7 +157,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from mi_checks.spec.roles import LOCK_FILE_NAME
 
     kind = LockFile if file_path.name == LOCK_FILE_NAME else BehaviourFile
-    # Spelled out: of a file outside its root directory pytest keeps the name at most, and nothing if it was named.
+    # The id is explicit: for a file outside its root directory, pytest would keep only the name, or nothing.
     nodeid = seen_from(file_path, parent.config.rootpath)
     file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
@@ -151,8 +170,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
-        own.gathered.selected = [item.written_id for item in session.items if isinstance(item, MEASURED_ITEMS)]
-        own.gathered.mutants.selected = [item.written_id for item in session.items if isinstance(item, MutantsItem)]
+        own.session_results.selected = [
+            item.selectable_id for item in session.items if isinstance(item, MEASURED_ITEMS)
+        ]
+        own.session_results.mutants.selected = [
+            item.selectable_id for item in session.items if isinstance(item, MutantsItem)
+        ]
 
 
 @pytest.hookimpl(trylast=True)
@@ -160,7 +183,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if SESSION not in session.config.stash:
         return
     own = session.config.stash[SESSION]
-    if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
+    if hasattr(session.config, "workeroutput"):  # on an xdist worker; the controller writes the files
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
         own.files.finish(crashed=CRASHED in session.config.stash)
@@ -170,13 +193,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """xdist: a worker has finished; take over what it measured."""
+    """Add the results of an xdist worker that has finished."""
     output = getattr(node, "workeroutput", None)
     if output is None:
         node.config.stash[CRASHED] = True
     elif "mi_checks" in output:
         own = session_of(node.config)
-        with own.gathered.omitted.suppressing("what a worker measured"):
+        with own.session_results.omitted.suppressing("what a worker measured"):
             own.from_wire(output["mi_checks"])
 
 
@@ -189,11 +212,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if SESSION in config.stash:
         own = config.stash[SESSION]
         failures = (
-            [] if config.option.collectonly else own.last_words.failure_lines(config.get_terminal_writer().fullwidth)
+            []
+            if config.option.collectonly
+            else own.terminal_summary.failure_lines(config.get_terminal_writer().fullwidth)
         )
         if failures and config.option.tbstyle != "no":
             terminalreporter.write_sep("=", "failures by behaviour and model")
             for line in failures:
                 terminalreporter.write_line(line)
-        for line in (*(() if config.option.collectonly else own.last_words.summary()), *own.last_words.ci_lines()):
+        for line in (
+            *(() if config.option.collectonly else own.terminal_summary.summary()),
+            *own.terminal_summary.ci_lines(),
+        ):
             terminalreporter.write_line(line)

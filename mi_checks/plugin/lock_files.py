@@ -1,4 +1,4 @@
-"""The lock files of one run: read when behaviours are collected, and with `--mi-update` written when it ends."""
+"""The lock files of a run: read when behaviours are collected and, with `--mi-update`, written when the run ends."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from mi_checks.spec.roles import LOCK_FILE_NAME
 
 
 class LockFiles:
-    """What pytest's session asks about lock files.
+    """The lock files that a session reads and writes.
 
     Attributes:
-        failed: why a file could not be written; empty as long as none was.
+        failed: why files could not be written; empty if all could.
     """
 
     def __init__(self, root: Path, *, update: bool) -> None:
         self.update = update
         self.failed: list[str] = []
         self._root = root
-        self._seen: set[Path] = set()
-        self._measured: dict[Path, dict[Key, Scores]] = {}
-        self._said: list[str] = []
+        self._checked_folders: set[Path] = set()
+        self._bindings: dict[Path, dict[Key, Scores]] = {}
+        self._lines: list[str] = []
 
     def require(self, folder: Path) -> None:
-        """Raise if the lock file of a folder cannot be used; once, however many behaviours it is for.
+        """Raise if the lock file of a folder cannot be used; each folder is checked once.
 
         Raises:
-            SpecError: what is wrong with it, with its places.
-            MiChecksError: it cannot be read.
+            SpecError: the file contains mistakes.
+            MiChecksError: the file cannot be read.
         """
-        if folder not in self._seen:
-            self._seen.add(folder)
+        if folder not in self._checked_folders:
+            self._checked_folders.add(folder)
             read_lock(folder, self._root, _shape)
 
-    def take(self, bindings: Mapping[tuple[Path, Key], Scores]) -> None:
-        """Take over what roles were bound to, by folder, behaviour, model and role."""
+    def add(self, bindings: Mapping[tuple[Path, Key], Scores]) -> None:
+        """Add the nodes that roles were bound to, by folder, behaviour, model and role."""
         for (folder, key), nodes in bindings.items():
-            self._measured.setdefault(folder, {})[key] = nodes
+            self._bindings.setdefault(folder, {})[key] = nodes
 
     def write(self) -> None:
-        """Write what was taken; where that fails, the file stays as it was, and `failed` says why."""
-        for folder, measured in sorted(self._measured.items()):
+        """Write the bindings; if that fails, a file stays as it was, and `failed` says why."""
+        for folder, measured in sorted(self._bindings.items()):
             shown = display_path(folder / LOCK_FILE_NAME, self._root)
             try:
                 changed = write_lock(folder, measured, self._root)
             except MiChecksError as error:
                 self.failed.append(str(error))
             else:
-                self._said.append(f"roles: {shown} {'written' if changed else 'is up to date'}")
+                self._lines.append(f"roles: {shown} {'written' if changed else 'is up to date'}")
 
     def summary(self) -> list[str]:
-        """For the last lines of the terminal."""
-        return [*self._said, *(f"roles: {why}" for why in self.failed)]
+        """Return the lines about lock files in the terminal summary."""
+        return [*self._lines, *(f"roles: {why}" for why in self.failed)]
 
     def to_wire(self) -> list[Any]:
         """Return the bindings for the controller of `pytest -n`."""
-        return [[str(folder), *key, nodes] for folder, of in self._measured.items() for key, nodes in of.items()]
+        return [[str(folder), *key, nodes] for folder, of in self._bindings.items() for key, nodes in of.items()]
 
     def from_wire(self, wire: list[Any]) -> None:
-        """Take over what a worker took."""
+        """Add the bindings of a worker."""
         for folder, behaviour, model, role, nodes in wire:
-            self.take({(Path(folder), (behaviour, model, role)): nodes})
+            self.add({(Path(folder), (behaviour, model, role)): nodes})
 
 
 def _shape(model: str) -> ModelShape | None:

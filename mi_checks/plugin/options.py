@@ -1,4 +1,4 @@
-"""The options of a pytest run, read and checked. See `read_options`."""
+"""The options of a pytest run, as `read_options` reads and checks them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from mi_checks.report.report_destination import ReportDestination
 
 @dataclass(frozen=True)
 class BaselineOptions:
-    """What a run is to do about baselines.
+    """What a run does about baselines.
 
     Attributes:
-        update: write that of every behaviour and model whose checks all ran.
-        new_only: write where there is none yet; compare with the others.
-        prune: delete those of which no behaviour is left.
-        other: the options that make this run one of other prompts or precision, such as `--mi-count 16`.
-        selected: only a part of the tests was asked for, by `-k`, `-m` or ids.
+        update: whether to record the baseline of every behaviour and model of which all checks ran.
+        new_only: whether to record baselines that do not exist yet, and to compare with the others.
+        prune: whether to delete baselines that belong to no behaviour or model.
+        overrides: the options that change the prompts or the precision, such as `--mi-count 16`; "" if none does.
+        partial: whether only some of the tests were selected, by `-k`, `-m` or ids.
     """
 
     update: bool = False
     new_only: bool = False
     prune: bool = False
-    other: str = ""
-    selected: bool = False
+    overrides: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True)
 class CiOptions:
-    """What a run is to tell.
+    """What a run writes for a CI server.
 
     Attributes:
-        summary: where the Markdown paragraph goes; None: nowhere.
-        annotate: whether failures are printed as GitHub's annotations.
+        summary: the file that the Markdown summary is written to; None if none is written.
+        annotate: whether failures are printed as GitHub annotations.
     """
 
     summary: Path | None = None
@@ -42,25 +42,23 @@ class CiOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """What a run was asked for.
+    """The options of a run.
 
     Attributes:
-        models: as the user names them; none: those of each file.
-        base: the model that these are judged against; None: they are not.
-        count: prompt pairs; None: as each file says.
-        seed: of the prompts, likewise.
-        memory: bytes that the replay engine may take; None: a quarter of what is free.
-        report: where the HTML report goes.
-        kept_run: where the run is written as JSON.
-        history: the database that the run is added to; None: none.
-        kept: the folder of measurements that outlive a run; None: nothing is kept or recalled.
-        update: roles are bound anew.
-        worker: which of `pytest -n` this process is; "" for one that is none.
-        with_mutants: each check is also run on models in which its claim is false.
-        strict: a reason to doubt a behaviour fails an item of its own, and is not a warning alone.
-        baselines: what to do about those.
-        ci: what a CI server is told.
-        debug: the tracebacks of unexpected errors are shown.
+        models: the models to run on, as the user names them; if empty, those listed in each file.
+        base: the reference model that these are compared with; None if there is none.
+        count: the number of prompt pairs; None if each file decides.
+        seed: the seed of the prompts; None if each file decides.
+        memory: the bytes that the replay engine may use; None for a quarter of the free memory.
+        report: where the HTML report is written.
+        run_file: where the run is written as JSON.
+        history: the database that the run is added to; None if there is none.
+        cache_folder: the folder of the cache of measurements; None if it is neither read nor written.
+        update: whether roles are bound again.
+        with_mutants: whether each check also runs on models in which its claim is false.
+        strict: whether a lint fails an item of its own, instead of being only a warning.
+        worker_id: the id of this process among the workers of `pytest -n`; "" if it is not a worker.
+        debug: whether the tracebacks of unexpected errors are shown.
         started_in: the folder that pytest was started in.
         pytest_options: pytest's own options that another run needs to collect the same items.
     """
@@ -74,13 +72,13 @@ class Options:
     engine: str
     memory: int | None
     report: ReportDestination
-    kept_run: Path
+    run_file: Path
     history: Path | None
-    kept: Path | None
+    cache_folder: Path | None
     update: bool
     with_mutants: bool
     strict: bool
-    worker: str
+    worker_id: str
     baselines: BaselineOptions
     ci: CiOptions
     started_in: Path

@@ -26,10 +26,10 @@ from mi_checks.spec.problems import SpecError, SpecProblem
 
 
 class HistoryWriter:
-    """What pytest's session asks about the history.
+    """Adds a run to the history database, if the options name one.
 
     Attributes:
-        failed: why the run could not be added; empty as long as it could.
+        failed: why the run could not be added; empty if it could.
     """
 
     def __init__(self, path: Path | None, root: Path) -> None:
@@ -39,7 +39,7 @@ class HistoryWriter:
         self._added = False
 
     def add(self, run: Run, written: Path) -> None:
-        """Add the run, which is in a file already: whatever happens here, it can be imported from there."""
+        """Add the run, which has been written to a file already, so that it can be imported if this fails."""
         if self._path is None:
             return
         place = str(written.absolute())
@@ -48,10 +48,10 @@ class HistoryWriter:
                 history.add([Entry(run, run_text(run), place)])
             self._added = True
         except MiChecksError as error:
-            self.failed = f"{error}; the run itself is kept, and mi-checks history import {written} adds it later"
+            self.failed = f"{error}; the run itself is saved; add it later with mi-checks history import {written}"
 
     def summary(self) -> list[str]:
-        """Return the terminal's last line about the history."""
+        """Return the line about the history in the terminal summary."""
         if self._path is None or not (self._added or self.failed):
             return []
         return [f"history: {self.failed or display_path(self._path, self._root)}"]
@@ -61,68 +61,68 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 class CiWriter:
-    """What pytest's session asks about CI.
+    """Writes the summary and the annotations for a CI server.
 
     Attributes:
-        failed: why the summary could not be written; empty as long as it was.
+        failed: why the summary could not be written; empty if it could.
     """
 
-    def __init__(self, root: Path, asked: CiOptions) -> None:
+    def __init__(self, root: Path, options: CiOptions) -> None:
         self._root = root
-        self._asked = asked
-        self._mistakes: dict[SpecProblem, None] = {}  # each once, though every worker meets it
+        self._options = options
+        self._mistakes: dict[SpecProblem, None] = {}  # each once, although every worker finds it
         self._written = False
         self.failed: list[str] = []
 
-    def mistaken(self, error: MiChecksError, path: Path) -> None:
-        """Note that a file could not be collected."""
+    def add_mistakes(self, error: MiChecksError, path: Path) -> None:
+        """Add the mistakes because of which a file could not be collected."""
         problems = error.problems if isinstance(error, SpecError) else ()
         for problem in problems or (SpecProblem(display_path(path, self._root), 1, 1, str(error)),):
             self._mistakes[problem] = None
 
     def write(self, run: Run, unwritten: Sequence[str]) -> None:
-        """Write the summary, if one is asked for and there is anything to say; `failed` says why it could not be.
+        """Write the summary, if the options name a file for it and there is anything to report.
 
         Args:
-            run: what was measured.
+            run: the run.
             unwritten: why other files could not be written.
         """
-        wrong = [*map(str, self._mistakes), *unwritten]
-        if self._asked.summary is None or not (run.results or run.mutants or wrong):
+        problems = [*map(str, self._mistakes), *unwritten]
+        if self._options.summary is None or not (run.results or run.mutants or problems):
             return
         from mi_checks.ci.ci_summary import ci_summary
 
         try:
-            _put(self._asked.summary, ci_summary(run, wrong) + "\n")
+            _write_summary(self._options.summary, ci_summary(run, problems) + "\n")
         except MiChecksError as error:
             self.failed.append(str(error))
         else:
             self._written = True
 
     def lines(self, run: Run, unwritten: Sequence[str]) -> list[str]:
-        """For the last lines of the terminal: where the summary is, and annotations."""
-        found = list(self.failed)
-        if self._asked.summary is not None and self._written:
-            found.append(f"summary: {display_path(self._asked.summary, self._root)}")
-        if self._asked.annotate:
+        """Return the lines at the end of the terminal: where the summary is, and annotations."""
+        lines = list(self.failed)
+        if self._options.summary is not None and self._written:
+            lines.append(f"summary: {display_path(self._options.summary, self._root)}")
+        if self._options.annotate:
             from mi_checks.ci.annotations import AnnotationPaths, commands
             from mi_checks.ci.failures import failures
 
-            wrong = [*self._mistakes, *(SpecProblem("", 0, 0, why) for why in (*unwritten, *self.failed))]
-            found += commands(wrong, failures(run), AnnotationPaths(self._root), run.lints)
-        return found
+            problems = [*self._mistakes, *(SpecProblem("", 0, 0, why) for why in (*unwritten, *self.failed))]
+            lines += commands(problems, failures(run), AnnotationPaths(self._root), run.lints)
+        return lines
 
     def to_wire(self) -> list[Any]:
-        """For the controller of `pytest -n`, which collects nothing."""
+        """Return the mistakes for the controller of `pytest -n`, which collects nothing itself."""
         return [[each.path, each.line, each.column, each.message] for each in self._mistakes]
 
     def from_wire(self, wire: list[Any]) -> None:
-        """Take over what a worker met."""
+        """Add the mistakes that a worker found."""
         self._mistakes |= {SpecProblem(*each): None for each in wire}
 
 
-def _put(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Write the summary, or add it to GitHub's file, which all commands of a step share."""
+def _write_summary(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Write the summary, or append it to GitHub's file, which all commands of a step share."""
     from mi_checks.files import write_file
 
     step = environment.get(STEP_SUMMARY)
@@ -134,23 +134,23 @@ def _put(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> 
             file.write(f"\n\n{text}" if path.stat().st_size else text)
     except OSError as error:
         raise MiChecksError(
-            f"cannot add the summary to {path}: {error.strerror or error}; name another file (--mi-summary)"
+            f"cannot append the summary to {path}: {error.strerror or error}; name another file (--mi-summary)"
         ) from error
 
 
 class OutputFiles:
-    """Writes the run and all that is made of it, each whatever happens to the others.
+    """Writes the run and the files made from it; a failure of one does not keep the others from being written.
 
     Attributes:
-        written: report and run, where they were put.
-        unwritten: why what was asked for could not be written.
+        written: where the report and the run were written.
+        unwritten: why files could not be written.
     """
 
-    def __init__(self, root: Path, gathered: SessionResults, locks: LockFiles, baselines: BaselineFiles) -> None:
+    def __init__(self, root: Path, session_results: SessionResults, locks: LockFiles, baselines: BaselineFiles) -> None:
         """Begin with nothing written."""
         self.root = root
-        self.options = gathered.options
-        self.gathered = gathered
+        self.options = session_results.options
+        self.session_results = session_results
         self.locks = locks
         self.baselines = baselines
         self.history = HistoryWriter(self.options.history, root)
@@ -159,57 +159,64 @@ class OutputFiles:
         self.unwritten: list[str] = []
 
     def finish(self, *, crashed: bool = False) -> None:
-        """Write the run and all that is made of it; what could not be written is in `unwritten`.
+        """Write the run and the files made from it.
 
         Args:
-            crashed: whether a worker of `pytest -n` did, so that its results are in its journal alone.
+            crashed: whether a worker of `pytest -n` crashed, so that its results are only in its journal.
         """
-        self._wrote("writing what was measured", partial(self._finish, crashed=crashed))
+        self._try("writing what was measured", partial(self._finish, crashed=crashed))
 
     def _finish(self, *, crashed: bool) -> None:
-        """Write the run and, if anything ran, all that is made of it; keep what is kept within its limit.
+        """Write the run first, because it has all results, and then the other files; prune the cache.
 
-        Each is written whatever happens to the others, and the run first: it holds all results. What is asked of a run
-        and cannot be written is in `unwritten`, and what cannot be drawn of it is left out.
+        Files that the user expects and that cannot be written are listed in `unwritten`. Parts of the report that
+        cannot be drawn are left out.
         """
-        if crashed and parts(self.options.kept_run):
-            with self.gathered.omitted.suppressing("the journal of a worker that crashed"):
-                self.gathered.take_journal()
-        run = self.gathered.record()
-        report, kept = (relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
-        if self.gathered.results and self._wrote(f"writing the run to {kept}", partial(self._write_run, run)):
-            self.written.append(f"run: {kept}")
-            with self.gathered.omitted.suppressing("the removal of the journal"):
-                forget(self.options.kept_run)
-        self._wrote("writing the lock files of roles", self.locks.write)
-        finish = partial(self.baselines.finish, self.gathered.results, self.gathered.evidence, self.gathered.provenance)
-        self._wrote("writing baselines", finish)
-        if self.gathered.results:
-            with self.gathered.omitted.suppressing(f"the report {report}"):
-                self._write_report(run, report, kept)
-            with self.gathered.omitted.suppressing(f"the entry of this run, which is in {kept}, in the history"):
-                self.history.add(run, self.options.kept_run)
-        with self.gathered.omitted.suppressing("the summary for CI"):
-            self.ci.write(run, self.left)
-        if self.gathered.reuse["requested"] and self.options.kept is not None:
+        if crashed and parts(self.options.run_file):
+            with self.session_results.omitted.suppressing("the journal of a worker that crashed"):
+                self.session_results.take_journal()
+        run = self.session_results.record()
+        report, run_file = (relative(path, self.root) for path in (self.options.report.page, self.options.run_file))
+        if self.session_results.results and self._try(f"writing the run to {run_file}", partial(self._write_run, run)):
+            self.written.append(f"run: {run_file}")
+            with self.session_results.omitted.suppressing("the removal of the journal"):
+                forget(self.options.run_file)
+        self._try("writing the lock files of roles", self.locks.write)
+        finish = partial(
+            self.baselines.finish,
+            self.session_results.results,
+            self.session_results.evidence,
+            self.session_results.provenance,
+        )
+        self._try("writing baselines", finish)
+        if self.session_results.results:
+            with self.session_results.omitted.suppressing(f"the report {report}"):
+                self._write_report(run, report, run_file)
+            with self.session_results.omitted.suppressing(
+                f"the entry of this run, which is in {run_file}, in the history"
+            ):
+                self.history.add(run, self.options.run_file)
+        with self.session_results.omitted.suppressing("the summary for CI"):
+            self.ci.write(run, self.failures)
+        if self.session_results.cache_counts["requested"] and self.options.cache_folder is not None:
             from mi_checks.cache.cache_store import CacheStore
 
-            with self.gathered.omitted.suppressing("the pruning of the cache"):
-                CacheStore(self.options.kept).prune()
+            with self.session_results.omitted.suppressing("the pruning of the cache"):
+                CacheStore(self.options.cache_folder).prune()
 
     @property
     def failed(self) -> bool:
-        """Whether a file could not be written."""
-        return bool(self.left or self.ci.failed)
+        """Return whether a file could not be written."""
+        return bool(self.failures or self.ci.failed)
 
     @property
-    def left(self) -> list[str]:
-        """Why files could not be written."""
+    def failures(self) -> list[str]:
+        """Return why files could not be written, except the CI summary."""
         history = [self.history.failed] if self.history.failed else []
         return [*self.locks.failed, *self.baselines.failed, *self.unwritten, *history]
 
-    def _wrote(self, doing: str, write: Callable[[], None]) -> bool:
-        """Whether what was asked for could be written; why not is in `unwritten`."""
+    def _try(self, doing: str, write: Callable[[], None]) -> bool:
+        """Return whether something could be written; if not, add the reason to `unwritten`."""
         try:
             with report_errors_at(doing):
                 write()
@@ -222,19 +229,19 @@ class OutputFiles:
     def _write_run(self, run: Run) -> None:
         from mi_checks.results.write_run import write_run
 
-        write_run(run, self.options.kept_run)
+        write_run(run, self.options.run_file)
 
-    def _write_report(self, run: Run, report: str, kept: str) -> None:
-        """Write it, without what cannot be drawn.
+    def _write_report(self, run: Run, report: str, run_file: str) -> None:
+        """Write the report, without the parts that cannot be drawn.
 
         Raises:
-            Exception: nothing of it can be drawn.
+            Exception: no part of the report can be drawn.
         """
         from mi_checks.report.report_folder import write_report
 
         try:
-            for sentence in write_report(run, self.options.report, kept):
-                self.gathered.omitted.add_sentence(sentence)
+            for sentence in write_report(run, self.options.report, run_file):
+                self.session_results.omitted.add_sentence(sentence)
         except MiChecksError as error:
             report_cause(error)
             self.unwritten.append(str(error))
@@ -243,5 +250,5 @@ class OutputFiles:
 
 
 def relative(path: Path, root: Path) -> str:
-    """Return a path as seen from the root directory, where it lies in it."""
+    """Return a path relative to the root directory, or unchanged if it is outside."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,4 +1,4 @@
-"""Pytest's options and their ini twins → `Options`, each read and found usable before anything is collected."""
+"""The reading of pytest's options and ini settings; each is checked before anything is collected."""
 
 from __future__ import annotations
 
@@ -24,46 +24,48 @@ ANNOTATIONS = ("auto", "github", "none")
 
 
 def read_options(config: pytest.Config) -> Options:
-    """Return what the command line says or, where it is silent, the ini file.
+    """Read each option from the command line or, if it is not given there, from the ini file.
 
     Raises:
-        MiChecksError: an option's value is not one it can have, or a file cannot be written there.
+        MiChecksError: the value of an option cannot be used, or a file cannot be written there.
     """
 
-    def chosen(name: str) -> Any:
+    def value_of(name: str) -> Any:
         value = config.getoption(name)
         return config.getini(name) if value is None else value
 
-    base = chosen("mi_base") or None
-    models = choose_models(chosen("mi_model"), "--mi-model", base)
+    base = value_of("mi_base") or None
+    models = choose_models(value_of("mi_model"), "--mi-model", base)
     chosen_models = [resolve(model) for model in models]
     if base is not None:
         resolve(base).require()
         check_same_heads(base, models[0], (resolve(base).shape, chosen_models[0].shape))
-        if chosen("mi_update") or chosen("mi_update_new_only"):
+        if value_of("mi_update") or value_of("mi_update_new_only"):
             raise MiChecksError(
-                f"--mi-base {base}: --mi-update would record another model as the base; leave out one of them"
+                f"--mi-base {base}: --mi-update would record another model's baselines; use only one of the two options"
             )
     for option in ("--mi-update", "--mi-update-new-only"):
-        for model in chosen_models if chosen(option[2:].replace("-", "_")) else ():
+        for model in chosen_models if value_of(option[2:].replace("-", "_")) else ():
             refuse_update(model, option)
-    dtype = chosen("mi_dtype") or "float32"
+    dtype = value_of("mi_dtype") or "float32"
     if dtype not in DTYPES:
         raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
-    engine = chosen("mi_engine") or "auto"
+    engine = value_of("mi_engine") or "auto"
     if engine not in ENGINES:
         raise MiChecksError(f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
-    count = _whole_number("--mi-count", chosen("mi_count"), least=2)
-    seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
-    report = report_destination(chosen("mi_report") or "reports/report.html", config.rootpath)
-    named = chosen("mi_run")
-    kept_run = config.rootpath / named if named else report.run
-    if kept_run == report.page:
-        raise MiChecksError(f"--mi-run: {str(report.page)!r} is where the report goes; name another file")
-    summary = config.rootpath / chosen("mi_summary") if chosen("mi_summary") else None
-    if summary in (report.page, kept_run):
-        raise MiChecksError(f"--mi-summary: {str(summary)!r} is where the report or the run goes; name another file")
-    annotations = chosen("mi_annotations") or "auto"
+    count = _whole_number("--mi-count", value_of("mi_count"), least=2)
+    seed = _whole_number("--mi-seed", value_of("mi_seed"), least=0)
+    report = report_destination(value_of("mi_report") or "reports/report.html", config.rootpath)
+    named_run = value_of("mi_run")
+    run_file = config.rootpath / named_run if named_run else report.run
+    if run_file == report.page:
+        raise MiChecksError(f"--mi-run: {str(report.page)!r} is where the report is written; name another file")
+    summary = config.rootpath / value_of("mi_summary") if value_of("mi_summary") else None
+    if summary in (report.page, run_file):
+        raise MiChecksError(
+            f"--mi-summary: {str(summary)!r} is where the report or the run is written; name another file"
+        )
+    annotations = value_of("mi_annotations") or "auto"
     if annotations not in ANNOTATIONS:
         near = did_you_mean(annotations, ANNOTATIONS)
         raise MiChecksError(f"--mi-annotations {annotations!r}: use one of {', '.join(ANNOTATIONS)}{near}")
@@ -72,30 +74,30 @@ def read_options(config: pytest.Config) -> Options:
         base=base,
         count=count,
         seed=seed,
-        device=chosen("mi_device") or "auto",
+        device=value_of("mi_device") or "auto",
         dtype=dtype,
         engine=engine,
-        memory=_bytes("--mi-memory", chosen("mi_memory")),
+        memory=_bytes("--mi-memory", value_of("mi_memory")),
         report=ReportDestination(require_writable("--mi-report", report.page), report.folder),
-        kept_run=require_writable("--mi-run", kept_run),
-        history=_history(config.rootpath, chosen("mi_history")),
-        kept=None if chosen("mi_no_cache") else _cache_folder(config),
-        update=bool(chosen("mi_update")),
-        with_mutants=bool(chosen("mi_mutants")),
-        strict=bool(chosen("mi_strict")),
-        worker=str(getattr(config, "workerinput", {}).get("workerid", "")),
+        run_file=require_writable("--mi-run", run_file),
+        history=_history(config.rootpath, value_of("mi_history")),
+        cache_folder=None if value_of("mi_no_cache") else _cache_folder(config),
+        update=bool(value_of("mi_update")),
+        with_mutants=bool(value_of("mi_mutants")),
+        strict=bool(value_of("mi_strict")),
+        worker_id=str(getattr(config, "workerinput", {}).get("workerid", "")),
         baselines=BaselineOptions(
-            update=bool(chosen("mi_update")),
-            new_only=bool(chosen("mi_update_new_only")),
-            prune=bool(chosen("mi_prune")),
-            other=_other_than_written(count, seed, dtype),
-            selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
+            update=bool(value_of("mi_update")),
+            new_only=bool(value_of("mi_update_new_only")),
+            prune=bool(value_of("mi_prune")),
+            overrides=_overrides(count, seed, dtype),
+            partial=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
         ),
         ci=CiOptions(
             summary=None if summary is None else require_writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
-        debug=bool(chosen("mi_debug")),
+        debug=bool(value_of("mi_debug")),
         started_in=config.invocation_params.dir,
         pytest_options=repeated_options(config.invocation_params.args),
     )
@@ -125,27 +127,28 @@ def _whole_number(option: str, text: str | None, *, least: int) -> int | None:
 def _bytes(option: str, text: str | None) -> int | None:
     if not text:
         return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
     number = (
-        0 if found is None else int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
+        0 if match is None else int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2] or " "))
     )
     if number < 1:
         raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
     return number
 
 
-def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
-    given = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
-    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+def _overrides(count: int | None, seed: int | None, dtype: str) -> str:
+    """Return the options that change the prompts or the precision, as on the command line."""
+    values = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
+    return " ".join(f"{option} {value}" for option, value in values.items() if value is not None)
 
 
-def _history(root: Path, named: str | None) -> Path | None:
-    if not named:
+def _history(root: Path, name: str | None) -> Path | None:
+    if not name:
         return None
-    path = require_writable("--mi-history", root / named)
+    path = require_writable("--mi-history", root / name)
     if path.exists():
         if not os.access(path, os.W_OK):
             raise MiChecksError(f"--mi-history: cannot write {str(path)!r}; it is read-only")
-        with History.at(path):  # says what is no history now, and not when all is measured
+        with History.at(path):  # raises now, before anything is measured, if the file is not a history
             pass
     return path

@@ -1,4 +1,4 @@
-"""The measurement of items: each becomes a result, whatever goes wrong. Light to import."""
+"""The measurement of items: each becomes a result, whatever goes wrong. Light to import: the suite is not."""
 
 from __future__ import annotations
 
@@ -44,135 +44,149 @@ if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
 
 
-GC_THRESHOLDS = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
+GC_THRESHOLDS = (50_000, 20, 20)  # of Python's garbage collector: new objects, then collections, per generation
 
 
 @dataclass(frozen=True)
 class ItemRequest:
-    """One item: a check of a behaviour on a model, or what is asked of all of its checks together."""
+    """What an item measures: one check of a behaviour on a model, or something about all of its checks together.
+
+    Attributes:
+        loaded: the behaviour.
+        model: the model, as the user names it.
+        check: the check; None if the item is about all of them.
+        node_id: pytest's id of the item.
+        place: where the check is claimed.
+    """
 
     loaded: LoadedBehaviour
     model: str
-    check: Check | None  # None: all of them
+    check: Check | None
     node_id: str
-    place: Position  # where it is claimed
+    place: Position
 
     @property
-    def one(self) -> Check:
-        """The check, where there is a single one.
+    def single_check(self) -> Check:
+        """Return the check.
 
         Raises:
-            TypeError: what is asked is of all checks.
+            TypeError: the item is about all checks.
         """
         if self.check is None:
-            raise TypeError(f"{self.node_id} is about no single check")
+            raise TypeError(f"{self.node_id} is not about a single check")
         return self.check
 
     @property
     def claimed_at(self) -> Place:
-        """Where it is claimed."""
+        """Return the place of the claim, as results have it."""
         return Place(self.place.file, self.place.line)
 
     @property
     def location(self) -> str:
-        """`file:line`."""
+        """Return the place of the claim as `file:line`."""
         return str(self.claimed_at)
 
-    def named(self, check: str) -> ItemId:
+    def item_id(self, check: str) -> ItemId:
         """Return the identity of the result of an item that compares or lints all checks together."""
         return ItemId(*self.key, check, check, self.node_id, self.claimed_at)
 
     @property
     def key(self) -> tuple[str, str]:
-        """The behaviour, and the name whose claims the model runs under."""
+        """Return the name of the behaviour, and the name whose claims the model runs under."""
         return self.loaded.behaviour.name, resolve(self.model).claims
 
 
 class ItemRunner:
-    """Measures items, and keeps what came of them."""
+    """Measures items, and adds their results to the session's."""
 
     def __init__(
         self,
         root: Path,
         options: Options,
-        gathered: SessionResults,
+        session_results: SessionResults,
         baselines: BaselineFiles,
         locks: LockFiles,
         terminal: io.TextIOBase | None,
     ) -> None:
-        """Begin with nothing imported.
+        """Begin without a suite.
 
         Args:
             root: pytest's root directory.
-            options: of the run.
-            gathered: where results go.
-            baselines: what the run is compared with.
-            locks: what roles are bound to.
-            terminal: where progress is shown; None: nowhere.
+            options: the options of the run.
+            session_results: the results to add to.
+            baselines: the baselines that the run is compared with.
+            locks: the lock files that record what roles are bound to.
+            terminal: the stream that progress is shown on; None to show none.
         """
         self.root = root
         self.options = options
-        self.gathered = gathered
+        self.session_results = session_results
         self.baselines = baselines
         self.locks = locks
         self.terminal = terminal
 
     @cached_property
     def suite(self) -> Suite:
-        """The measuring side, imported only now."""
+        """Return the suite, which is imported on first use, with torch and TransformerLens."""
         limit_to_one_thread()
         from mi_checks.cache.cache_store import CacheStore
         from mi_checks.suite.loaded_models import SuiteSettings
         from mi_checks.suite.suite import Suite
 
-        # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
-        # run makes is seldom garbage. Together a sixth of a run whose measurements are all cached.
+        # The imports leave half a million objects that each garbage collection would walk through, and a run creates
+        # little garbage. Together, these two lines save a sixth of a run whose measurements are all cached.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        asked = self.options
+        options = self.options
         settings = SuiteSettings(
-            asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
+            options.count,
+            options.seed,
+            options.device,
+            options.dtype,
+            options.engine,
+            options.memory,
+            options.update,
         )
         return Suite(
             settings,
             no_progress if self.terminal is None else progress_bar(self.terminal),
-            None if asked.kept is None else CacheStore(asked.kept),
+            None if options.cache_folder is None else CacheStore(options.cache_folder),
         )
 
     @cached_property
     def mutant_suite(self) -> MutantSuite:
-        """What measures mutants, likewise."""
+        """Return the suite of mutants, made on first use."""
         from mi_checks.suite.against_mutants import MutantSuite
 
         return MutantSuite(self.suite)
 
     @cached_property
     def base_suite(self) -> ReferenceSuite:
-        """What judges models against another one, likewise."""
+        """Return the suite that compares models with the reference model, made on first use."""
         from mi_checks.suite.reference_suite import ReferenceSuite
 
-        base, other = str(self.options.base), bool(self.baselines.asked.other)
-        return ReferenceSuite(self.suite, base, self.root, self.gathered.versions, other=other)
+        base, other = str(self.options.base), bool(self.baselines.options.overrides)
+        return ReferenceSuite(self.suite, base, self.root, self.session_results.versions, other=other)
 
     def run(self, item: ItemRequest) -> CheckResult:
-        """Measure, judge and remember one check."""
-        return self._remember(self._measured(item))
+        """Run one check and add its result."""
+        return self._add(self._measured(item))
 
     def compare(self, item: ItemRequest) -> CheckResult:
-        """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
-        return self._remember(self._or_error(lambda: self._compared(item), item, (BASELINE, BASELINE)))
+        """Compare a behaviour on a model with its baseline, and measure checks that were not selected."""
+        return self._add(self._or_error(lambda: self._compared(item), item, (BASELINE, BASELINE)))
 
     def judge(self, item: ItemRequest) -> CheckResult:
-        """Judge a behaviour on a model against the base; what this run left out is measured for it."""
-        return self._remember(self._or_error(lambda: self._judged(item), item, (BASE, BASE)))
+        """Compare a behaviour on a model with the reference model, and measure checks that were not selected."""
+        return self._add(self._or_error(lambda: self._judged(item), item, (BASE, BASE)))
 
     def lint(self, item: ItemRequest) -> CheckResult:
-        """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
-        return self._remember(self._or_error(lambda: self._linted(item), item, (LINT, LINT)))
+        """Look for reasons to doubt a behaviour on a model, and measure checks that were not selected."""
+        return self._add(self._or_error(lambda: self._linted(item), item, (LINT, LINT)))
 
     def run_mutants(self, item: ItemRequest) -> MutantsResult:
-        """Run the same check on models in which its claim is false; skip it where it cannot be measured as it is."""
-        loaded, model, check, location = item.loaded, item.model, item.one, item.location
+        """Run a check on models in which its claim is false; skip it if it cannot be measured on the model itself."""
+        loaded, model, check, location = item.loaded, item.model, item.single_check, item.location
         rerun = f"{self.rerun(item.node_id, model)} --mi-mutants"
         name = check.id
         outcome: Outcome = "skipped"
@@ -188,76 +202,75 @@ class ItemRunner:
                 outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
             claims = _claims(model)
             result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, item.claimed_at)
-        return self.gathered.mutants.add(result)
+        return self.session_results.mutants.add(result)
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
-        """Keep the evidence of a behaviour whose items on a model are done, and free the activations."""
+        """Add the evidence of a behaviour whose items on a model are done, and free its activations."""
         if "suite" not in self.__dict__:
             return
-        of, omitted = f"{loaded.behaviour.name} on {model}", self.gathered.omitted
+        what, omitted = f"{loaded.behaviour.name} on {model}", self.session_results.omitted
         if "mutant_suite" in self.__dict__:
-            with omitted.suppressing(f"the cache of the mutants of {of}"):
+            with omitted.suppressing(f"the cache of the mutants of {what}"):
                 self.mutant_suite.close(loaded, model)
-        self._take_evidence(loaded, model, of)
-        self.locks.take(self.suite.bindings)
+        self._take_evidence(loaded, model, what)
+        self.locks.add(self.suite.bindings)
         with omitted.suppressing(f"the provenance of {model}"):
             self._take_provenance()
         self._write_journal()
 
     def rerun(self, node_id: str, model: str) -> str:
-        """Return the command for one item, with whatever on this run's command line decides its outcome."""
-        asked = self.options
-        given = {
-            "--mi-model": model if asked.models else None,
-            "--mi-base": asked.base,
-            "--mi-count": asked.count,
-            "--mi-seed": asked.seed,
+        """Return the command that runs one item again, with the options of this run that decide its outcome."""
+        own = self.options
+        values = {
+            "--mi-model": model if own.models else None,
+            "--mi-base": own.base,
+            "--mi-count": own.count,
+            "--mi-seed": own.seed,
         }
-        options = list(asked.pytest_options)
-        options += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
-        options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
-        options += ["--mi-device", asked.device] if asked.device != "auto" else []
-        options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
+        options = list(own.pytest_options)
+        options += [word for flag, value in values.items() if value is not None for word in (flag, str(value))]
+        options += ["--mi-dtype", own.dtype] if own.dtype != "float32" else []
+        options += ["--mi-device", own.device] if own.device != "auto" else []
+        options += ["--mi-engine", own.engine] if own.engine != "auto" else []
         options += ["--mi-strict"] if node_id.endswith(f"::{LINT}") else []
-        return rerun_command(node_id, self.root, asked.started_in, options)
+        return rerun_command(node_id, self.root, own.started_in, options)
 
-    def _remember(self, result: CheckResult) -> CheckResult:
-        self.gathered.remember(result)
+    def _add(self, result: CheckResult) -> CheckResult:
+        self.session_results.add_result(result)
         self._write_journal()
         return result
 
     def _write_journal(self) -> None:
-        with self.gathered.omitted.suppressing("the journal of this run"):
-            if self.gathered.journal.due:
+        with self.session_results.omitted.suppressing("the journal of this run"):
+            if self.session_results.journal.due:
                 self._take_provenance()
-                self.gathered.write_journal()
+                self.session_results.write_journal()
 
     def _measured(self, item: ItemRequest) -> CheckResult:
-        """Measure and judge one check."""
-        measure = partial(self._asked_of_suite, item)
-        return self._or_error(measure, item, (item.one.id, item.one.kind))
+        """Return the result of one check, or of the error that kept it from being measured."""
+        return self._or_error(partial(self._check, item), item, (item.single_check.id, item.single_check.kind))
 
-    def _asked_of_suite(self, item: ItemRequest) -> CheckResult:
-        """Ask the suite, which is imported within, so that what goes wrong there is told as well."""
+    def _check(self, item: ItemRequest) -> CheckResult:
+        """Return the result of one check; the suite is imported here, so that errors of the import are reported."""
         rerun = self.rerun(item.node_id, item.model)
         return self.suite.check(
-            item.loaded, item.model, item.one, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+            item.loaded, item.model, item.single_check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
 
     def _compared(self, item: ItemRequest) -> CheckResult:
         loaded, model = item.loaded, item.model
         _, claims = item.key
-        results = {} if self.baselines.asked.other else self._all_results(item)
+        results = {} if self.baselines.options.overrides else self._all_results(item)
         evidence = None
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
             evidence = self.suite.evidence(loaded, model)
         provenance = self.suite.provenance().get(claims) if results else None
-        found = self.baselines.judge(loaded, claims, results, evidence, provenance)
-        message = found.message
-        if found.outcome in ("fail", "error"):
-            message += f"{self._unsaid(results)}{self._where(item)}"
-        result = check_result(item.named(BASELINE), found.outcome, claim=Claim("baseline"), message=message)
-        return replace(result, reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained)
+        comparison = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        message = comparison.message
+        if comparison.outcome in ("fail", "error"):
+            message += f"{self._unreported_error(results)}{self._where(item)}"
+        result = check_result(item.item_id(BASELINE), comparison.outcome, claim=Claim("baseline"), message=message)
+        return replace(result, reason=comparison.reason, nodes_lost=comparison.lost, nodes_gained=comparison.gained)
 
     def _judged(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
@@ -265,51 +278,53 @@ class ItemRunner:
         result = self.base_suite.judge(
             item.loaded, item.model, results, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
-        require_storable("the judgement", (result.estimate, result.per_prompt))
-        return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
+        require_storable("the comparison with the reference model", (result.estimate, result.per_prompt))
+        return (
+            replace(result, message=f"{result.message}{self._unreported_error(results)}") if result.message else result
+        )
 
     def _linted(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
-        found = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
+        lints = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
         behaviour, _ = item.key
-        message, outcome = lint_message(found, unmeasured, behaviour), lint_outcome(found, unmeasured)
+        message, outcome = lint_message(lints, unmeasured, behaviour), lint_outcome(lints, unmeasured)
         if outcome == "fail":
             message += self._where(item)
-        result = check_result(item.named(LINT), outcome, claim=Claim("lint"), message=message)
-        return replace(result, reason=lint_reasons(found))
+        result = check_result(item.item_id(LINT), outcome, claim=Claim("lint"), message=message)
+        return replace(result, reason=lint_reasons(lints))
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
         key = (loaded.behaviour.name, resolve(model).claims)
-        return self.gathered.lints.once(key, lambda: self.suite.lints(loaded, model, results))
+        return self.session_results.lints.find_once(key, lambda: self.suite.lints(loaded, model, results))
 
     def _all_results(self, item: ItemRequest) -> dict[str, CheckResult]:
-        """Of every check but roles, by id: those that ran, and the others measured now."""
-        ran = self.gathered.ran.get(item.key, {})
+        """Return the results of all checks except roles, by id; those that did not run are measured now."""
+        known = self.session_results.results_by_check.get(item.key, {})
         return {
-            check.id: ran.get(check.id) or self._measured(replace(item, check=check, place=place))
+            check.id: known.get(check.id) or self._measured(replace(item, check=check, place=place))
             for check, place in checks_on(item.loaded, item.model)
             if check.kind != "role"
         }
 
-    def _unsaid(self, results: Mapping[str, CheckResult]) -> str:
-        """Why a check could not be measured, where no item of its own has said so; as the end of a message."""
-        said = {id(result) for result in self.gathered.results}
-        errors = [each for each in results.values() if each.outcome == "error" and id(each) not in said]
+    def _unreported_error(self, results: Mapping[str, CheckResult]) -> str:
+        """Return why a check could not be measured, for the end of a message, unless its own item reports it."""
+        reported = {id(result) for result in self.session_results.results}
+        errors = [each for each in results.values() if each.outcome == "error" and id(each) not in reported]
         return f"\n  because   {errors[0].message.partition(chr(10))[0]}" if errors else ""
 
     def _where(self, item: ItemRequest) -> str:
-        """Where an item is claimed and how to run it again, as the end of a message."""
+        """Return where an item is claimed and how to run it again, for the end of a message."""
         return f"\n  claimed   {item.location}\n  re-run    {self.rerun(item.node_id, item.model)}"
 
     def _or_error(self, measure: Callable[[], CheckResult], item: ItemRequest, check: tuple[str, str]) -> CheckResult:
-        """Return what `measure` returns, or a result that says why it could not.
+        """Return the result of a measurement, or a result that says why it failed.
 
         Any error becomes a result of outcome `error` or, as `mi_checks.suite.selection.is_skipped` decides, `skipped`.
 
         Args:
-            measure: the measurement.
-            item: what is measured.
+            measure: measures the item.
+            item: the item.
             check: the id and the kind of the result.
         """
         location, claims, (name, kind) = item.location, _claims(item.model), check
@@ -328,34 +343,38 @@ class ItemRunner:
                 message = _too_few(item.model, error) if isinstance(error, TooFewPromptsError) else str(error)
                 return unmeasured(f"{message}{self._where(item)}", "skipped")
             report_cause(error)
-            placeless = isinstance(error, UnexpectedError) and not str(error).startswith(location)
-            return unmeasured(f"{location}: {error}{self._where(item)}" if placeless else f"{error}{self._where(item)}")
+            lacks_location = isinstance(error, UnexpectedError) and not str(error).startswith(location)
+            return unmeasured(
+                f"{location}: {error}{self._where(item)}" if lacks_location else f"{error}{self._where(item)}"
+            )
 
-    def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
-        omitted, ran = self.gathered.omitted, self.gathered.ran
-        with omitted.suppressing(f"the warnings of {of}"):
-            self._lint(loaded, model, ran.get((loaded.behaviour.name, resolve(model).claims), {}))
+    def _take_evidence(self, loaded: LoadedBehaviour, model: str, what: str) -> None:
+        omitted, known = self.session_results.omitted, self.session_results.results_by_check
+        with omitted.suppressing(f"the warnings of {what}"):
+            self._lint(loaded, model, known.get((loaded.behaviour.name, resolve(model).claims), {}))
         try:
             evidence = self.suite.close(loaded, model, drawn=True)
             if evidence is not None:
-                self.gathered.keep(evidence)
+                self.session_results.add_evidence(evidence)
         except BaseException as error:
             if is_not_a_failure(error) and not is_pytest_outcome(error):
                 raise
-            results = ran.get((loaded.behaviour.name, _claims(model)), {})
-            if any(result.outcome not in ("error", "skipped") for result in results.values()):  # else each has said why
-                omitted.add(f"the evidence of {of}", error)
+            results = known.get((loaded.behaviour.name, _claims(model)), {})
+            if any(
+                result.outcome not in ("error", "skipped") for result in results.values()
+            ):  # otherwise each says why
+                omitted.add(f"the evidence of {what}", error)
 
     def _take_provenance(self) -> None:
         """Record where models come from, and how many measurements came from the cache."""
-        gathered = self.gathered
+        session_results = self.session_results
         if "suite" in self.__dict__:
-            gathered.provenance.update(self.suite.provenance())
-            gathered.guards.update(self.suite.loaded_models.guards())
-            gathered.reuse = asdict(self.suite.reuse)
+            session_results.provenance.update(self.suite.provenance())
+            session_results.guards.update(self.suite.loaded_models.guards())
+            session_results.cache_counts = asdict(self.suite.reuse)
         if "base_suite" in self.__dict__:
-            gathered.provenance.update(self.base_suite.provenance())
-            gathered.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
+            session_results.provenance.update(self.base_suite.provenance())
+            session_results.cache_counts = asdict(self.suite.reuse.plus(self.base_suite.reuse))
 
 
 def _claims(model: str) -> str:
@@ -367,8 +386,6 @@ def _claims(model: str) -> str:
 
 
 def _too_few(model: str, error: TooFewPromptsError) -> str:
-    fewer = f"; --mi-count {error.n_available} runs on these" if error.n_available > 1 else ""
-    found = (
-        f"{error.n_available} of the {error.n_requested} prompt pairs asked for survive the tokenizer of {model}{fewer}"
-    )
-    return f"{found}\n{error}"
+    remedy = f"; --mi-count {error.n_available} uses these" if error.n_available > 1 else ""
+    line = f"only {error.n_available} of the {error.n_requested} requested prompt pairs survive the tokenizer of {model}{remedy}"
+    return f"{line}\n{error}"

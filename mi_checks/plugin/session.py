@@ -1,4 +1,4 @@
-"""One pytest run: its settings, the files it collected, what it measures, its report and its last words.
+"""One pytest run: its options, the files it collected, its results, the files it writes and its summary.
 
 Light to import: the suite (torch, TransformerLens) is built when the first check runs, never for `--collect-only`.
 """
@@ -34,48 +34,53 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What pytest's hooks call."""
+    """The state of a run, which pytest's hooks and collectors call."""
 
     def __init__(self, root: Path, options: Options, terminal: io.TextIOBase | None) -> None:
         """Begin a run.
 
         Args:
             root: pytest's root directory.
-            options: of the run.
-            terminal: where progress is shown; None: nowhere.
+            options: the options of the run.
+            terminal: the stream that progress is shown on; None to show none.
         """
         self.root = root
         self.options = options
-        self.gathered = SessionResults(options)
+        self.session_results = SessionResults(options)
         if options.debug:
-            self.gathered.traces.start()
+            self.session_results.traces.start()
         self.locks = LockFiles(root, update=options.update)
-        versions = {name: version for name, version in self.gathered.versions.items() if name != "pytest"}
+        versions = {name: version for name, version in self.session_results.versions.items() if name != "pytest"}
         self.baselines = BaselineFiles(root, options.baselines, versions)
-        self.measuring = ItemRunner(root, options, self.gathered, self.baselines, self.locks, terminal)
-        self.files = OutputFiles(root, self.gathered, self.locks, self.baselines)
-        self.last_words = TerminalSummary(self.gathered, self.files)
-        self._names = BehaviourNames(root)
-        self._paths: dict[Path, Path] = {}  # a file, links followed → the path that it is collected under
-        self._added: dict[Path, Additions] = {}  # folder → what its conftest.py and those above add
+        self.item_runner = ItemRunner(root, options, self.session_results, self.baselines, self.locks, terminal)
+        self.files = OutputFiles(root, self.session_results, self.locks, self.baselines)
+        self.terminal_summary = TerminalSummary(self.session_results, self.files)
+        self._behaviour_names = BehaviourNames(root)
+        self._paths: dict[Path, Path] = {}  # resolved path → the path that the file is collected under
+        self._additions: dict[Path, Additions] = {}  # folder → the additions of its conftest.py and of those above
 
     def is_first_path_of(self, path: Path, *, named: bool) -> bool:
-        """Return whether a file is collected under this path, and not yet under another one that links to it.
+        """Return whether a file is collected under this path, rather than under another one that links to it.
 
         Args:
             path: the file.
             named: whether the user named this path, and so expects it to be collected.
 
         Raises:
-            SpecError: it is collected under another path already, and this one is named; or it is a template.
+            SpecError: the user named the path, but the file is already collected under another one; or the file is a
+                template.
         """
         shown = display_path(path, self.root)
         if path.name.startswith("_"):
-            message = "a template, by the '_' before its name: it may be incomplete, and is never collected; run a file"
+            message = (
+                "a template, because its name begins with '_': it may be incomplete and is never collected; run a file"
+            )
             raise SpecError([SpecProblem(shown, 1, 1, f"{message} that extends it, or rename it")])
         first = self._paths.setdefault(path.resolve(), path)
         if first != path and named:
-            message = f"this is {display_path(first, self.root)}, which is collected already; name one of the two paths"
+            message = (
+                f"the same file as {display_path(first, self.root)}, which is already collected; name only one of them"
+            )
             raise SpecError([SpecProblem(shown, 1, 1, message)])
         return first == path
 
@@ -83,43 +88,44 @@ class Session:
         """Return the behaviours in a file: one, or one for each of its cases.
 
         Raises:
-            SpecError: every mistake in the file, or in the lock file beside it.
-            MiChecksError: another file has a behaviour of that name, or what a conftest.py gives is no pool or score.
+            SpecError: the file, or the lock file next to it, contains mistakes (the error lists all of them), or
+                another file has a behaviour of that name.
+            MiChecksError: an addition of a conftest.py is not a pool or a score.
         """
-        if path.parent not in self._added:
-            self._added[path.parent] = additions(hooks, config, self.root)
-        found = load_file(path, self.root, self._added[path.parent])
-        if any(loaded.behaviour.roles for loaded in found):
+        if path.parent not in self._additions:
+            self._additions[path.parent] = additions(hooks, config, self.root)
+        behaviours = load_file(path, self.root, self._additions[path.parent])
+        if any(loaded.behaviour.roles for loaded in behaviours):
             self.locks.require(path.parent)
-        self.baselines.collected(found)
-        self._names.claim(found)
-        return found
+        self.baselines.add_collected(behaviours)
+        self._behaviour_names.claim(behaviours)
+        return behaviours
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """Return the models to run a behaviour on."""
         return models_of(loaded, self.options.models)
 
     def has_baseline(self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check, Position]]) -> bool:
-        """Whether there is one to compare a behaviour on a model with; of roles there is none."""
-        if self.options.base is not None:  # the model is judged against another one, in place of its own past
+        """Return whether a behaviour on a model is compared with a baseline; roles are not."""
+        if self.options.base is not None:  # the model is compared with another one instead of its own baseline
             return False
         ids = [check.id for check, _ in checks if check.kind != "role"]
         claims = resolve(model).claims
-        return self.baselines.wanted(loaded, claims, ids, "" if model == claims else model)
+        return self.baselines.is_compared(loaded, claims, ids, "" if model == claims else model)
 
     def has_base(self, loaded: LoadedBehaviour) -> bool:
-        """Whether models are judged against another one, of which a behaviour makes a claim."""
+        """Return whether models are compared with a reference model that the behaviour lists."""
         return self.options.base is not None and resolve(self.options.base).claims in loaded.behaviour.models
 
     def stop(self) -> None:
-        """End what outlives a session."""
-        self.gathered.traces.stop()
+        """Stop collecting tracebacks."""
+        self.session_results.traces.stop()
 
     def to_wire(self) -> str:
-        """Return everything measured here, for the controller of `pytest -n`."""
+        """Return the results of this process as JSON, for the controller of `pytest -n`."""
         return json.dumps(
             {
-                **self.gathered.to_wire(),
+                **self.session_results.to_wire(),
                 "roles": self.locks.to_wire(),
                 "baselines": self.baselines.to_wire(),
                 "ci": self.files.ci.to_wire(),
@@ -127,9 +133,9 @@ class Session:
         )
 
     def from_wire(self, wire: str) -> None:
-        """Take over what a worker measured."""
+        """Add the results of a worker."""
         data = json.loads(wire)
-        self.gathered.from_wire(data)
+        self.session_results.from_wire(data)
         self.locks.from_wire(data["roles"])
         self.baselines.from_wire(data["baselines"])
         self.files.ci.from_wire(data["ci"])

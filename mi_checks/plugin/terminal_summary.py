@@ -11,21 +11,21 @@ from mi_checks.output.verdict_table import matrix_lines
 from mi_checks.plugin.output_files import OutputFiles, relative
 from mi_checks.plugin.session_results import SessionResults
 
-MAX_NOTES = 5  # of what was left out
+MAX_NOTES = 5  # lines about parts of the report that were left out
 
 
 class TerminalSummary:
-    """What the terminal says when a run ends."""
+    """The summary that the terminal shows when a run ends."""
 
-    def __init__(self, gathered: SessionResults, files: OutputFiles) -> None:
-        """Speak of this run.
+    def __init__(self, session_results: SessionResults, files: OutputFiles) -> None:
+        """Summarise a run.
 
         Args:
-            gathered: what was measured.
-            files: what was written of it.
+            session_results: the results of the run.
+            files: the files that were written.
         """
-        self.options = gathered.options
-        self.gathered = gathered
+        self.options = session_results.options
+        self.session_results = session_results
         self.files = files
 
     def failure_lines(self, width: int) -> list[str]:
@@ -33,84 +33,97 @@ class TerminalSummary:
         from mi_checks.output.failure_lines import group_lines
 
         return group_lines(
-            self.gathered.results, self.gathered.evidence, relative(self.options.report.page, self.files.root), width
+            self.session_results.results,
+            self.session_results.evidence,
+            relative(self.options.report.page, self.files.root),
+            width,
         )
 
     def summary(self) -> list[str]:
-        """Return the last lines of the terminal: behaviours × models, and where the report is."""
-        ran: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
-            ("the table of behaviours and models", lambda: matrix_lines(self.gathered.results)),
-            ("the list of warnings", lambda: () if self.options.strict else self.gathered.lints.lines()),
-            ("the list of verdicts against the base", self._verdicts),
+        """Return the lines of the summary: the table of behaviours and models, and where the report is."""
+        sections: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
+            ("the table of behaviours and models", lambda: matrix_lines(self.session_results.results)),
+            ("the list of warnings", lambda: () if self.options.strict else self.session_results.lints.lines()),
+            ("the list of verdicts against the reference model", self._verdicts),
             ("the count of checks that ran", self._cut_short),
             ("the list of engines", self._engines),
-            ("the list of what models refuse", self._refusals),
+            ("the list of failed guards", self._refusals),
             ("the count of measurements reused", self._reused),
             ("the summary of roles", self.files.locks.summary),
             ("the summary of baselines", self.files.baselines.summary),
-            ("the summary of mutants", self.gathered.mutants.lines),
+            ("the summary of mutants", self.session_results.mutants.lines),
             ("the list of files", lambda: (*self.files.written, *self.files.unwritten, *self.files.history.summary())),
         )
         parts = (
-            ran
-            if self.gathered.results
-            else (("the summary", lambda: (*self.gathered.mutants.lines(), *self.files.baselines.summary())),)
+            sections
+            if self.session_results.results
+            else (("the summary", lambda: (*self.session_results.mutants.lines(), *self.files.baselines.summary())),)
         )
         lines: list[str] = []
         for what, make in parts:
-            lines += self.gathered.omitted.attempt(what, make, ())
+            lines += self.session_results.omitted.attempt(what, make, ())
         return [*lines, *self._left_out()]
 
     def ci_lines(self) -> list[str]:
         """Return the annotations for CI, and the tracebacks of errors if `--mi-debug` asks for them."""
-        before = len(self.gathered.omitted.sentences)
+        before = len(self.session_results.omitted.sentences)
         what = "the list of annotations for CI"
-        lines = self.gathered.omitted.attempt(
-            what, lambda: self.files.ci.lines(self.gathered.record(), self.files.left), ()
+        lines = self.session_results.omitted.attempt(
+            what, lambda: self.files.ci.lines(self.session_results.record(), self.files.failures), ()
         )
-        return [*lines, *self.gathered.omitted.sentences[before:], *self.gathered.traces.lines()]
+        return [*lines, *self.session_results.omitted.sentences[before:], *self.session_results.traces.lines()]
 
     def _refusals(self) -> list[str]:
-        """Return what some models refuse because of guards that failed when they were loaded."""
-        return [f"{model}: {line}" for model, guards in self.gathered.guards.items() for line in refusal_lines(guards)]
+        """Return what cannot be measured on some models, because guards failed when they were loaded."""
+        return [
+            f"{model}: {line}"
+            for model, guards in self.session_results.guards.items()
+            for line in refusal_lines(guards)
+        ]
 
     def _cut_short(self) -> list[str]:
-        if len(self.gathered.results) >= len(self.gathered.selected):
+        if len(self.session_results.results) >= len(self.session_results.selected):
             return []
-        return [f"cut short: {len(self.gathered.results)} of {len(self.gathered.selected)} checks ran"]
+        return [f"cut short: {len(self.session_results.results)} of {len(self.session_results.selected)} checks ran"]
 
     def _left_out(self) -> list[str]:
-        """Return what could not be measured for the report, or added to it; no outcome depends on it."""
+        """Return which parts of the report were left out, and why; no outcome depends on them."""
         of_evidence = (
             f"{each.behaviour} on {each.model}: {sentence}"
-            for each in self.gathered.evidence.values()
+            for each in self.session_results.evidence.values()
             for sentence in each.omitted
         )
-        found = [*of_evidence, *self.gathered.omitted.sentences]
-        lines = [f"note: {line}" for line in found[:MAX_NOTES]]
-        more = [f"note: {len(found) - MAX_NOTES} more parts of the report were left out"] * (len(found) > MAX_NOTES)
-        return [*lines, *more, *([f"note: no outcome depends on this; {traceback_hint()}"] if found else [])]
+        sentences = [*of_evidence, *self.session_results.omitted.sentences]
+        lines = [f"note: {line}" for line in sentences[:MAX_NOTES]]
+        more = [f"note: {len(sentences) - MAX_NOTES} more parts of the report were left out"] * (
+            len(sentences) > MAX_NOTES
+        )
+        return [*lines, *more, *([f"note: no outcome depends on this; {traceback_hint()}"] if sentences else [])]
 
     def _verdicts(self) -> list[str]:
         """Return the verdicts against the reference model."""
         base = self.options.base
         if base is None:
             return []
-        from mi_checks.compare.reference_model import verdict_lines  # numpy and scipy, which collecting does without
+        # Imported late, because it needs numpy and scipy, which collection does without.
+        from mi_checks.compare.reference_model import verdict_lines
 
-        none = [f"against {base}: nothing was judged: no behaviour that ran makes a claim of {resolve(base).claims}"]
-        return verdict_lines(self.gathered.results, base) or none
+        nothing = [f"against {base}: nothing was compared, because no behaviour that ran lists {resolve(base).claims}"]
+        return verdict_lines(self.session_results.results, base) or nothing
 
     def _engines(self) -> list[str]:
-        """Which engine measured; by `auto` a model is left to the reference only if replay does not reproduce it."""
-        left = sorted(name for name, model in self.gathered.provenance.items() if model["engine"] == "reference")
-        used = {model["engine"] for model in self.gathered.provenance.values()} - {"none"}
-        if self.options.engine == "auto" and left:
+        """Return which engines measured; `auto` uses the reference engine if replay does not reproduce the logits."""
+        by_reference = sorted(
+            name for name, model in self.session_results.provenance.items() if model["engine"] == "reference"
+        )
+        used = {model["engine"] for model in self.session_results.provenance.values()} - {"none"}
+        if self.options.engine == "auto" and by_reference:
             others = "replay, but " if "replay" in used else ""
-            return [f"engine: {others}reference for {', '.join(left)}, whose logits replay does not reproduce"]
+            return [f"engine: {others}reference for {', '.join(by_reference)}, whose logits replay does not reproduce"]
         return [f"engine: {', '.join(sorted(used))}"] if used else []
 
     def _reused(self) -> list[str]:
-        if not self.gathered.reuse["requested"]:
+        counts = self.session_results.cache_counts
+        if not counts["requested"]:
             return []
-        return [f"cache: {self.gathered.reuse['cached']} of {self.gathered.reuse['requested']} measurements reused"]
+        return [f"cache: {counts['cached']} of {counts['requested']} measurements reused"]

@@ -46,7 +46,7 @@ class MutantSuite:
         if verdict.outcome == "pass":
             mutants, message = self._mutants_of(loaded, model, check)
         else:
-            mutants, message = (), f"the check itself does not pass on the model as it is ({verdict.outcome})"
+            mutants, message = (), f"the check does not pass on the unmutated model ({verdict.outcome})"
         slept = any(not mutant.killed for mutant in mutants)
         if mutants:
             message = survivors_message(
@@ -75,9 +75,9 @@ class MutantSuite:
             return self._taken_for(loaded, model)
         suite, name = self._suite, resolve(model).claims
         if suite.settings.engine == "reference" or replayable_model(suite.loaded_models.loaded_model(model)) is None:
-            return (), f"mutants are replayed, and {name} is measured by TransformerLens' hooks"
+            return (), f"mutants need the replay engine, and {name} is measured by the reference engine"
         if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
-            return (), f"the score {check.role.score} is the project's own, and reads the model itself"
+            return (), f"the score {check.role.score} is defined by this project and reads the unmutated model"
         key = (loaded.key, model)
         if key not in self._mutants:
             engine = partial(_replaying, suite, loaded, model)

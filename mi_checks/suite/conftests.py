@@ -87,7 +87,7 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
         raise query.error
     if code != pytest.ExitCode.OK:
         raise MiChecksError(
-            f"pytest cannot start here, and so no conftest.py can be read: {_why(said.getvalue(), code)}"
+            f"pytest cannot start here, so conftest.py files cannot be read: {_why(said.getvalue(), code)}"
         )
     return query.additions.__getitem__
 

@@ -18,7 +18,7 @@ from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.results.run import GuardResult, ModelGuards
 from mi_checks.spec.load_file import LoadedBehaviour
 
-SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
+SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half the memory, or a smaller model"
 PromptsKey = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
 
 

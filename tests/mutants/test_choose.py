@@ -11,7 +11,7 @@ from tests.plugin.conftest import BEHAVIOUR
 
 NANO = "nano-attn-2l"
 MOVED = "L1H2 changed places with L1H#"
-TURNED, SILENCED = "all logits are turned round", "no head writes anything"
+TURNED, SILENCED = "all logits are negated", "no head writes anything"
 SHAPE = ModelShape(2, 4, 8)
 SHARED = ModelShape(2, 4, 8, 2)  # heads 0 and 1 share a key, and 2 and 3
 
@@ -50,7 +50,7 @@ def chosen(suite, tmp_path):
          ["L0H3 writes nothing", "L1H1 writes nothing",
           "L0H3 changed places with L0H#", "L1H1 changed places with L1H#"]),
         ("attention: {nodes: [L1H1, L1H2], from: A2, to: B1, at_least: 0.2}",
-         ["L1H1 attends to everything alike", "L1H2 attends to everything alike",
+         ["L1H1 attends uniformly", "L1H2 attends uniformly",
           "L1H1, L1H2 changed places with L1H#, L1H#"]),
         ("attribution: {nodes: L1H2, at_least: 0.3}", ["L1H2 writes nothing", "L1H2 changed places with L1H#"]),
         ("path: {from: L0H3, to: L1H2, via: k, recovers: {at_least: 0.1}}",
@@ -152,7 +152,7 @@ def test_what_has_no_other_stays_and_that_is_said():
     claimed = heads("L0H0", "L0H1", "L0H2", "L1H0")
     assert exchange_together(claimed, SHAPE, rank({})) == ()
     assert shown(exchange_by_layer(claimed, SHAPE, rank({}))) == [
-        "L0H0 changed places with L0H3 (L0H1, L0H2 had no other to change places with)",
+        "L0H0 changed places with L0H3 (L0H1, L0H2 found no partner)",
         "L1H0 changed places with L1H1",
     ]
 

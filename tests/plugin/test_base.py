@@ -145,7 +145,7 @@ def test_where_nothing_is_claimed_of_nodes_there_is_no_mechanism(project, folder
 def test_a_behaviour_that_makes_no_claim_of_the_base_is_not_judged(whole, folder):
     result = whole.run(f"--mi-model={folder('nano-gelu-2l')}", "--mi-base", "nano-gelu-2l")
     result.assert_outcomes(passed=2)
-    told = "against nano-gelu-2l: nothing was judged: no behaviour that ran makes a claim of nano-gelu-2l"
+    told = "against nano-gelu-2l: nothing was compared, because no behaviour that ran lists nano-gelu-2l"
     result.stdout.fnmatch_lines([told])
 
 
@@ -225,7 +225,8 @@ def test_the_ini_twin(whole, folder):
         ),
         (
             ("--mi-model", "nano-attn-2l@650", "--mi-update"),
-            "--mi-base nano-attn-2l: --mi-update would record another model as the base; leave out one of them",
+            "--mi-base nano-attn-2l: --mi-update would record another model's baselines; use only one of the two "
+            "options",
         ),
     ],
 )

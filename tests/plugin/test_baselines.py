@@ -253,7 +253,9 @@ def test_other_prompts_by_an_option_skip_it_and_write_nothing(options, recorded)
     result.assert_outcomes(skipped=2, deselected=6)
     result.stdout.fnmatch_lines([f"*not compared: {' '.join(options)} measures on other prompts or in another*"])
     result = recorded.run(*options, "--mi-update")
-    result.stdout.fnmatch_lines([f"baselines: none written: {' '.join(options)} is not how the files say *"])
+    result.stdout.fnmatch_lines(
+        [f"baselines: none written, because {' '.join(options)} differs from what the files say; *"]
+    )
     assert all_files(recorded) == before
 
 
@@ -261,7 +263,7 @@ def test_only_what_ran_in_full_is_written(project):
     whole(project)
     result = project.run("--mi-update", "-k", "logit_diff or absent")
     result.stdout.fnmatch_lines(
-        ["baselines: 1 written, 0 up to date", f"baselines: {HERE} not written: 1 of 5 checks ran; select all of them"]
+        ["baselines: 1 written, 0 up to date", f"baselines: {HERE} not written: 1 of 5 checks ran; run all of them"]
     )
     assert sorted(all_files(project)) == ["ab/nano-attn-1l.json"]
 
@@ -280,11 +282,13 @@ def test_new_only_leaves_what_is_there(recorded):
 def test_orphans_are_told_and_pruned(recorded):
     recorded.behaviour("cd")
     (recorded.path / FILE).unlink()
-    told = f"baselines: no behaviour is left of {ABSENT}, {HERE}; --mi-prune deletes them"
+    told = f"baselines: {ABSENT}, {HERE} belong to no behaviour or model; delete them with --mi-prune"
     recorded.run().stdout.fnmatch_lines([told])
     for quiet in (("-k", "logit_diff"), ("-m", "in_context"), ("behaviours/cd.yaml::nano-attn-2l",)):
         assert "left of" not in recorded.run(*quiet).stdout.str()
-    recorded.run("-k", "cd", "--mi-prune").stdout.fnmatch_lines(["baselines: --mi-prune does nothing under -k, *"])
+    recorded.run("-k", "cd", "--mi-prune").stdout.fnmatch_lines(
+        ["baselines: --mi-prune does nothing if tests are selected by -k, *"]
+    )
     assert len(all_files(recorded)) == 2
     recorded.run("--mi-prune").stdout.fnmatch_lines([f"baselines: deleted {ABSENT}, {HERE}"])
     assert not (recorded.path / "behaviours/baselines/ab").exists()
@@ -299,7 +303,7 @@ def test_a_model_no_longer_named_is_an_orphan(recorded):
     whole(recorded)
     file = recorded.path / FILE
     file.write_text(file.read_text().replace("  nano-attn-1l: absent\n", ""))
-    recorded.run().stdout.fnmatch_lines([f"baselines: no behaviour is left of {ABSENT}; --mi-prune deletes them"])
+    recorded.run().stdout.fnmatch_lines([f"baselines: {ABSENT} belongs to no behaviour or model; delete it with *"])
 
 
 def test_cases_are_behaviours_of_their_own(project):
@@ -402,7 +406,7 @@ def test_of_a_model_that_is_not_here_what_was_recorded_first_is_kept(spoil, reco
     model = f"{TOY}={folder()}"
     result = recorded.run("--mi-model", model, "--mi-update")
     result.stdout.fnmatch_lines(
-        ["baselines: 1 written, *", f"baselines: recorded as {TOY}: {model}, weights 37135d31*"]
+        ["baselines: 1 written, *", f"baselines: recorded {model} (weights 37135d31*) as {TOY}"]
     )
     (recorded.path / here).write_text(spoil(text(recorded, here)))
     before = all_files(recorded)

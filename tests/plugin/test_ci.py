@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written_is_told_and_fails_the_run(project, monkey
         (["--mi-summary", "file/s.md"], "ERROR: --mi-summary: cannot make the folder '*file': *"),
         (
             ["--mi-summary", "reports/report.html"],
-            "ERROR: --mi-summary: '*report.html' is where the report or the run goes; name another file",
+            "ERROR: --mi-summary: '*report.html' is where the report or the run is written; name another file",
         ),
     ],
 )

@@ -217,7 +217,7 @@ def test_case_19_asking_leaves_no_trace_of_a_run(added, told):
 
 def test_case_19_where_pytest_cannot_start(added, told):
     added.write("pytest.ini", "[pytest]\naddopts = --no-such-option\n")
-    message = "pytest cannot start here, and so no conftest.py can be read: unrecognized arguments: --no-such-option"
+    message = "pytest cannot start here, so conftest.py files cannot be read: unrecognized arguments: --no-such-option"
     assert told(*VERBS["matrix"]) == (2, "", f"mi-checks: {message}\n")
 
 

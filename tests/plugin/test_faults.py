@@ -320,7 +320,7 @@ def test_mutants(two, monkeypatch):
         f"behaviours/ab.yaml:18: the mutants of logit_diff on nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}"
     )
     assert told in result.outlines
-    assert "mutants: 0 killed of 0" in result.outlines
+    assert "mutants: 0 of 0 killed" in result.outlines
 
 
 def test_debug_shows_where(two, breaks_for):

@@ -90,7 +90,7 @@ def test_one_that_is_locked_at_the_end_is_exit_code_1_and_the_run_is_in_its_file
     result.stdout.fnmatch_lines(
         [
             "history: *h.sqlite3: another process has been writing to it for 0.1 seconds; try again when it is done; "
-            "the run itself is kept, and mi-checks history import *run.json adds it later"
+            "the run itself is saved; add it later with mi-checks history import *run.json"
         ]
     )
     assert main(["history", "import", str(project.path / "run.json"), "--history", "h.sqlite3"]) == 0

@@ -280,7 +280,7 @@ def test_a_baseline_without_mediators_is_not_written(project, monkeypatch):
         assert result.ret == 0  # equal as far as it is known
         result.assert_outcomes(passed=2)
         result = project.run("--mi-update", "-p", "no:cacheprovider")
-        result.stdout.fnmatch_lines(["baselines: * not written: the heads that mediate could not be measured"])
+        result.stdout.fnmatch_lines(["baselines: * not written: the mediating heads could not be measured"])
     assert baseline.read_text("utf-8") == recorded
 
 

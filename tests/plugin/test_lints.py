@@ -167,7 +167,7 @@ def test_case_31_strict_fails_an_item_of_its_own(project):
     result = project.run("--mi-strict")
     result.assert_outcomes(passed=1, failed=1)
     output = result.stdout.str()
-    assert "fail: a reason to doubt what python_for_range measures\n  because   the first token of the answer" in output
+    assert "fail: 1 reason to doubt what python_for_range measures\n  because   the first token of the answer" in output
     assert warnings(output) == []
     rerun = re.search(r"re-run    pytest (.*)", output).group(1)
     assert rerun == "behaviours/python_for_range.yaml::nano-gelu-2l::lint --mi-strict"

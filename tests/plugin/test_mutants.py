@@ -34,7 +34,7 @@ def test_0_when_all_are_killed(project):
     result.assert_outcomes(passed=12)
     # preference: logits turned, twice; patching: zeroed, exchanged; mediators: likewise; attention: blinded, exchanged;
     # absent: a model that has it
-    result.stdout.fnmatch_lines(["ab  ✓ absent * ✓ 5/5*", "mutants: 9 killed of 9", "report: *"])
+    result.stdout.fnmatch_lines(["ab  ✓ absent * ✓ 5/5*", "mutants: 9 of 9 killed", "report: *"])
 
 
 def test_a_head_that_looks_nowhere_in_particular_tells_a_bound_that_is_too_low(project):
@@ -43,7 +43,7 @@ def test_a_head_that_looks_nowhere_in_particular_tells_a_bound_that_is_too_low(p
     assert result.ret == 1
     result.assert_outcomes(passed=11, failed=1)
     result.stdout.fnmatch_lines(  # a ninth of its attention is on each of nine tokens
-        ["  survived  L1H2 attends to everything alike: measured 0.111 *, bound at least 0.1"]
+        ["  survived  L1H2 attends uniformly: measured 0.111 *, bound at least 0.1"]
     )
 
 
@@ -54,12 +54,12 @@ def test_1_when_a_check_sleeps(project):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "fail: [12] of 2 mutants survived; the check still passes where L1H2 *",
+            "fail: [12] of 2 mutants survived; the check still passes if L1H2 *",
             "  claim     denoising L1H2 recovers at least -5 and at most 5 of clean − corrupt",
             "  survived  L1H2 changed places with L1H?: measured *, bound at least -5 and at most 5",
             "  claimed   behaviours/ab.yaml:18",
             f"  re-run    pytest '{NODE.replace('[', '~mutants?').replace(']', '?')}' --mi-mutants",
-            "mutants: [01] killed of 2",
+            "mutants: [01] of 2 killed",
             f"  survived: {NODE.replace('[', '~mutants?').replace(']', '?')}: L1H2 changed places with L1H?",
         ]
     )
@@ -70,7 +70,7 @@ def test_what_the_message_says_to_run_runs_it_again(project):
     result = project.run(mutants_id(NODE).replace("L1H2", "L1H1"), "--mi-mutants")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["mutants: [01] killed of 2", "  survived: *patching~mutants?L1H1?: L1H1 changed places with L1H?"]
+        ["mutants: [01] of 2 killed", "  survived: *patching~mutants?L1H1?: L1H1 changed places with L1H?"]
     )
 
 
@@ -85,7 +85,7 @@ def test_a_check_that_does_not_pass_has_none(project):
     result = project.run("--mi-mutants", "-rs")
     assert result.ret == 1
     result.assert_outcomes(failed=1, skipped=1)
-    result.stdout.fnmatch_lines(["*behaviours/ab.yaml:18: the check itself does not pass on the model as it is (fail)"])
+    result.stdout.fnmatch_lines(["*behaviours/ab.yaml:18: the check does not pass on the unmutated model (fail)"])
 
 
 def test_a_check_that_cannot_be_measured_has_none(project, folder):
@@ -102,7 +102,7 @@ def test_a_model_that_is_not_replayed_has_none(project):
     result = project.run("--mi-mutants", "-rs", "--mi-engine", "reference")
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(
-        ["*behaviours/ab.yaml:18: mutants are replayed, and nano-attn-2l is measured by TransformerLens' hooks"]
+        ["*behaviours/ab.yaml:18: mutants need the replay engine, and nano-attn-2l is measured by the reference engine"]
     )
 
 
@@ -118,7 +118,7 @@ def test_an_absence_that_nothing_contradicts_is_reported(project):
     result = project.run("--mi-mutants", "-k", "absent")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
-        ["fail: 1 of 1 mutants survived; * where nano-attn-2l, which is declared to have it, stands in its place"]
+        ["fail: 1 of 1 mutants survived; * if nano-attn-2l, which is declared to have the behaviour, takes its place"]
     )
 
 
@@ -142,7 +142,7 @@ def test_a_role_moves_with_its_heads_and_vanishes_with_what_they_do(project):
     result = project.run("--mi-mutants", "-v", "-k", "role")
     assert result.ret == 0
     result.assert_outcomes(passed=4, deselected=3)  # the baseline that was written is an item too
-    result.stdout.fnmatch_lines(["*::role~mutants?copier? PASSED*", "mutants: 4 killed of 4"])
+    result.stdout.fnmatch_lines(["*::role~mutants?copier? PASSED*", "mutants: 4 of 4 killed"])
 
 
 def test_a_role_scored_by_the_project_has_none(project):
@@ -152,13 +152,13 @@ def test_a_role_scored_by_the_project_has_none(project):
     project.run("--mi-update")
     result = project.run("--mi-mutants", "-rs", "-k", "role and copier")
     result.assert_outcomes(passed=1, skipped=1, deselected=5)
-    result.stdout.fnmatch_lines(["*: the score own is the project's own, and reads the model itself"])
+    result.stdout.fnmatch_lines(["*: the score own is defined by this project and reads the unmutated model"])
 
 
 def test_the_ini_file_can_ask_for_them(project):
     project.ini("mi_mutants = true")
     project.behaviour(checks=GOOD)
-    project.run().stdout.fnmatch_lines(["mutants: 2 killed of 2"])
+    project.run().stdout.fnmatch_lines(["mutants: 2 of 2 killed"])
 
 
 def test_workers_find_what_one_process_does(project):
@@ -171,4 +171,4 @@ def test_workers_find_what_one_process_does(project):
     spread.assert_outcomes(passed=5, failed=1)
     last = [[line for line in run.outlines if "mutants: " in line and "passed" not in line] for run in (alone, spread)]
     assert last[0] == last[1]
-    assert last[1][0] in ("mutants: 3 killed of 5", "mutants: 4 killed of 5")  # 4: zeroed, it moves nothing at all
+    assert last[1][0] in ("mutants: 3 of 5 killed", "mutants: 4 of 5 killed")  # 4: zeroed, it moves nothing at all

@@ -100,7 +100,7 @@ def test_case_17_links_to_a_folder_are_collected_once(scattered):
     result = scattered.run("--collect-only", "one/behaviours", "one/linked/x.yaml")
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        ["one/linked/x.yaml:1:1: this is one/behaviours/x.yaml, which is collected already; name one of the two paths"]
+        ["one/linked/x.yaml:1:1: the same file as one/behaviours/x.yaml, which is already collected; name only one *"]
     )
 
 
@@ -201,7 +201,7 @@ def test_case_39_a_file_on_the_command_line_is_held_to_be_one(scattered):
     result = scattered.run("claims/_base.yaml")
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        ["claims/_base.yaml:1:1: a template, by the '_' before its name: * is never collected; *"]
+        ["claims/_base.yaml:1:1: a template, because its name begins with '_': * is never collected; *"]
     )
 
 

@@ -48,9 +48,9 @@ def test_another_place_and_ini(project):
         ),
         (
             ["--mi-report", "r.html", "--mi-run", "r.html"],
-            "ERROR: --mi-run: '*r.html' is where the report goes; name another file",
+            "ERROR: --mi-run: '*r.html' is where the report is written; name another file",
         ),
-        (["--mi-report", "r.json"], "ERROR: --mi-run: '*r.json' is where the report goes; name another file"),
+        (["--mi-report", "r.json"], "ERROR: --mi-run: '*r.json' is where the report is written; name another file"),
     ],
 )
 def test_a_place_that_will_not_do_ends_the_run_before_anything_is_collected(project, options, message):
