@@ -387,5 +387,5 @@ def _claims(model: str) -> str:
 
 def _too_few(model: str, error: TooFewPromptsError) -> str:
     remedy = f"; --mi-count {error.n_available} uses these" if error.n_available > 1 else ""
-    line = f"only {error.n_available} of the {error.n_requested} requested prompt pairs survive the tokenizer of {model}{remedy}"
-    return f"{line}\n{error}"
+    pairs = f"only {error.n_available} of the {error.n_requested} requested prompt pairs"
+    return f"{pairs} survive the tokenizer of {model}{remedy}\n{error}"

@@ -251,7 +251,7 @@ def test_other_prompts_by_an_option_skip_it_and_write_nothing(options, recorded)
     before = all_files(recorded)
     result = recorded.run(*options, "-rs", "-k", "baseline")
     result.assert_outcomes(skipped=2, deselected=6)
-    result.stdout.fnmatch_lines([f"*not compared: {' '.join(options)} measures on other prompts or in another*"])
+    result.stdout.fnmatch_lines([f"*not compared: {' '.join(options)} measures on different prompts or in another*"])
     result = recorded.run(*options, "--mi-update")
     result.stdout.fnmatch_lines(
         [f"baselines: none written, because {' '.join(options)} differs from what the files say; *"]
