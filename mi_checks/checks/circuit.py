@@ -66,7 +66,7 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
 def _faithfulness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     claim = Claim("faithfulness", nodes=named(members), **bound.sides)
     estimate = circuits.faithfulness(members)
-    kept = circuits.floor.cleared(circuits.scores([members])[0] - circuits.nothing)
+    kept = circuits.floor.without_rounding(circuits.scores([members])[0] - circuits.nothing)
     judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), suspects=True)
     return replace(judged, parts=circuits.parts(kept))
 

@@ -14,7 +14,7 @@ from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate, Parts
-from mi_checks.stats.floor import Floor
+from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.intervals import ratio_interval, ratio_parts
 
 
@@ -68,7 +68,7 @@ class Circuits:
         return self.whole - self.nothing
 
     @property
-    def floor(self) -> Floor:
+    def floor(self) -> RoundingFloor:
         """What rounding may make of a difference of two scores."""
         return self._measured.floor
 

@@ -20,7 +20,7 @@ from mi_checks.spec.path_checks import ComposesCheck
 from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.floor import Floor
+from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
 
@@ -60,8 +60,10 @@ def _of_reader(
         }[outcome]
         return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
     # A share of a norm that is no more than rounding on every prompt is none.
-    floor = Floor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
-    shares = [floor.cleared(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before]
+    floor = RoundingFloor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
+    shares = [
+        floor.without_rounding(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before
+    ]
     best = int(np.argmax([values.mean() for values in shares]))
     unit = "share of the input's norm"
     judged = verdict(claim, mean_interval(shares[best], unit, measured.intervals), bound, tuple(shares[best].tolist()))

@@ -69,7 +69,7 @@ def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
     kept = circuits.scores([order[:size] for size in sizes])[:, ODD] - circuits.nothing[ODD]
-    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD], circuits.floor.of(ODD))
+    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD], circuits.floor.select(ODD))
 
 
 def cpr(shares: Floats, f: Floats) -> Floats:

@@ -65,10 +65,10 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         )
     if check.aspect == "faithfulness":
         claim = Claim("faithfulness", edges=tuple(map(shown, edges)), **bound.sides)
-        kept = floor.cleared(whole_circuit - nothing)
+        kept = floor.without_rounding(whole_circuit - nothing)
         judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), suspects=True)
         return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT, measured.intervals))
-    changes = floor.cleared(whole_circuit - np.stack(without))
+    changes = floor.without_rounding(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)
     supports, contradicts = holm(above), holm(below)

@@ -29,7 +29,7 @@ def effect(measured: Measurements) -> Effect:
     """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
     behaviour, loaded_model = measured.behaviour, measured.loaded_model
     rival = against(behaviour)
-    values = measured.floor.cleared(preference(rival, measured.unpatched))
+    values = measured.floor.without_rounding(preference(rival, measured.unpatched))
     entry = behaviour.models.get(loaded_model.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}

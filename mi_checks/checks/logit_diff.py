@@ -25,7 +25,7 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
 
     A score that rounding may have made on every prompt counts as zero, and zero is no preference.
     """
-    values = measured.floor.cleared(preference(check.against, measured.unpatched))
+    values = measured.floor.without_rounding(preference(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
     judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))

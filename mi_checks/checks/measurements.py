@@ -31,7 +31,7 @@ from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.floor import Floor
+from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.intervals import ratio_intervals
 
 DRAWS = 1000  # pairs of random matrices that composition scores are compared with
@@ -69,7 +69,7 @@ class Sweep:
     at: str | None
     recovered: Floats
     effect_size: Floats
-    floor: Floor | None = None
+    floor: RoundingFloor | None = None
     cache: IntervalCache | None = field(default=None, compare=False)
 
     @property
@@ -111,7 +111,7 @@ class MeasuredCurve:
     sizes: tuple[int, ...]
     kept: Floats
     span: Floats
-    floor: Floor
+    floor: RoundingFloor
 
 
 class Measurements:
@@ -176,9 +176,9 @@ class Measurements:
         return self._engine.intervals
 
     @cached_property
-    def floor(self) -> Floor:
+    def floor(self) -> RoundingFloor:
         """What rounding may make of a difference of two of this behaviour's scores on this model."""
-        return Floor(self.unpatched.rounding, score_unit(self.batch.score))
+        return RoundingFloor(self.unpatched.rounding, score_unit(self.batch.score))
 
     @property
     def examples(self) -> dict[Rank, int]:

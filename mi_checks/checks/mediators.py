@@ -50,7 +50,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as none:
         return nothing_to_share(claim, bound, none, measured)
-    recovered = measured.floor.cleared(sweep.recovered)
+    recovered = measured.floor.without_rounding(sweep.recovered)
     if not recovered.any():  # that none is above the threshold would be green for nothing
         why = untested(denoise(*sweep.nodes, at=check.at), measured)
         if why is not None:

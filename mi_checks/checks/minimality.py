@@ -95,7 +95,7 @@ def _removals(circuits: Circuits, members: Sequence[Node]) -> list[_Removal]:
     pairs = [(node, other) for node in members for other in (None, *members) if other != node]
     before = circuits.scores([_less(members, other) for _, other in pairs])
     after = circuits.scores([_less(members, node, other) for node, other in pairs])
-    changes = circuits.floor.cleared(before - after)
+    changes = circuits.floor.without_rounding(before - after)
     return [_Removal(node, other, change) for (node, other), change in zip(pairs, changes, strict=True)]
 
 

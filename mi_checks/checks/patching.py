@@ -43,7 +43,7 @@ def share_verdict(claim: Claim, intervention: Intervention, bound: Bound, measur
         if intervention.run == "corrupt"
         else unpatched.clean.logit_diff - patched
     )
-    moved = measured.floor.cleared(moved)
+    moved = measured.floor.without_rounding(moved)
     try:
         estimate = ratio_interval(moved, unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as none:

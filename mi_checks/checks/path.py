@@ -84,7 +84,7 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     twice = double_count(map(str, nodes))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
-    values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))
+    values = measured.floor.without_rounding(measured.measure(DirectEffects(nodes)).sum(0))
     claim = Claim("direct logit attribution", nodes=named(nodes), **bound.sides)
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)

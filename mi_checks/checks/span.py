@@ -38,7 +38,7 @@ def require_span(
     Raises:
         NoEffectSize: the span is not above zero, or not above what rounding makes up.
     """
-    floor = measured.floor.of(prompts)
+    floor = measured.floor.select(prompts)
     try:
         require_effect_size(span[prompts], WHOLE_EFFECT, floor)
     except NoEffectSize as none:

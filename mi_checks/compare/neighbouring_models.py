@@ -15,7 +15,7 @@ from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
-from mi_checks.stats.p_values import holm, mean_p_value, prompts_to_tell
+from mi_checks.stats.p_values import holm, mean_p_value, prompts_for_significance
 
 METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
@@ -100,7 +100,7 @@ def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tupl
             after,
             change,
             float(corrected),
-            prompts_to_tell(float(p_value), len(change), len(pairs)),
+            prompts_for_significance(float(p_value), len(change), len(pairs)),
         )
         for (step, before, after), change, p_value, corrected in zip(pairs, changes, raw, holm(raw), strict=True)
     )

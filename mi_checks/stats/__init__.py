@@ -1,4 +1,4 @@
-"""Estimates, intervals, tests and corrections over prompts. Seeded; nothing here knows about models."""
+"""Estimates, intervals, tests and corrections over prompts, with fixed seeds and independent of models."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [

@@ -19,17 +19,17 @@ MAX_CACHED_INTERVALS, DIGEST_BYTES = 100_000, 16
 
 
 class IntervalCache:
-    """The ends of intervals that were worked out, by a digest of all that they depend on.
+    """The ends of computed intervals, by a digest of everything that they depend on.
 
-    Checks, reports and baselines ask for the same intervals, and the cache of measurements keeps them for later runs:
-    resampling takes longer than everything else where nothing is measured.
+    Checks, reports and baselines need the same intervals, and the cache of measurements stores them for later runs:
+    if nothing has to be measured, resampling takes longer than everything else.
 
     Attributes:
         ends: lower ends before upper ends, `end estimate`, by digest.
     """
 
     def __init__(self, ends: Mapping[bytes, Floats] | None = None) -> None:
-        """Begin with these."""
+        """Start with the given ends."""
         self.ends: dict[bytes, Floats] = dict(ends or {})
 
     def of(self, kind: str, resample: Callable[[], Floats], *arrays: Floats) -> Floats:
@@ -38,7 +38,7 @@ class IntervalCache:
         Args:
             kind: the kind of estimate.
             resample: computes the resampled estimates, `estimate resample`, if they are not in the cache.
-            arrays: all that they depend on.
+            arrays: everything that they depend on.
         """
         digest = hashlib.blake2b(f"{kind} {[array.shape for array in arrays]}".encode(), digest_size=DIGEST_BYTES)
         for array in arrays:
@@ -53,12 +53,10 @@ class IntervalCache:
 
 @lru_cache(maxsize=64)
 def bootstrap_weights(n: int) -> Floats:
-    """Bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
+    """Return bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
     drawn = np.random.default_rng(n).integers(n, size=(RESAMPLES, n))
     weights = np.empty((RESAMPLES, n))
-    for first in range(
-        0, RESAMPLES, RESAMPLES_AT_ONCE
-    ):  # all at once fall out of the processor's caches: seven times slower
+    for first in range(0, RESAMPLES, RESAMPLES_AT_ONCE):  # all at once exceed the processor's caches: 7 times slower
         some = drawn[first : first + RESAMPLES_AT_ONCE]
         places = some + n * np.arange(len(some))[:, None]
         weights[first : first + RESAMPLES_AT_ONCE] = np.bincount(places.ravel(), minlength=some.size).reshape(

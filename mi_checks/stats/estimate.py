@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-EFFECT_SIZE, WHOLE_EFFECT = "clean − corrupt", "m(M) − m(∅)"  # what fractions are of; the latter of circuits
-PROPORTION = "share of prompts"  # the unit of a value that is yes or no on each prompt
+EFFECT_SIZE, WHOLE_EFFECT = "clean − corrupt", "m(M) − m(∅)"  # what fractions are fractions of; the latter for circuits
+PROPORTION = "share of prompts"  # the unit of a value that is yes or no for each prompt
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value with its 95 % confidence interval, over prompts as a rule."""
+    """A measured value with its 95 % confidence interval, usually over prompts."""
 
     value: float
     low: float
@@ -25,7 +25,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Parts:
-    """The two means of which a fraction is the ratio, so that a change of it says which of them moved."""
+    """The two means of which a fraction is the ratio, so that a changed fraction can be attributed to one of them."""
 
     numerator: Annotated[Estimate | None, "what patching moves, in the score's unit; None: no effect to divide by"]
     denominator: Annotated[Estimate, "what there is to move, in the score's unit"]

@@ -1,4 +1,4 @@
-"""The floor of a measurement: what rounding alone may make of a difference of two scores."""
+"""The rounding floor: the largest difference of two scores that rounding alone can produce."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Floor:
-    """The least difference of two scores that is one: rounding may make up anything smaller.
+class RoundingFloor:
+    """The largest difference of two scores that rounding alone can produce.
 
     Attributes:
-        per_prompt: in the score's units, `prompt`.
-        unit: what the score is counted in.
+        per_prompt: that difference on each prompt, in the unit of the score, `prompt`.
+        unit: the unit of the score.
     """
 
     per_prompt: Floats
@@ -24,17 +24,17 @@ class Floor:
 
     @property
     def mean(self) -> float:
-        """What rounding may make up in a mean over the prompts."""
+        """Return the largest mean over the prompts that rounding can produce."""
         return float(self.per_prompt.mean())
 
-    def of(self, prompts: slice) -> Floor:
-        """Return the floor of some of the prompts."""
-        return Floor(self.per_prompt[prompts], self.unit)
+    def select(self, prompts: slice) -> RoundingFloor:
+        """Return the floor for some of the prompts."""
+        return RoundingFloor(self.per_prompt[prompts], self.unit)
 
     def covers(self, differences: Floats) -> npt.NDArray[np.bool_]:
-        """Return whether no prompt's difference is above the floor, `… prompt` → `…`."""
+        """Return whether no difference on any prompt exceeds the floor, `… prompt` → `…`."""
         return np.asarray((np.abs(differences) <= self.per_prompt).all(-1))
 
-    def cleared(self, differences: Floats) -> Floats:
-        """Return differences, `… prompt`, exactly zero where none of their prompts is above the floor."""
+    def without_rounding(self, differences: Floats) -> Floats:
+        """Return differences, `… prompt`, with zeros where no prompt exceeds the floor."""
         return np.where(self.covers(differences)[..., None], 0.0, differences)

@@ -11,17 +11,17 @@ from scipy.special import ndtri  # scipy.stats takes a second to import
 
 from mi_checks.stats.bootstrap import ALPHA, PERCENTILES, Floats, IntervalCache, bootstrap_weights
 from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate, Parts
-from mi_checks.stats.floor import Floor
+from mi_checks.stats.floor import RoundingFloor
 
 
 class NoEffectSize(ValueError):
-    """Clean and corrupt cannot be told apart, so shares of their difference mean nothing.
+    """The effect size is not significantly above zero, so fractions of it are undefined.
 
     Attributes:
-        of: what there is nothing of: "clean − corrupt".
+        of: the name of the effect size: "clean − corrupt".
         whole: its mean.
-        rounding: what rounding alone may make, in the unit of the whole, where the mean is no more; else None.
-        causes: sentences on why there may be nothing, and what would change that.
+        rounding: the largest mean that rounding alone can produce, if the mean does not exceed that; else None.
+        causes: sentences about possible causes, and what to do about them.
     """
 
     def __init__(self, of: str, whole: Estimate, rounding: float | None = None, causes: tuple[str, ...] = ()) -> None:
@@ -35,34 +35,34 @@ class NoEffectSize(ValueError):
         """Return the reason with the unit of the behaviour's score."""
         reason = f"{self.of} is {_shown(replace(self.whole, unit=unit))}, which is not above zero"
         if self.rounding is not None:
-            reason += f": rounding alone may make {self.rounding:.1e} {unit} of scores from logits this large"
+            reason += f": rounding alone can produce differences of {self.rounding:.1e} {unit} with logits this large"
         return "\n".join((reason, *self.causes))
 
 
 def require_effect_size(
-    whole: Floats, of: str = EFFECT_SIZE, floor: Floor | None = None, cache: IntervalCache | None = None
+    whole: Floats, of: str = EFFECT_SIZE, floor: RoundingFloor | None = None, cache: IntervalCache | None = None
 ) -> None:
-    """Raise if there is nothing to take a share of.
+    """Raise if the effect size is not significantly above zero.
 
     Args:
         whole: `prompt`, e.g. clean − corrupt.
-        of: what the whole is called.
-        floor: what rounding may make up; None for nothing.
-        cache: of intervals; None to work it out anew.
+        of: the name of the whole.
+        floor: the rounding floor; None for no rounding.
+        cache: the cache of intervals; None to compute the interval anew.
 
     Raises:
         NoEffectSize: the bootstrap interval of the mean of `whole` is not above zero, or not above rounding error.
     """
-    unit, least = ("", 0.0) if floor is None else (floor.unit, floor.mean)
+    unit, threshold = ("", 0.0) if floor is None else (floor.unit, floor.mean)
     effect_size = mean_interval(whole, unit, cache)
-    if effect_size.low > least:
+    if effect_size.low > threshold:
         return
-    rounding = least > 0 and (effect_size.low > 0 or max(-effect_size.low, effect_size.high) <= least)
-    raise NoEffectSize(of, effect_size, least if rounding else None)
+    rounding = threshold > 0 and (effect_size.low > 0 or max(-effect_size.low, effect_size.high) <= threshold)
+    raise NoEffectSize(of, effect_size, threshold if rounding else None)
 
 
 def _shown(effect_size: Estimate) -> str:
-    """`1.234 logits [1.100, 1.300]`; what three decimals do not show, with its power of ten."""
+    """Return `1.234 logits [1.100, 1.300]`, or scientific notation for values that three decimals do not show."""
     digits = ".1e" if 0 < abs(effect_size.value) < 0.0005 else ".3f"
     unit = f" {effect_size.unit}" if effect_size.unit else ""
     return f"{effect_size.value:{digits}}{unit} [{effect_size.low:{digits}}, {effect_size.high:{digits}}]"
@@ -73,8 +73,8 @@ def mean_interval(values: Floats, unit: str, cache: IntervalCache | None = None)
 
     Args:
         values: `prompt`.
-        unit: of the values.
-        cache: of intervals; None to work it out anew.
+        unit: the unit of the values.
+        cache: the cache of intervals; None to compute the interval anew.
     """
     cache = IntervalCache() if cache is None else cache
     ((low,), (high,)) = cache.of("mean", lambda: values[None] @ bootstrap_weights(len(values)).T, values)
@@ -85,7 +85,7 @@ def ratio_interval(
     part: Floats,
     whole: Floats,
     of: str = EFFECT_SIZE,
-    floor: Floor | None = None,
+    floor: RoundingFloor | None = None,
     cache: IntervalCache | None = None,
 ) -> Estimate:
     """Return the ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
@@ -95,12 +95,12 @@ def ratio_interval(
     Args:
         part: `prompt`, e.g. patched − corrupt.
         whole: `prompt`, e.g. clean − corrupt.
-        of: what the whole is called.
-        floor: what rounding may make up: a part that is no more on every prompt counts as zero.
-        cache: of intervals; None to work it out anew.
+        of: the name of the whole.
+        floor: the rounding floor: a part that exceeds it on no prompt counts as zero.
+        cache: the cache of intervals; None to compute the interval anew.
 
     Raises:
-        NoEffectSize: as `require_effect_size`. A fraction of a negative effect size
+        NoEffectSize: see `require_effect_size`. A fraction of a negative effect size
             would count what lowers the logit difference.
     """
     return ratio_intervals(part[None], whole, of, floor, cache)[0]
@@ -112,24 +112,24 @@ def ratio_area_interval(
     summary: Callable[[Floats], Floats],
     of: str,
     method: str,
-    floor: Floor | None = None,
+    floor: RoundingFloor | None = None,
 ) -> Estimate:
     """Summarise several ratios of means to one whole, with a percentile bootstrap interval over prompts.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`.
-        summary: shares `part …` → `…`: a mean of absolute values, the area under a curve.
-        of: what the whole is called.
-        method: how the interval was made, for the record.
-        floor: as of `ratio_interval`.
+        summary: maps fractions `part …` to `…`: a mean of absolute values, the area under a curve.
+        of: the name of the whole.
+        method: how the interval is computed, for the record.
+        floor: see `ratio_interval`.
 
     Raises:
-        NoEffectSize: as `require_effect_size`.
+        NoEffectSize: see `require_effect_size`.
     """
     require_effect_size(whole, of, floor)
-    parts = parts if floor is None else floor.cleared(parts)
-    low, high = np.quantile(summary(_shares(parts, whole)), PERCENTILES)
+    parts = parts if floor is None else floor.without_rounding(parts)
+    low, high = np.quantile(summary(_resampled_ratios(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
@@ -138,25 +138,25 @@ def ratio_intervals(
     parts: Floats,
     whole: Floats,
     of: str = EFFECT_SIZE,
-    floor: Floor | None = None,
+    floor: RoundingFloor | None = None,
     cache: IntervalCache | None = None,
 ) -> list[Estimate]:
-    """Return `ratio_interval` of each of several parts to one whole, in one go.
+    """Return `ratio_interval` of each of several parts to one whole.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`.
-        of: what the whole is called.
-        floor: as there.
-        cache: of intervals.
+        of: the name of the whole.
+        floor: see `ratio_interval`.
+        cache: the cache of intervals.
 
     Raises:
-        NoEffectSize: as there.
+        NoEffectSize: see `require_effect_size`.
     """
     cache = IntervalCache() if cache is None else cache
     require_effect_size(whole, of, floor, cache)
-    parts = parts if floor is None else floor.cleared(parts)
-    low, high = cache.of("ratio", lambda: _shares(parts, whole), parts, whole)
+    parts = parts if floor is None else floor.without_rounding(parts)
+    low, high = cache.of("ratio", lambda: _resampled_ratios(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
         Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
@@ -167,14 +167,14 @@ def ratio_intervals(
 def ratio_parts(
     part: Floats, whole: Floats, unit: str, of: str = EFFECT_SIZE, cache: IntervalCache | None = None
 ) -> Parts:
-    """Return the two means of which `ratio_interval` is the ratio, each with its interval.
+    """Return the two means whose ratio `ratio_interval` estimates, each with its interval.
 
     Args:
         part: `prompt`, e.g. patched − corrupt.
         whole: `prompt`, e.g. clean − corrupt.
-        unit: of the score.
-        of: what the whole is called.
-        cache: of intervals; None to work it out anew.
+        unit: the unit of the score.
+        of: the name of the whole.
+        cache: the cache of intervals; None to compute the interval anew.
     """
     return Parts(mean_interval(part, unit, cache), mean_interval(whole, unit, cache), of)
 
@@ -182,51 +182,51 @@ def ratio_parts(
 def ratio_area_parts(
     parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], unit: str, of: str, method: str
 ) -> Parts:
-    """Return the two parts of what `ratio_area_interval` estimates: the summary in the score's unit, and the whole.
+    """Return the two parts of `ratio_area_interval`: the summary in the unit of the score, and the whole.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`; its mean must be significantly above zero.
-        summary: as there; proportional to its argument, or to 1 minus it.
-        unit: of the score.
-        of: what the whole is called.
-        method: how the interval was made, for the record.
+        summary: see `ratio_area_interval`; proportional to its argument, or to 1 minus it.
+        unit: the unit of the score.
+        of: the name of the whole.
+        method: how the interval is computed, for the record.
     """
     resampled = whole @ bootstrap_weights(len(whole)).T
-    low, high = np.quantile(summary(_shares(parts, whole)) * resampled, PERCENTILES)
+    low, high = np.quantile(summary(_resampled_ratios(parts, whole)) * resampled, PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()) * whole.mean())
     return Parts(Estimate(value, float(low), float(high), len(whole), unit, method), mean_interval(whole, unit), of)
 
 
-def _shares(parts: Floats, whole: Floats) -> Floats:
-    """Resampled ratios of means, `part resample`."""
+def _resampled_ratios(parts: Floats, whole: Floats) -> Floats:
+    """Return resampled ratios of means, `part resample`."""
     means = np.vstack([parts, whole]) @ bootstrap_weights(len(whole)).T
-    shares: Floats = means[:-1] / means[-1]
-    return shares
+    ratios: Floats = means[:-1] / means[-1]
+    return ratios
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
     """Return a proportion of prompts with Wilson's score interval (Wilson 1927).
 
-    Not a bootstrap: resampling n successes out of n gives an interval of no width, which n prompts do not earn.
+    A bootstrap of n successes out of n would give an interval of zero width, which n prompts do not justify.
     """
-    share, z = successes / n, -float(ndtri(ALPHA / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    proportion, z = successes / n, -float(ndtri(ALPHA / 2))
+    middle = (proportion + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * math.sqrt(proportion * (1 - proportion) / n + z * z / (4 * n * n))
     low = middle - reach if successes else 0.0
     high = middle + reach if successes < n else 1.0
-    return Estimate(share, low, high, n, PROPORTION, "Wilson score")
+    return Estimate(proportion, low, high, n, PROPORTION, "Wilson score")
 
 
 def paired_proportion_interval(before: Floats, after: Floats) -> Estimate:
     """Return the difference of two proportions of the same prompts, with Agresti and Min's interval.
 
-    Wald's after half a prompt is added to each of the four outcomes of a pair (Agresti & Min 2005, Statistics in
-    Medicine 24); not a bootstrap: that n of n prompts came out alike gives it no width, which n prompts do not earn.
+    This is Wald's interval after half a prompt is added to each of the four outcomes of a pair (Agresti & Min 2005,
+    Statistics in Medicine 24). A bootstrap of n equal outcomes would have zero width, which n prompts do not justify.
 
     Args:
         before: `prompt`, 0 or 1.
-        after: `prompt`, likewise.
+        after: `prompt`, 0 or 1.
     """
     n, z = len(before), -float(ndtri(ALPHA / 2))
     won, lost = int((after > before).sum()), int((after < before).sum())

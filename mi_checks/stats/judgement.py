@@ -1,4 +1,4 @@
-"""An estimate held against a bound: pass, fail or inconclusive."""
+"""The comparison of an estimate with a bound: pass, fail or inconclusive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mi_checks.stats.estimate import Estimate, Outcome
 
 
 def judge(estimate: Estimate, bound: Bound) -> Outcome:
-    """Pass when the whole interval is within the bound, fail when the whole of it is beyond, else inconclusive."""
+    """Return pass if the interval lies within the bound, fail if it lies outside, and inconclusive otherwise."""
     low = -math.inf if bound.at_least is None else bound.at_least
     high = math.inf if bound.at_most is None else bound.at_most
     if low <= estimate.low and estimate.high <= high:
@@ -20,9 +20,9 @@ def judge(estimate: Estimate, bound: Bound) -> Outcome:
 
 
 def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
-    """About how many prompts would bring the nearest bound out of the interval, the value staying where it is.
+    """Return about how many prompts would move the nearest bound out of the interval, if the value stays the same.
 
-    Intervals shrink with √n. None when the value is within a hundredth of an interval of the bound: no number helps.
+    Intervals shrink with √n. None if the value is within a hundredth of an interval of the bound: no number is enough.
     """
     sides = [
         side for side in (bound.at_least, bound.at_most) if side is not None and estimate.low <= side <= estimate.high

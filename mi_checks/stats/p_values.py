@@ -1,4 +1,4 @@
-"""Tests over prompts and the correction for many of them."""
+"""Tests over prompts, and the correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from mi_checks.stats.estimate import Estimate
 
 
 def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
-    """Return one-sided p-values that a ratio of means is above, and that it is below, a bound.
+    """Return one-sided p-values for a ratio of means being above, and being below, a bound.
 
-    By Fieller's device: mean(part − bound · whole) against zero, a one-sample t-test on n − 1 degrees of freedom.
+    Following Fieller, mean(part − bound · whole) is compared with zero by a one-sample t-test with n − 1 degrees of
+    freedom.
 
     Args:
         parts: `node prompt`.
@@ -35,7 +36,7 @@ def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, 
 
 
 def mean_p_value(values: Floats) -> float:
-    """Two-sided p-value of H0 «the mean is zero», a one-sample t-test; of paired differences, the paired t-test.
+    """Return the two-sided p-value of H0 «the mean is zero», a one-sample t-test; for differences, the paired t-test.
 
     Args:
         values: `prompt`.
@@ -43,14 +44,14 @@ def mean_p_value(values: Floats) -> float:
     return mean_beyond_p_value(values, 0.0)
 
 
-def mean_beyond_p_value(values: Floats, least: float) -> float:
-    """p-value of H0 «the mean is within ± least», a t-test against the nearer end; two-sided, so twice its tail.
+def mean_beyond_p_value(values: Floats, margin: float) -> float:
+    """Return the two-sided p-value of H0 «the mean is within ± margin», a t-test against the nearer end.
 
     Args:
         values: `prompt`; at least two.
-        least: the smallest mean that matters, at least zero.
+        margin: the largest absolute mean that does not matter; zero or more.
     """
-    beyond = abs(float(values.mean())) - least
+    beyond = abs(float(values.mean())) - margin
     if beyond <= 0:
         return 1.0
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
@@ -60,9 +61,9 @@ def mean_beyond_p_value(values: Floats, least: float) -> float:
 
 
 def independent_difference(before: Estimate, after: Estimate) -> tuple[Estimate, float]:
-    """Return after − before and its p-value, from two intervals as if independent and normal.
+    """Return after − before and its p-value, treating the two estimates as independent and normal.
 
-    On the same prompts that is cautious; where values per prompt are kept, a paired test is sharper.
+    For the same prompts this is conservative; a paired test is more powerful if values per prompt are available.
     """
     z = -float(ndtri(ALPHA / 2))
     error = math.hypot(before.high - before.low, after.high - after.low) / (2 * z)
@@ -72,11 +73,11 @@ def independent_difference(before: Estimate, after: Estimate) -> tuple[Estimate,
     return Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals"), p_value
 
 
-def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:
-    """About how many prompts would make a difference significant among so many comparisons, if it stays what it is.
+def prompts_for_significance(p_value: float, n: int, comparisons: int) -> int | None:
+    """Return about how many prompts would make a difference of this size significant among several.
 
-    The distance from zero in standard errors grows with √n, and Holm's first step asks for `ALPHA / comparisons`. None
-    when the mean is within a twentieth of a standard error of zero: no number helps.
+    The distance from zero in standard errors grows with √n, and the first step of Holm's method requires
+    `ALPHA / comparisons`. None if the mean is within a twentieth of a standard error of zero: no number is enough.
     """
     distance = -float(ndtri(p_value / 2))
     if distance < 0.05:
@@ -85,7 +86,10 @@ def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:
 
 
 def holm(p_values: Floats) -> Floats:
-    """Holm's step-down adjusted p-values (Holm 1979), which control the family-wise error rate under any dependence."""
+    """Return p-values adjusted by Holm's step-down method (Holm 1979).
+
+    They control the family-wise error rate under any dependence between the tests.
+    """
     order = np.argsort(p_values)
     m = len(p_values)
     stepped = np.maximum.accumulate((m - np.arange(m)) * p_values[order])

@@ -53,7 +53,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
 
 def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tuple[Node, Estimate]]:
     """Return the nodes that recover significantly more than `DEFAULT_MINIMAL_BOUND`, strongest first."""
-    recovered = measured.floor.cleared(sweep.recovered)
+    recovered = measured.floor.without_rounding(sweep.recovered)
     above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
     order = np.argsort(-sweep.shares, kind="stable")

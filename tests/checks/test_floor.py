@@ -39,7 +39,7 @@ def test_case_32_no_circuit_of_what_rounding_makes(judged, around, aspect, kind,
     first = verdict.reason.splitlines()[0]
     assert first == (
         "there is nothing to mediate: m(M) − m(∅) is 2.4e-07 logits [2.4e-07, 2.4e-07], which is not above zero: "
-        "rounding alone may make 1.0e-05 logits of scores from logits this large"
+        "rounding alone can produce differences of 1.0e-05 logits with logits this large"
     )
 
 
@@ -47,7 +47,7 @@ def test_case_32_no_circuit_of_what_rounding_makes(judged, around, aspect, kind,
 def test_case_32_no_curve_of_what_rounding_makes(judged, around, aspect):
     verdict = judged({"curve": aspect}, around(5), removes=tiny, rounding=ROUNDING)
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
-    assert "rounding alone may make" in verdict.reason
+    assert "rounding alone can produce" in verdict.reason
 
 
 @pytest.mark.parametrize("aspect", [*ASPECTS, *CURVES], ids=str)
@@ -67,7 +67,7 @@ def test_case_32_no_share_of_an_effect_size_that_rounding_makes(judged, check):
     verdict = judged(check, np.full(64, TINY), effects=effects, rounding=ROUNDING)
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
     assert "clean − corrupt is 2.4e-07 logits" in verdict.reason
-    assert "rounding alone may make 1.0e-05 logits" in verdict.reason
+    assert "rounding alone can produce differences of 1.0e-05 logits" in verdict.reason
     assert judged(check, np.full(64, 1e-3), effects={"L1H2": np.full(64, 0.9e-3)}, rounding=ROUNDING).estimate
 
 

@@ -19,7 +19,7 @@ from mi_checks.stats.intervals import (
     ratio_interval,
 )
 from mi_checks.stats.judgement import judge, prompts_to_settle
-from mi_checks.stats.p_values import holm, mean_p_value, prompts_to_tell, ratio_p_values
+from mi_checks.stats.p_values import holm, mean_p_value, prompts_for_significance, ratio_p_values
 
 SIMULATIONS = 4000
 FAMILIES = 1000
@@ -336,15 +336,15 @@ def test_the_paired_t_test_keeps_its_error_rate():
 
 @given(st.floats(1e-6, 0.9), st.integers(2, 1000), st.integers(1, 500))
 def test_more_comparisons_take_more_prompts(p_value, n, comparisons):
-    one, more = prompts_to_tell(p_value, n, comparisons), prompts_to_tell(p_value, n, comparisons + 1)
+    one, more = prompts_for_significance(p_value, n, comparisons), prompts_for_significance(p_value, n, comparisons + 1)
     assert one is not None
     assert more is not None
     assert one <= more
 
 
 def test_how_many_prompts_would_tell():
-    assert prompts_to_tell(ALPHA, 100, 1) in (110, 111)  # a tenth to spare
-    assert prompts_to_tell(0.99, 100, 1) is None
+    assert prompts_for_significance(ALPHA, 100, 1) in (110, 111)  # a tenth to spare
+    assert prompts_for_significance(0.99, 100, 1) is None
 
 
 def test_paired_proportions_have_a_width_however_alike():
