@@ -21,10 +21,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mi_checks.history import history_text
-from mi_checks.history.check_over_time import courses, outlines
-from mi_checks.history.head_over_time import mediations
-from mi_checks.history.listing import runs
-from mi_checks.history.run_store import Entry, History
+from mi_checks.history.check_over_time import check_histories, check_summaries
+from mi_checks.history.head_over_time import head_histories
+from mi_checks.history.run_store import History, NewRun, run_summaries
 from mi_checks.output.tables import markdown_row
 from mi_checks.results.evidence import Architecture, Effect, Evidence, Heatmap, Mediator, Preference
 from mi_checks.results.run import CheckResult, Place, Run
@@ -102,30 +101,32 @@ def synthetic(number: int, noise: random.Random) -> Run:
     )  # fmt: skip
 
 
-def batches(number: int) -> Iterator[list[Entry]]:
+def batches(number: int) -> Iterator[list[NewRun]]:
     noise = random.Random(0)
     for begin in range(0, number, RUNS_PER_BATCH):
         runs = [synthetic(place, noise) for place in range(begin, min(begin + RUNS_PER_BATCH, number))]
-        yield [Entry(run, run_text(run), "reports/report.json") for run in runs]
+        yield [NewRun(run, run_text(run), "reports/report.json") for run in runs]
 
 
 def history_queries(path: Path) -> dict[str, Callable[[History], object]]:
     check = "patching[set_3]"
     return {
-        "`list`": lambda history: history_text.listing(path, runs(history)),
-        "`list --last 20`": lambda history: history_text.listing(path, runs(history, last=20)),
-        "`show BEHAVIOUR`, nine checks": lambda history: history_text.outlines(outlines(history, "behaviour_2")),
-        "`show BEHAVIOUR --order training`": lambda history: history_text.outlines(
-            outlines(history, "behaviour_2", order="training")
+        "`list`": lambda history: history_text.run_list(path, run_summaries(history)),
+        "`list --last 20`": lambda history: history_text.run_list(path, run_summaries(history, last=20)),
+        "`show BEHAVIOUR`, nine checks": lambda history: history_text.check_summaries(
+            check_summaries(history, "behaviour_2")
+        ),
+        "`show BEHAVIOUR --order training`": lambda history: history_text.check_summaries(
+            check_summaries(history, "behaviour_2", order="training")
         ),
         "`show BEHAVIOUR --check ID`": lambda history: [
-            history_text.course(each) for each in courses(history, "behaviour_2", check)
+            history_text.check_history(each) for each in check_histories(history, "behaviour_2", check)
         ],
         "`mediators BEHAVIOUR L1H2`": lambda history: [
-            history_text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2")
+            history_text.head_history(each) for each in head_histories(history, "behaviour_2", "L1H2")
         ],
         "`mediators … --order training`": lambda history: [
-            history_text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2", order="training")
+            history_text.head_history(each) for each in head_histories(history, "behaviour_2", "L1H2", order="training")
         ],
     }
 

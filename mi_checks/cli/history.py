@@ -9,8 +9,8 @@ from pathlib import Path
 from mi_checks.cli import history_bisect
 from mi_checks.cli.shared_options import at_least
 from mi_checks.errors import MiChecksError
-from mi_checks.history.history_place import USUAL
-from mi_checks.history.moment import ORDERS
+from mi_checks.history import DEFAULT_HISTORY
+from mi_checks.history.model_run import ORDERS
 from mi_checks.output.json_text import json_text
 
 FORMATS = ("text", "json")
@@ -28,7 +28,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument(
-        "--history", metavar="PATH", type=Path, default=USUAL, help="the database (default: %(default)s)"
+        "--history", metavar="PATH", type=Path, default=DEFAULT_HISTORY, help="the database (default: %(default)s)"
     )
     query_options = argparse.ArgumentParser(add_help=False, parents=[everywhere])
     query_options.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
@@ -85,8 +85,7 @@ def import_files(options: argparse.Namespace) -> None:
         MiChecksError: a file is not a run, which is reported after all others are added; or the history cannot be
             written.
     """
-    from mi_checks.history.importing import import_runs
-    from mi_checks.history.run_store import History
+    from mi_checks.history.run_store import History, import_runs
 
     with History.at(options.history, create=True) as history:
         imported = import_runs(history, options.runs)
@@ -109,17 +108,16 @@ def list_runs(options: argparse.Namespace) -> None:
         MiChecksError: there is no history file, or it cannot be read.
     """
     from mi_checks.history import history_json, history_text
-    from mi_checks.history.database import readable
-    from mi_checks.history.listing import runs
-    from mi_checks.history.run_store import History
+    from mi_checks.history.database import reporting_damage
+    from mi_checks.history.run_store import History, run_summaries
 
-    with History.at(options.history) as history, readable(options.history):
-        summaries = runs(history, options.last)
+    with History.at(options.history) as history, reporting_damage(options.history):
+        summaries = run_summaries(history, options.last)
         as_json = options.format == "json"
         print(
-            json_text(history_json.listing(summaries))
+            json_text(history_json.run_list(summaries))
             if as_json
-            else "\n".join(history_text.listing(options.history, summaries))
+            else "\n".join(history_text.run_list(options.history, summaries))
         )
 
 
@@ -130,22 +128,26 @@ def show(options: argparse.Namespace) -> None:
         MiChecksError: the history has no such behaviour, check or model, or cannot be read.
     """
     from mi_checks.history import history_json, history_text
-    from mi_checks.history.check_over_time import courses, outlines
-    from mi_checks.history.database import readable
+    from mi_checks.history.check_over_time import check_histories, check_summaries
+    from mi_checks.history.database import reporting_damage
     from mi_checks.history.run_store import History
 
     how = {"order": options.order, "last": options.last}
     as_json = options.format == "json"
-    with History.at(options.history) as history, readable(options.history):
+    with History.at(options.history) as history, reporting_damage(options.history):
         if options.check is None:
-            short = outlines(history, options.behaviour, options.model, **how)
-            print(json_text(history_json.outlines(short)) if as_json else "\n".join(history_text.outlines(short)))
+            short = check_summaries(history, options.behaviour, options.model, **how)
+            print(
+                json_text(history_json.check_summaries(short))
+                if as_json
+                else "\n".join(history_text.check_summaries(short))
+            )
             return
-        all_courses = courses(history, options.behaviour, options.check, options.model, **how)
+        all_courses = check_histories(history, options.behaviour, options.check, options.model, **how)
         if as_json:
-            print(json_text(history_json.courses(all_courses)))
+            print(json_text(history_json.check_histories(all_courses)))
         else:
-            print("\n\n".join("\n".join(history_text.course(each)) for each in all_courses))
+            print("\n\n".join("\n".join(history_text.check_history(each)) for each in all_courses))
 
 
 def mediators(options: argparse.Namespace) -> None:
@@ -155,16 +157,18 @@ def mediators(options: argparse.Namespace) -> None:
         MiChecksError: no run in the history has a sweep with that head, or the history cannot be read.
     """
     from mi_checks.history import history_json, history_text
-    from mi_checks.history.database import readable
-    from mi_checks.history.head_over_time import mediations
+    from mi_checks.history.database import reporting_damage
+    from mi_checks.history.head_over_time import head_histories
     from mi_checks.history.run_store import History
 
-    with History.at(options.history) as history, readable(options.history):
-        results = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
+    with History.at(options.history) as history, reporting_damage(options.history):
+        results = head_histories(
+            history, options.behaviour, options.node, options.model, options.at, order=options.order
+        )
         if options.format == "json":
-            print(json_text(history_json.mediations(results)))
+            print(json_text(history_json.head_histories(results)))
         else:
-            print("\n\n".join("\n".join(history_text.mediation(each)) for each in results))
+            print("\n\n".join("\n".join(history_text.head_history(each)) for each in results))
 
 
 def export(options: argparse.Namespace) -> None:
@@ -174,10 +178,10 @@ def export(options: argparse.Namespace) -> None:
         MiChecksError: no run has that digest, or the file cannot be written.
     """
     from mi_checks.files import replace_text
-    from mi_checks.history.database import readable
+    from mi_checks.history.database import reporting_damage
     from mi_checks.history.run_store import History
 
-    with History.at(options.history) as history, readable(options.history):
+    with History.at(options.history) as history, reporting_damage(options.history):
         text = history.text(options.run_called)
     try:
         replace_text(options.file, text)

@@ -6,18 +6,18 @@ DuckDB sums over columns faster, but is another dependency and lets only one pro
 queries here read a few thousand rows of one index.
 """
 
+from pathlib import Path
+
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
     "check_over_time",
     "database",
     "head_over_time",
     "history_json",
-    "history_place",
     "history_text",
-    "identity",
-    "importing",
-    "listing",
-    "moment",
-    "recalled",
+    "model_run",
+    "run_rows",
     "run_store",
 ]
+
+DEFAULT_HISTORY = Path("reports/history.sqlite3")

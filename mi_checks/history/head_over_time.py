@@ -1,4 +1,4 @@
-"""The runs in which a head mediated a behaviour."""
+"""The runs in which a head mediated a behaviour, and one sentence about them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from itertools import pairwise
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.history.known import require, unknown
-from mi_checks.history.moment import COLUMNS, Moment, Order, moment
+from mi_checks.history.model_run import MODEL_RUN_COLUMNS, ModelRun, Order, model_run, require_known, unknown_name
 from mi_checks.history.run_store import History
+from mi_checks.output.numbers import count
 from mi_checks.results.evidence import MEDIATES
 
 
 @dataclass(frozen=True)
-class Standing:
+class HeadInRun:
     """The result of one run for a head.
 
     Attributes:
-        at: the run.
+        model_run: the model in the run.
         value: the fraction recovered by patching the head alone; None if clean and corrupted run did not differ.
         low: the lower end of its interval; None if the head is not among the run's strongest, which alone have one.
         high: the upper end of its interval; None in the same case.
     """
 
-    at: Moment
+    model_run: ModelRun
     value: float | None
     low: float | None
     high: float | None
@@ -41,7 +41,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Mediation:
+class HeadHistory:
     """The results of one head for one behaviour and model over time.
 
     Attributes:
@@ -49,27 +49,27 @@ class Mediation:
         model: the model's name.
         node: the head.
         label: the label at which it was patched; "" for all positions.
-        standings: the result of each run that swept the head.
+        results: the result of each run that swept the head.
     """
 
     behaviour: str
     model: str
     node: str
     label: str
-    standings: tuple[Standing, ...]
+    results: tuple[HeadInRun, ...]
 
     @property
-    def conclusive(self) -> list[Standing]:
+    def conclusive(self) -> list[HeadInRun]:
         """Return the results that say whether the head mediates."""
-        return [each for each in self.standings if each.mediates is not None]
+        return [each for each in self.results if each.mediates is not None]
 
     @property
-    def changes(self) -> list[tuple[Standing, Standing]]:
+    def changes(self) -> list[tuple[HeadInRun, HeadInRun]]:
         """Return each pair of consecutive conclusive results that disagree."""
         return [(before, after) for before, after in pairwise(self.conclusive) if before.mediates != after.mediates]
 
 
-def mediations(
+def head_histories(
     history: History,
     behaviour: str,
     node: str,
@@ -77,15 +77,15 @@ def mediations(
     label: str | None = None,
     *,
     order: Order = "time",
-) -> list[Mediation]:
+) -> list[HeadHistory]:
     """Return the results of a head over time, for each model and label at which it was swept, or for one.
 
-    The arguments are those of `courses`, and `label` is a label, "" for all positions, or None for every label.
+    The arguments are those of `check_histories`, and `label` is a label, "" for all positions, or None for every label.
 
     Raises:
         MiChecksError: no run has swept the head, or has such a behaviour, model or label.
     """
-    require(history.connection, behaviour, None, model)
+    require_known(history.connection, behaviour, None, model)
     swept = history.connection.execute(
         'SELECT id, model, node, "at" FROM nodes WHERE behaviour = ? AND model = ifnull(?, model) ORDER BY id',
         (behaviour, model),
@@ -95,23 +95,66 @@ def mediations(
         raise MiChecksError(f"no run in the history has swept the heads of {where}: none of its checks names nodes")
     if node not in {name for _, _, name, _ in swept}:
         names = sorted({name for _, _, name, _ in swept}, key=lambda name: (len(name), name))
-        raise MiChecksError(unknown("head", node, f"the history of {where}", names))
+        raise MiChecksError(unknown_name("head", node, f"the history of {where}", names))
     labels = list(dict.fromkeys(at for _, _, name, at in swept if name == node))
     if label is not None and label not in labels:
         label_names = [at or "all positions" for at in labels]
-        raise MiChecksError(unknown("label", label, f"the history of {node} in {where}", label_names))
+        raise MiChecksError(unknown_name("label", label, f"the history of {node} in {where}", label_names))
     return [
-        Mediation(behaviour, of, node, at, _standings(history, number, of, order))
+        HeadHistory(behaviour, of, node, at, _results(history, number, of, order))
         for number, of, name, at in swept
         if name == node and label in (None, at)
     ]
 
 
-def _standings(history: History, node: int, model: str, order: Order) -> tuple[Standing, ...]:
+def _results(history: History, node: int, model: str, order: Order) -> tuple[HeadInRun, ...]:
     rows: list[tuple[Any, ...]] = history.connection.execute(
-        f"SELECT {COLUMNS}, value, low, high FROM shares JOIN runs ON runs.id = shares.run "  # noqa: S608
+        f"SELECT {MODEL_RUN_COLUMNS}, value, low, high FROM shares JOIN runs ON runs.id = shares.run "  # noqa: S608
         "LEFT JOIN models ON models.run = shares.run AND models.name = ? WHERE node = ? ORDER BY started, runs.id",
         (model, node),
     ).fetchall()
-    standings = (Standing(moment(*row[:5]), *row[5:]) for row in rows)
-    return tuple(sorted(standings, key=lambda each: each.at.place(order)))
+    results = (HeadInRun(model_run(*row[:5]), *row[5:]) for row in rows)
+    return tuple(sorted(results, key=lambda each: each.model_run.sort_key(order)))
+
+
+def mediation_sentence(head: HeadHistory) -> str:
+    """Return one sentence, or two if the answer changed several times.
+
+    For example: `L1H6 mediated induction on nano-attn-2l until 3fa92c1b (…), and no longer from 8e01d2aa (…).`
+    """
+    conclusive = head.conclusive
+    where = f" at {head.label}" if head.label else ""
+    node, what = f"{head.node}{where}", f"{head.behaviour} on {head.model}"
+    if not conclusive:
+        return f"No run shows whether {node} mediates {what}."
+    last, changes = conclusive[-1], head.changes
+    if not changes:
+        runs = (
+            f"the only run, {_named(last.model_run)}"
+            if len(conclusive) == 1
+            else f"each of {count(len(conclusive), 'run')}"
+        )
+        return f"{node} {'mediates' if last.mediates else 'does not mediate'} {what} in {runs}."
+    before, after = changes[-1]
+    often = f" It changed {count(len(changes), 'time')}." if len(changes) > 1 else ""
+    if last.mediates:
+        return (
+            f"{node} mediates {what} since {_named(after.model_run)}, and did not in {_named(before.model_run)}.{often}"
+        )
+    until, since = _named(before.model_run), _named(after.model_run)
+    return f"{node} mediated {what} until {until}, and no longer from {since}.{often}"
+
+
+def verdict_words(result: HeadInRun) -> str:
+    """Return `mediates` or `does not`, and the reason if the interval does not show it."""
+    if result.value is None:
+        return "does not: nothing to recover, since clean and corrupt do not differ"
+    if result.low is None:
+        return (
+            "inconclusive: not among the strongest" if result.mediates is None else "does not: not among the strongest"
+        )
+    return "mediates" if result.mediates else "does not"
+
+
+def _named(model_run: ModelRun) -> str:
+    return f"{model_run.short_name} ({model_run.date}, {model_run.weights})"

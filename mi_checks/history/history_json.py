@@ -6,80 +6,85 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.history.check_over_time import Course, Outline, Point
-from mi_checks.history.head_over_time import Mediation
-from mi_checks.history.listing import Kept
-from mi_checks.history.mediation_sentence import answer
+from mi_checks.history.check_over_time import CheckHistory, CheckSummary, ResultInRun
+from mi_checks.history.head_over_time import HeadHistory, mediation_sentence
+from mi_checks.history.run_store import RunSummary
 from mi_checks.results.evidence import MEDIATES
 
 
-def listing(runs: Sequence[Kept]) -> dict[str, Any]:
+def run_list(runs: Sequence[RunSummary]) -> dict[str, Any]:
     """Return the answer of `mi-checks history list`."""
     return {"runs": [asdict(each) for each in runs]}
 
 
-def courses(found: Sequence[Course]) -> dict[str, Any]:
+def check_histories(histories: Sequence[CheckHistory]) -> dict[str, Any]:
     """Return the answer of `mi-checks history show --check`."""
     return {
-        "behaviour": found[0].behaviour,
+        "behaviour": histories[0].behaviour,
         "checks": [
             {
                 "check": each.check,
                 "model": each.model,
-                "runs": [_point(point) for point in each.points],
+                "runs": [_result(result) for result in each.results],
             }
-            for each in found
+            for each in histories
         ],
     }
 
 
-def mediations(found: Sequence[Mediation]) -> dict[str, Any]:
+def head_histories(histories: Sequence[HeadHistory]) -> dict[str, Any]:
     """Return the answer of `mi-checks history mediators`."""
     return {
-        "behaviour": found[0].behaviour,
-        "node": found[0].node,
+        "behaviour": histories[0].behaviour,
+        "node": histories[0].node,
         "mediates_above": MEDIATES,
         "models": [
             {
                 "model": each.model,
                 "at": each.label,
-                "answer": answer(each),
+                "answer": mediation_sentence(each),
                 "changes": [
-                    {"from": before.mediates, "to": after.mediates, "before": before.at.run, "after": after.at.run}
+                    {
+                        "from": before.mediates,
+                        "to": after.mediates,
+                        "before": before.model_run.run,
+                        "after": after.model_run.run,
+                    }
                     for before, after in each.changes
                 ],
                 "runs": [
                     {
-                        **one.at.plain(),
+                        **one.model_run.as_dict(),
                         "mediates": one.mediates,
                         "value": one.value,
                         "low": one.low,
                         "high": one.high,
                         "among_strongest": one.low is not None,
                     }
-                    for one in each.standings
+                    for one in each.results
                 ],
             }
-            for each in found
+            for each in histories
         ],
     }
 
 
-def outlines(found: Sequence[Outline]) -> dict[str, Any]:
+def check_summaries(histories: Sequence[CheckSummary]) -> dict[str, Any]:
     """Return the answer of `mi-checks history show` without a check."""
     checks = [
-        {"check": each.check, "model": each.model, "values": each.values, "last": _point(each.last)} for each in found
+        {"check": each.check, "model": each.model, "values": each.values, "last": _result(each.last)}
+        for each in histories
     ]
-    return {"behaviour": found[0].behaviour, "checks": checks}
+    return {"behaviour": histories[0].behaviour, "checks": checks}
 
 
-def _point(point: Point) -> dict[str, Any]:
+def _result(result: ResultInRun) -> dict[str, Any]:
     return {
-        **point.at.plain(),
-        "outcome": point.outcome,
-        "estimate": None if point.estimate is None else _without_method(asdict(point.estimate)),
-        "bound": point.bound,
-        "prompts_sha256": point.prompts_sha256,
+        **result.model_run.as_dict(),
+        "outcome": result.outcome,
+        "estimate": None if result.estimate is None else _without_method(asdict(result.estimate)),
+        "bound": result.bound,
+        "prompts_sha256": result.prompts_sha256,
     }
 
 

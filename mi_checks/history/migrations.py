@@ -9,11 +9,10 @@ import sqlite3
 import zlib
 from collections.abc import Callable
 
-from mi_checks.history.storable import storable
-from mi_checks.history.stored_shares import insert_shares
+from mi_checks.history.run_rows import insert_head_fractions, storable
 from mi_checks.results.read_run import parse_run, step_of_revision
 
-RUNS = """\
+RUN_TABLES = """\
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     digest TEXT NOT NULL UNIQUE,  -- of what was measured when: the same run, however it came here, is one row
@@ -62,7 +61,7 @@ CREATE TABLE results (            -- in the order of series: one check over all 
 CREATE INDEX results_run ON results (run, outcome);
 """
 
-SHARES = """\
+HEAD_TABLES = """\
 CREATE TABLE nodes (              -- heads that are followed over runs
     id INTEGER PRIMARY KEY,
     behaviour TEXT NOT NULL,
@@ -81,22 +80,22 @@ CREATE TABLE shares (             -- of clean − corrupt that one head recovers
 """
 
 
-def _runs(connection: sqlite3.Connection) -> None:
-    _execute(connection, RUNS)
+def _create_run_tables(connection: sqlite3.Connection) -> None:
+    _execute(connection, RUN_TABLES)
 
 
-def _shares(connection: sqlite3.Connection) -> None:
+def _create_head_tables(connection: sqlite3.Connection) -> None:
     """Create the tables of shares, and fill them from the documents of the runs that are already in the database.
 
     A later migration that changes these tables must leave this one the function as it is now.
     """
-    _execute(connection, SHARES)
+    _execute(connection, HEAD_TABLES)
     for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
         document = zlib.decompress(text).decode()
-        insert_shares(connection, run, storable(parse_run(document, f"run {digest}"), document))
+        insert_head_fractions(connection, run, storable(parse_run(document, f"run {digest}"), document))
 
 
-def _steps(connection: sqlite3.Connection) -> None:
+def _add_steps(connection: sqlite3.Connection) -> None:
     """Add the training step of the weights, which older runs recorded only as text, such as `checkpoint 500`."""
     connection.execute("ALTER TABLE models ADD COLUMN step INTEGER")  # NULL: not the weights of a numbered checkpoint
     for revision in connection.execute("SELECT DISTINCT revision FROM models").fetchall():
@@ -115,4 +114,4 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs, _shares, _steps)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_run_tables, _create_head_tables, _add_steps)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import report_cause, report_errors_at
-from mi_checks.history.run_store import Entry, History
+from mi_checks.history.run_store import History, NewRun
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import CiOptions
@@ -45,7 +45,7 @@ class HistoryWriter:
         place = str(written.absolute())
         try:
             with History.at(self._path, create=True) as history:
-                history.add([Entry(run, run_text(run), place)])
+                history.add([NewRun(run, run_text(run), place)])
             self._added = True
         except MiChecksError as error:
             self.failed = f"{error}; the run itself is saved; add it later with mi-checks history import {written}"

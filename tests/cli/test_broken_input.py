@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli import main
-from mi_checks.history.identity import run_digest
-from mi_checks.history.run_store import Entry, History
+from mi_checks.history.run_rows import run_digest
+from mi_checks.history.run_store import History, NewRun
 from mi_checks.results.write_run import run_text, write_run
 from tests.effects import around
 from tests.made_results import result, run_of
@@ -57,7 +57,7 @@ def place(tmp_path_factory):
     write_run(good, place / "good.json")
     whole = place / "good.sqlite3"
     with History.at(whole, create=True) as history:
-        history.add([Entry(good, run_text(good), "good.json")])
+        history.add([NewRun(good, run_text(good), "good.json")])
     raw = whole.read_bytes()
     (place / "cut.sqlite3").write_bytes(raw[: len(raw) // 2])
     (place / "scrambled.sqlite3").write_bytes(raw[:4096] + b"\x5a" * 20_480 + raw[24_576:])
@@ -235,7 +235,7 @@ def test_no_permission(case, tmp_path_factory):
             "import os, sys\nfrom mi_checks.cli.main import main\n"
             "import mi_checks.history.run_store, mi_checks.results.read_run, mi_checks.report.report_folder\n"
             "import mi_checks.report.series_page, mi_checks.report.comparison_page\n"
-            "import mi_checks.compare.run_comparison, mi_checks.compare.run_comparison, mi_checks.history.listing\n"
+            "import mi_checks.compare.run_comparison, mi_checks.compare.run_comparison, mi_checks.history.run_store\n"
             "import mi_checks.history.history_json, mi_checks.history.history_text\n"
             f"os.setuid(65534)\nsys.exit(main({case!r}))\n"
         )

@@ -59,8 +59,8 @@ def test_a_question_makes_no_history(capsys, runs, action):
     assert told(capsys, *action) == (
         2,
         "",
-        f"mi-checks: there is no history at '{HERE}'; pytest --mi-history PATH and mi-checks history import RUN write "
-        "one\n",
+        f"mi-checks: the history '{HERE}' does not exist; create it with pytest --mi-history PATH or mi-checks history "
+        "import RUN\n",
     )
     assert not Path(HERE).exists()
 

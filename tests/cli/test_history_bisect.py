@@ -9,8 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from mi_checks.cli.main import main
-from mi_checks.history.listing import runs
-from mi_checks.history.run_store import History
+from mi_checks.history.run_store import History, run_summaries
 from mi_checks.models.load_model import load
 from mi_checks.models.model_names import NANO, resolve
 from mi_checks.suite.suite import Suite
@@ -178,7 +177,7 @@ def test_an_absence_can_be_bisected(capsys, file):
 def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
     bisect(capsys, file, *SERIES, check="patching[induction]")
     with History.at(Path("reports/history.sqlite3")) as history:
-        kept = runs(history)
+        kept = run_summaries(history)
     assert [each.outcomes for each in kept] == [{"fail": 1}, {"pass": 1}, {"pass": 1}, {"pass": 1}]
     assert main(["history", "mediators", "ab", "L1H2", "--order", "training"]) == 0
     assert capsys.readouterr().out.startswith("L1H2 mediates ab on nano-attn-2l since ")
@@ -249,7 +248,7 @@ def test_a_checkpoint_that_cannot_be_measured_ends_it_and_what_was_before_is_kep
     assert len(out.splitlines()) == 2
     assert err.startswith(f"mi-checks: model 'nano-attn-2l={tmp_path}@1': {tmp_path}/checkpoints/step-1.safetensors ")
     with History.at(Path("reports/history.sqlite3")) as history:
-        assert len(runs(history)) == 2
+        assert len(run_summaries(history)) == 2
 
 
 @pytest.mark.parametrize("name", ["nano-attn-2l", "nano-attn-2l@500"])

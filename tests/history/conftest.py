@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.history.run_store import Entry, History
+from mi_checks.history.run_store import History, NewRun
 from mi_checks.results.evidence import Evidence, Heatmap, Mediator
 from mi_checks.results.run import Run
 from mi_checks.results.write_run import run_text
@@ -51,8 +51,8 @@ def month(number: int, logit_diff: float | None = 6.0, *, step: int | None = Non
     return replace(run, started=f"2026-{number:02}-01T12:00:00+00:00", versions={"mi-checks": "0.1"})
 
 
-def entry(run: Run, place: str = "run.json") -> Entry:
-    return Entry(run, run_text(run), place)
+def entry(run: Run, place: str = "run.json") -> NewRun:
+    return NewRun(run, run_text(run), place)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history import database
-from mi_checks.history.listing import runs
-from mi_checks.history.run_store import History
+from mi_checks.history.run_store import History, run_summaries
 from mi_checks.results.write_run import write_run
 from tests.history.conftest import entry, month
 
@@ -28,13 +27,13 @@ def number_of_runs(path):
     with History.at(path) as history:
         (check,) = history.connection.execute("PRAGMA integrity_check").fetchone()
         assert check == "ok"
-        return len(runs(history))
+        return len(run_summaries(history))
 
 
 def test_none_there_is_told_and_none_is_made(tmp_path):
     path = tmp_path / "none.sqlite3"
     assert told(path) == (
-        f"there is no history at '{path}'; pytest --mi-history PATH and mi-checks history import RUN write one"
+        f"the history '{path}' does not exist; create it with pytest --mi-history PATH or mi-checks history import RUN"
     )
     assert not path.exists()
 
@@ -48,13 +47,13 @@ def test_a_folder(tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     path = tmp_path / "file/history.sqlite3"
-    assert told(path, create=True) == f"cannot make the folder '{tmp_path / 'file'}': File exists"
+    assert told(path, create=True) == f"cannot create the folder '{tmp_path / 'file'}': File exists"
 
 
 def test_no_database(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("<html>" * 100)
-    assert told(path, create=True) == f"{path} is no database; name a history, or a file that is not there yet"
+    assert told(path, create=True) == f"{path} is not a database; name a history, or a file that does not exist yet"
     assert path.read_text() == "<html>" * 100
 
 
@@ -68,7 +67,7 @@ def test_a_database_of_something_else(tmp_path, statement):
     connection.close()
     before = path.read_bytes()
     assert told(path, create=True) == (
-        f"{path} is a database of something else; name a history, or a file that is not there yet"
+        f"{path} is a database of another program; name a history, or a file that does not exist yet"
     )
     assert path.read_bytes() == before
 
@@ -79,8 +78,8 @@ def test_a_newer_schema(history_of):
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     assert told(path) == (
-        f"{path} is a history of schema 99, and this mi-checks knows up to 3: install a newer mi-checks, or name "
-        "another file"
+        f"{path} is a history of schema 99, and this mi-checks reads schemas up to 3: install a newer mi-checks, "
+        "or name another file"
     )
 
 
@@ -90,14 +89,14 @@ def test_damage(history_of):
     data[4096:] = b"\xff" * (len(data) - 4096)
     path.write_bytes(data)
     assert told(path) == (
-        f"{path} is damaged: database disk image is malformed; restore a copy of it, or move it away and import its "
-        "runs again"
+        f"{path} is damaged: database disk image is malformed; restore a copy of the file, or move it away and import "
+        "its runs again"
     )
 
 
 def test_a_lock_that_stays(history_of, monkeypatch):
     path = history_of(month(1))
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "WRITE_TIMEOUT_S", 0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     assert told(path) == f"{path}: another process has been writing to it for 0.1 seconds; try again when it is done"
@@ -121,7 +120,7 @@ def test_a_full_disk_leaves_it_as_it_was(history_of):
         (pages,) = history.connection.execute("PRAGMA page_count").fetchone()
         history.connection.execute(f"PRAGMA max_page_count = {pages + 1}")
         history.add([entry(month(number)) for number in range(2, 12)])
-    assert str(raised.value) == f"{path} cannot be written: the disk is full; it is as it was before"
+    assert str(raised.value) == f"{path} cannot be written: the disk is full; the history is unchanged"
     assert number_of_runs(path) == 1
 
 
@@ -130,7 +129,7 @@ def test_read_only(history_of):
     with pytest.raises(MiChecksError) as raised, History.at(path) as history:  # noqa: PT012  # leaving it tells
         history.connection.execute("PRAGMA query_only = ON")  # permissions mean nothing to root
         history.add([entry(month(2))])
-    assert str(raised.value) == f"{path} cannot be written: it, or its folder, is read-only"
+    assert str(raised.value) == f"{path} cannot be written: it or its folder is read-only"
 
 
 def test_an_error_in_the_middle_adds_nothing(history_of):

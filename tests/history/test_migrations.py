@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from mi_checks.history import database
-from mi_checks.history.check_over_time import courses
-from mi_checks.history.head_over_time import mediations
-from mi_checks.history.importing import Imported, import_runs
-from mi_checks.history.listing import runs
+from mi_checks.history.check_over_time import check_histories
+from mi_checks.history.head_over_time import head_histories
 from mi_checks.history.migrations import MIGRATIONS
-from mi_checks.history.run_store import History
+from mi_checks.history.run_store import History, ImportReport, import_runs, run_summaries
 
 FIRST = Path(__file__).with_name("schema_1.sqlite3")  # left by a mi-checks that knew the first schema only: three runs
 
@@ -42,17 +40,17 @@ def test_it_comes_to_the_schema_of_a_new_one(old, tmp_path):
 
 def test_what_was_in_it_still_is(old):
     with History.at(old) as history:
-        assert [each.called for each in runs(history)] == ["ee275abc", "f0405c2b", "6c78afa0"]
-        (course,) = courses(history, "induction", "logit_diff")
-    assert [point.outcome for point in course.points] == ["fail", "inconclusive", "pass"]
+        assert [each.short_name for each in run_summaries(history)] == ["ee275abc", "f0405c2b", "6c78afa0"]
+        (course,) = check_histories(history, "induction", "logit_diff")
+    assert [point.outcome for point in course.results] == ["fail", "inconclusive", "pass"]
 
 
 def test_what_the_second_schema_adds_is_filled_from_the_kept_runs(old):
     with History.at(old) as history:
-        (found,) = mediations(history, "induction", "L1H1")
-    assert [each.mediates for each in found.standings] == [False, True, True]
-    assert found.standings[0].value is None
-    assert found.standings[1].value == pytest.approx(0.314, abs=1e-3)
+        (found,) = head_histories(history, "induction", "L1H1")
+    assert [each.mediates for each in found.results] == [False, True, True]
+    assert found.results[0].value is None
+    assert found.results[1].value == pytest.approx(0.314, abs=1e-3)
 
 
 def test_the_third_schema_has_the_training_step_as_a_number(tmp_path):
@@ -60,18 +58,18 @@ def test_the_third_schema_has_the_training_step_as_a_number(tmp_path):
     assert schema(path)[0] == 2
     with History.at(path) as history:
         steps = history.connection.execute("SELECT revision, step FROM models ORDER BY run").fetchall()
-        (course,) = courses(history, "induction", "logit_diff", order="training")
+        (course,) = check_histories(history, "induction", "logit_diff", order="training")
     assert steps == [
         *(("checkpoint 1000", 1000), ("checkpoint 200", 200)),
         *(("main", None), ("checkpoint early", None), ("", None)),
     ]
-    assert [point.at.step for point in course.points] == [200, 1000, None, None, None]
+    assert [point.model_run.step for point in course.results] == [200, 1000, None, None, None]
 
 
 def test_a_run_that_is_in_it_is_known_afterwards(old, tmp_path):
     with History.at(old) as history:
         (tmp_path / "run.json").write_text(history.text("6c78afa0"))
-        assert import_runs(history, [tmp_path / "run.json"]) == Imported(0, 1, (), ())
+        assert import_runs(history, [tmp_path / "run.json"]) == ImportReport(0, 1, (), ())
 
 
 def test_a_step_that_fails_leaves_the_schema_before_it(old, monkeypatch):
@@ -87,4 +85,4 @@ def test_a_step_that_fails_leaves_the_schema_before_it(old, monkeypatch):
     assert schema(old) == before
     monkeypatch.undo()
     with History.at(old) as history:
-        assert len(runs(history)) == 3
+        assert len(run_summaries(history)) == 3

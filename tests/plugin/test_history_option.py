@@ -6,13 +6,12 @@ import pytest
 
 from mi_checks.cli.main import main
 from mi_checks.history import database
-from mi_checks.history.listing import runs
-from mi_checks.history.run_store import History
+from mi_checks.history.run_store import History, run_summaries
 
 
 def kept(project, name="h.sqlite3"):
     with History.at(project.path / name) as history:
-        return runs(history)
+        return run_summaries(history)
 
 
 def test_unasked_there_is_none(project):
@@ -65,7 +64,7 @@ def test_workers_add_one(project):
     [
         ("file/h.sqlite3", "ERROR: --mi-history: cannot make the folder '*file': *"),
         ("behaviours", "ERROR: --mi-history: cannot write '*behaviours'; name a file in a writable folder"),
-        ("file", "ERROR: *file is no database; name a history, or a file that is not there yet"),
+        ("file", "ERROR: *file is not a database; name a history, or a file that does not exist yet"),
     ],
 )
 def test_a_place_that_will_not_do_ends_the_run_before_anything_is_collected(project, place, message):
@@ -80,7 +79,7 @@ def test_a_place_that_will_not_do_ends_the_run_before_anything_is_collected(proj
 def test_one_that_is_locked_at_the_end_is_exit_code_1_and_the_run_is_in_its_file(project, monkeypatch, capsys):
     project.behaviour()
     project.run("--mi-history", "h.sqlite3")
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "WRITE_TIMEOUT_S", 0.1)
     other = sqlite3.connect(project.path / "h.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     result = project.run("--mi-history", "h.sqlite3", "--mi-run", "run.json")

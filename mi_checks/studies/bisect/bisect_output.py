@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mi_checks.history.history_place import USUAL
+from mi_checks.history import DEFAULT_HISTORY
 from mi_checks.output import numbers
 from mi_checks.output.verdict_table import SYMBOLS
 from mi_checks.studies.bisect.bisection import Bisection, CheckpointOutcome
@@ -34,7 +34,7 @@ def bisection_lines(of: Bisection, history: Path) -> list[str]:
     side_texts = ", ".join(f"{OUTCOME_VERBS[each.outcome]} at {each.model} ({_estimate_text(each)})" for each in sides)
     all_lines = [f"{of.behaviour} {of.check}: {side_texts}"]
     if of.turns is None:
-        where = "" if history == USUAL else f" --history {shlex.quote(str(history))}"
+        where = "" if history == DEFAULT_HISTORY else f" --history {shlex.quote(str(history))}"
         all_lines[0] = f"{of.behaviour} {of.check}: does not turn: {side_texts}"
         all_lines.append(
             "both ends agree, so there is nothing to halve; what is known of others: mi-checks history show "

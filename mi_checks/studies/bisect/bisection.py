@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from mi_checks import __version__
 from mi_checks.faults.omissions import Omissions
 from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_errors_at
-from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
-from mi_checks.history.recalled import Asked, recalled
-from mi_checks.history.run_store import Entry, History
+from mi_checks.history.check_over_time import KnownResultQuery, known_result
+from mi_checks.history.run_rows import CLAIMS_SETTING, claims_digest, run_digest
+from mi_checks.history.run_store import History, NewRun
 from mi_checks.models.model_names import resolve
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import HEAD_SWEEP
@@ -182,12 +182,12 @@ class CheckBisection:
         suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
         given = self.given[place]
         weights = resolve(given).weights_sha256() or suite.loaded_models.loaded_model(given).provenance.weights_sha256
-        query = Asked(
+        query = KnownResultQuery(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
         known = None
         if not self.loaded.is_scored_by_project:
-            known = recalled(self.history, query, weights, lambda: self._prompts(suite, given))
+            known = known_result(self.history, query, weights, lambda: self._prompts(suite, given))
         if known is None:
             result, run = self._measure(suite, given)
             checkpoint = CheckpointOutcome(
@@ -195,7 +195,7 @@ class CheckBisection:
             )
         else:
             checkpoint = CheckpointOutcome(
-                self.models[place], known.outcome, known.estimate, weights, known.at.run, known=True
+                self.models[place], known.outcome, known.estimate, weights, known.model_run.run, known=True
             )
         self.found[place] = checkpoint
         self.tell(checkpoint)
@@ -238,12 +238,12 @@ class CheckBisection:
             self.command,
             began,
             library_versions(),
-            {**settings, CLAIMED: self.claims_sha256},
+            {**settings, CLAIMS_SETTING: self.claims_sha256},
             suite.provenance(),
             results=(result,),
             evidence=() if evidence is None else (evidence,),
             selected=1,
             omitted=omitted.sentences,
         )
-        self.history.add([Entry(run, run_text(run), "")])
+        self.history.add([NewRun(run, run_text(run), "")])
         return result, run_digest(run)
