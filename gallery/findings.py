@@ -58,7 +58,7 @@ def page() -> str:
         MiChecksError: a behaviour is wrong or cannot be measured.
     """
     behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
-    matrix = survey(behaviours, progress=progress_bar(sys.stderr), only=bundled(), kept=CACHE)
+    matrix = survey(behaviours, progress=progress_bar(sys.stderr), only=bundled(), cache_folder=CACHE)
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")

@@ -68,7 +68,7 @@ def bisect(options: argparse.Namespace) -> int:
     with History.at(options.history, create=True) as history:
         bisection = CheckBisection(
             loaded, options.check, models, claims, history, command=shlex.join(["mi-checks", *sys.argv[1:]]),
-            count=options.count, seed=options.seed, tell=tell,
+            count=options.count, seed=options.seed, on_checkpoint=tell,
         ).run()  # fmt: skip
     as_json = options.format == "json"
     print(

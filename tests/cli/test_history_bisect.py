@@ -62,7 +62,7 @@ def test_the_checkpoint_where_a_check_turns(capsys, file, measured):
     assert [line.split()[2] for line in lines[:4]] == ["fail", "pass", "pass", "fail"]
     assert lines[4].startswith("ab logit_diff: fails at nano-attn-2l@400 (")
     assert "), passes at nano-attn-2l@500 (" in lines[4]
-    assert lines[5] == "measured 4 of 5 checkpoints; kept in reports/history.sqlite3"
+    assert lines[5] == "measured 4 of 5 checkpoints; stored in reports/history.sqlite3"
     assert measured == ["nano-attn-2l=nano-attn-2l@200", "nano-attn-2l", *(f"nano-attn-2l={m}" for m in asked[2:])]
 
 
@@ -134,7 +134,7 @@ def test_64_checkpoints_take_8_measurements(capsys, file, measured, tmp_path):
     assert len(measured) == 8
     assert f"fails at {tmp_path}@40 (" in out
     assert f"passes at {tmp_path}@41 (" in out
-    assert out.endswith("measured 8 of 64 checkpoints; kept in reports/history.sqlite3\n")
+    assert out.endswith("measured 8 of 64 checkpoints; stored in reports/history.sqlite3\n")
 
 
 def test_ends_that_agree_are_exit_code_1(capsys, file, measured):
@@ -142,11 +142,11 @@ def test_ends_that_agree_are_exit_code_1(capsys, file, measured):
                           "nano-attn-2l", "--history", "my history.sqlite3")  # fmt: skip
     assert (code, len(measured)) == (1, 2)
     lines = out.splitlines()
-    assert lines[2].startswith("ab logit_diff: does not turn: passes at nano-attn-2l@500 (")
+    assert lines[2].startswith("ab logit_diff: the outcome does not change: passes at nano-attn-2l@500 (")
     assert lines[3:] == [
-        "both ends agree, so there is nothing to halve; what is known of others: mi-checks history show ab --check "
-        "logit_diff --history 'my history.sqlite3'",
-        "measured 2 of 3 checkpoints; kept in my history.sqlite3",
+        "both ends have the same outcome, so there is nothing to bisect; for other results: mi-checks history show ab "
+        "--check logit_diff --history 'my history.sqlite3'",
+        "measured 2 of 3 checkpoints; stored in my history.sqlite3",
     ]
     shown = lines[3].partition("mi-checks ")[2]
     assert main(shlex.split(shown)) == 0
@@ -159,7 +159,7 @@ def test_inconclusive_is_not_a_pass_and_is_told(capsys, file):
     assert code == 1
     assert "fails at nano-attn-2l@200 (" in out
     assert "is inconclusive at nano-attn-2l (" in out
-    assert "\ninconclusive is not a pass; more prompt pairs (--count) would settle it\n" in out
+    assert "\ninconclusive does not count as a pass; more prompt pairs (--count) may settle it\n" in out
 
 
 def test_an_absence_can_be_bisected(capsys, file):

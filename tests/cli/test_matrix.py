@@ -208,12 +208,12 @@ def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
 
     root = Path(__file__).parents[2]
     found = behaviours_in([root / "behaviours/python_main_guard.yaml"], root)
-    first = survey(found, ["nano-attn-1l"], count=16, kept=tmp_path)
+    first = survey(found, ["nano-attn-1l"], count=16, cache_folder=tmp_path)
 
     def measured_anew(*_):
         raise AssertionError("an engine was made")
 
     monkeypatch.setattr(mi_checks.suite.suite, "choose", measured_anew)
-    assert survey(found, ["nano-attn-1l"], count=16, kept=tmp_path) == first
+    assert survey(found, ["nano-attn-1l"], count=16, cache_folder=tmp_path) == first
     (cell,) = survey(found, ["nano-attn-1l"], count=16).unmeasured
     assert "an engine was made" in cell.reason

@@ -24,35 +24,37 @@ def checkpoint_line(checkpoint: CheckpointOutcome, models: Sequence[str]) -> str
     return f"  {checkpoint.model:<{width}}  {outcome} {_estimate_text(checkpoint)}{known}"
 
 
-def bisection_lines(of: Bisection, history: Path) -> list[str]:
+def bisection_lines(bisection: Bisection, history: Path) -> list[str]:
     """Return the lines with the result, and with how many checkpoints had to be measured."""
-    measured = sum(not each.known for each in of.checkpoints)
-    known = sum(each.known for each in of.checkpoints)
-    work = f"measured {measured} of {numbers.count(len(of.models), 'checkpoint')}"
-    work += f", and {known} known from {history}" if known else f"; kept in {history}"
-    sides = of.turns or (of.checkpoints[0], of.checkpoints[-1])
+    measured = sum(not each.known for each in bisection.checkpoints)
+    known = sum(each.known for each in bisection.checkpoints)
+    work = f"measured {measured} of {numbers.count(len(bisection.models), 'checkpoint')}"
+    work += f", and {known} known from {history}" if known else f"; stored in {history}"
+    sides = bisection.turns or (bisection.checkpoints[0], bisection.checkpoints[-1])
     side_texts = ", ".join(f"{OUTCOME_VERBS[each.outcome]} at {each.model} ({_estimate_text(each)})" for each in sides)
-    all_lines = [f"{of.behaviour} {of.check}: {side_texts}"]
-    if of.turns is None:
+    all_lines = [f"{bisection.behaviour} {bisection.check}: {side_texts}"]
+    if bisection.turns is None:
         where = "" if history == DEFAULT_HISTORY else f" --history {shlex.quote(str(history))}"
-        all_lines[0] = f"{of.behaviour} {of.check}: does not turn: {side_texts}"
+        all_lines[0] = f"{bisection.behaviour} {bisection.check}: the outcome does not change: {side_texts}"
         all_lines.append(
-            "both ends agree, so there is nothing to halve; what is known of others: mi-checks history show "
-            f"{of.behaviour} --check {shlex.quote(of.check)}{where}"
+            "both ends have the same outcome, so there is nothing to bisect; for other results: mi-checks history show "
+            f"{bisection.behaviour} --check {shlex.quote(bisection.check)}{where}"
         )
     if any(each.outcome == "inconclusive" for each in sides):
-        all_lines.append("inconclusive is not a pass; more prompt pairs (--count) would settle it")
+        all_lines.append("inconclusive does not count as a pass; more prompt pairs (--count) may settle it")
     return [*all_lines, work]
 
 
-def bisection_data(of: Bisection) -> dict[str, Any]:
+def bisection_data(bisection: Bisection) -> dict[str, Any]:
     """Return the whole result as data for JSON."""
     return {
-        **{name: getattr(of, name) for name in ("behaviour", "check", "claims")},
-        "over": list(of.models),
-        "checkpoints": [_checkpoint_data(each) for each in of.checkpoints],
-        "turns": None if of.turns is None else {"before": of.turns[0].model, "after": of.turns[1].model},
-        "measured": sum(not each.known for each in of.checkpoints),
+        **{name: getattr(bisection, name) for name in ("behaviour", "check", "claims")},
+        "over": list(bisection.models),
+        "checkpoints": [_checkpoint_data(each) for each in bisection.checkpoints],
+        "turns": None
+        if bisection.turns is None
+        else {"before": bisection.turns[0].model, "after": bisection.turns[1].model},
+        "measured": sum(not each.known for each in bisection.checkpoints),
     }
 
 

@@ -129,7 +129,7 @@ class CheckBisection:
         command: str,
         count: int | None = None,
         seed: int | None = None,
-        tell: Callable[[CheckpointOutcome], None] = lambda _: None,
+        on_checkpoint: Callable[[CheckpointOutcome], None] = lambda _: None,
     ) -> None:
         """Prepare the bisection; no model is loaded yet.
 
@@ -142,21 +142,27 @@ class CheckBisection:
             command: the user's command, for the record.
             count: the number of prompt pairs; None for the file's.
             seed: the seed of the prompts; None for the file's.
-            tell: called with each checkpoint as soon as its result is known.
+            on_checkpoint: called with each checkpoint as soon as its result is known.
 
         Raises:
             MiChecksError: a model or the check does not exist.
         """
         self.check, self.place = claimed_check(loaded, claims, check)
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
-        self.command, self.settings, self.tell = command, SuiteSettings(count, seed, dtype=DTYPE), tell
+        self.command, self.settings, self.on_checkpoint = (
+            command,
+            SuiteSettings(count, seed, dtype=DTYPE),
+            on_checkpoint,
+        )
         self.models = tuple(models)
-        self.given = [model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models]
-        for model in map(resolve, self.given):
+        self.model_names = [
+            model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models
+        ]
+        for model in map(resolve, self.model_names):
             model.require()
         locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)
         self.claims_sha256 = claims_digest(loaded.text, {role: list(nodes) for role, nodes in locked.items()})
-        self.found: dict[int, CheckpointOutcome] = {}
+        self.outcomes: dict[int, CheckpointOutcome] = {}
         # set once a checkpoint is loaded; the other checkpoints of a series have the same prompts
         self.prompts_sha256 = ""
 
@@ -169,27 +175,28 @@ class CheckBisection:
         """
         limit_to_one_thread()
         change = bisect(len(self.models), self._passes)
-        turns = None if change is None else (self.found[change.before], self.found[change.after])
-        checkpoints = tuple(self.found[place] for place in sorted(self.found))
+        turns = None if change is None else (self.outcomes[change.before], self.outcomes[change.after])
+        checkpoints = tuple(self.outcomes[place] for place in sorted(self.outcomes))
         return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, checkpoints, turns)
 
     def _passes(self, place: int) -> bool:
-        where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
+        where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.model_names[place]}"
         with report_errors_at(where, CLI_MEMORY_REMEDY):
-            return self._ask(place).passes
+            return self._evaluate(place).passes
 
-    def _ask(self, place: int) -> CheckpointOutcome:
+    def _evaluate(self, place: int) -> CheckpointOutcome:
         suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
-        given = self.given[place]
-        weights = resolve(given).weights_sha256() or suite.loaded_models.loaded_model(given).provenance.weights_sha256
+        model_name = self.model_names[place]
+        weights = resolve(model_name).weights_sha256()
+        weights = weights or suite.loaded_models.loaded_model(model_name).provenance.weights_sha256
         query = KnownResultQuery(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
         known = None
         if not self.loaded.is_scored_by_project:
-            known = known_result(self.history, query, weights, lambda: self._prompts(suite, given))
+            known = known_result(self.history, query, weights, lambda: self._prompts(suite, model_name))
         if known is None:
-            result, run = self._measure(suite, given)
+            result, run = self._measure(suite, model_name)
             checkpoint = CheckpointOutcome(
                 self.models[place], result.outcome, result.estimate, weights, run, known=False
             )
@@ -197,41 +204,40 @@ class CheckBisection:
             checkpoint = CheckpointOutcome(
                 self.models[place], known.outcome, known.estimate, weights, known.model_run.run, known=True
             )
-        self.found[place] = checkpoint
-        self.tell(checkpoint)
+        self.outcomes[place] = checkpoint
+        self.on_checkpoint(checkpoint)
         return checkpoint
 
-    def _prompts(self, suite: Suite, given: str) -> str:
-        self.prompts_sha256 = self.prompts_sha256 or suite.prompts(self.loaded, given).sha256
+    def _prompts(self, suite: Suite, model_name: str) -> str:
+        self.prompts_sha256 = self.prompts_sha256 or suite.prompts(self.loaded, model_name).sha256
         return self.prompts_sha256
 
-    def _measure(self, suite: Suite, given: str) -> tuple[CheckResult, str]:
+    def _measure(self, suite: Suite, model_name: str) -> tuple[CheckResult, str]:
         """Measure one checkpoint and add the run to the history; return the result and the run's digest."""
         began = time.time()
         case = [self.loaded.case] if self.loaded.case else []
-        node_id = "::".join([self.loaded.source.display_path, *case, *node_names([given]), self.check_id])
-        options = {"--mi-model": given, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
+        node_id = "::".join([self.loaded.source.display_path, *case, *node_names([model_name]), self.check_id])
+        options = {"--mi-model": model_name, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
         words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
         result = suite.check(
             self.loaded,
-            given,
+            model_name,
             self.check,
             node_id=node_id,
             place=Place(self.place.file, self.place.line),
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
-        omitted = Omissions()
+        omissions = Omissions()
         if self.check.kind not in PREFERENCE_KINDS:  # then it is worth knowing which heads mediate
-            omitted.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, given), None)
-        evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
-        asked = self.settings
+            omissions.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, model_name), None)
+        evidence = omissions.attempt("the evidence", lambda: suite.close(self.loaded, model_name), None)
         settings = settings_text(
-            engine=asked.engine,
-            device=asked.device,
-            dtype=asked.dtype,
-            count=asked.count,
-            seed=asked.seed,
+            engine=self.settings.engine,
+            device=self.settings.device,
+            dtype=self.settings.dtype,
+            count=self.settings.count,
+            seed=self.settings.seed,
             unchanged="as in the file",
         )
         run = run_record(
@@ -243,7 +249,7 @@ class CheckBisection:
             results=(result,),
             evidence=() if evidence is None else (evidence,),
             selected=1,
-            omitted=omitted.sentences,
+            omitted=omissions.sentences,
         )
         self.history.add([NewRun(run, run_text(run), "")])
         return result, run_digest(run)

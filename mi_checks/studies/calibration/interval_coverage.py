@@ -141,12 +141,12 @@ def measure_coverage(cell: CoverageCase, n: int, draws: int, seed: int) -> Inter
     intervals = [each for each in ends if each is not None]
     above = [low > cell.truth for low, _ in intervals]
     below = [high < cell.truth for _, high in intervals]
-    held = [not (one or other) for one, other in zip(above, below, strict=True)]
+    covered = [not (one or other) for one, other in zip(above, below, strict=True)]
     return IntervalCoverage(
         cell.interval,
         cell.values,
         n,
-        rate_of(held, CONFIDENCE),
+        rate_of(covered, CONFIDENCE),
         rate_of(above, ONE_SIDED_RATE),
         rate_of(below, ONE_SIDED_RATE),
         draws - len(intervals),
@@ -156,16 +156,16 @@ def measure_coverage(cell: CoverageCase, n: int, draws: int, seed: int) -> Inter
 
 def mean_cases(shapes: Iterable[EffectDistribution] = VALUES) -> list[CoverageCase]:
     """Return the cells of the mean over prompts, with the bootstrap that checks use and with alternatives."""
-    ways: dict[str, Callable[[Floats], IntervalEnds]] = {
+    methods: dict[str, Callable[[Floats], IntervalEnds]] = {
         "mean: bootstrap": _bootstrap,
         "mean: Student's t": student_interval,
         "mean: bootstrap-t": bootstrap_t_interval,
         "mean: BCa": bca_interval,
     }
     return [
-        CoverageCase(way, shape.name, shape.truth, partial(_of_values, make, shape), shipped=make is _bootstrap)
+        CoverageCase(name, shape.name, shape.truth, partial(_of_values, make, shape), shipped=make is _bootstrap)
         for shape in shapes
-        for way, make in ways.items()
+        for name, make in methods.items()
     ]
 
 

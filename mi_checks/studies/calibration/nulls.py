@@ -67,8 +67,8 @@ def fresh_models(
             heads,
         )
 
-    chosen = (*calibrated_claims.null_claims(N_POSITIONS, kinds), *calibrated_claims.weight_claims(kinds))
-    return _null_rates(FRESH_MODELS, chosen, _measure_runs(measured, runs if chosen else 0, progress, FRESH_MODELS))
+    claims = (*calibrated_claims.null_claims(N_POSITIONS, kinds), *calibrated_claims.weight_claims(kinds))
+    return _null_rates(FRESH_MODELS, claims, _measure_runs(measured, runs if claims else 0, progress, FRESH_MODELS))
 
 
 def fresh_seed(seed: int, run: int) -> int:
@@ -80,34 +80,36 @@ def random_answers(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure trained models with random tokens as answer and foil, swapped with probability 1/2."""
-    chosen = calibrated_claims.null_claims(N_POSITIONS, kinds)
-    pools = _pools(seed, answers=False) if chosen else []
+    claims = calibrated_claims.null_claims(N_POSITIONS, kinds)
+    pools = _pools(seed, answers=False) if claims else []
 
     def measured(run: int) -> Measurements:
         pool, rng = pools[run % len(pools)], np.random.default_rng((seed, run, 1))
-        return pool.run(pool.drawn(rng, RUN_PROMPTS), rng, swap=True)
+        return pool.run(pool.draw(rng, RUN_PROMPTS), rng, swap=True)
 
-    return _null_rates(RANDOM_ANSWERS, chosen, _measure_runs(measured, runs if chosen else 0, progress, RANDOM_ANSWERS))
+    return _null_rates(RANDOM_ANSWERS, claims, _measure_runs(measured, runs if claims else 0, progress, RANDOM_ANSWERS))
 
 
 def at_the_bound(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure trained models, with every claim held to its true value on the pool that its prompts come from."""
-    chosen = calibrated_claims.true_claims(kinds)
-    pools = _pools(seed, answers=True) if chosen else []
-    held = [[_at_true_value(claim, pool.population()) for claim in chosen] for pool in pools]
-    verdicts: list[list[Verdict]] = [[] for _ in chosen]
-    n_runs = runs if chosen else 0
+    claims = calibrated_claims.true_claims(kinds)
+    pools = _pools(seed, answers=True) if claims else []
+    bounded_checks = [[_at_true_value(claim, pool.population()) for claim in claims] for pool in pools]
+    verdicts: list[list[Verdict]] = [[] for _ in claims]
+    n_runs = runs if claims else 0
     for run in progress(range(n_runs), n_runs, AT_THE_BOUND):
         which = run % len(pools)
         pool, rng = pools[which], np.random.default_rng((seed, run, 2))
-        rows = pool.drawn(rng, RUN_PROMPTS)
+        rows = pool.draw(rng, RUN_PROMPTS)
         measured = pool.run(rows, rng)
-        for claim_verdicts, claim, check in zip(verdicts, chosen, held[which], strict=True):
+        for claim_verdicts, claim, check in zip(verdicts, claims, bounded_checks[which], strict=True):
             # the interval of a curve holds for the order of nodes that was found with it
-            own = isinstance(check, CurveCheck)
-            claim_verdicts.append(run_check(_at_true_value(claim, pool.ordered_by(rows)) if own else check, measured))
+            is_curve = isinstance(check, CurveCheck)
+            claim_verdicts.append(
+                run_check(_at_true_value(claim, pool.ordered_by(rows)) if is_curve else check, measured)
+            )
     return tuple(
         ClaimRates(
             AT_THE_BOUND,
@@ -118,7 +120,7 @@ def at_the_bound(
             None,
             fail_rate(claim_verdicts),
         )
-        for claim, claim_verdicts in zip(chosen, verdicts, strict=True)
+        for claim, claim_verdicts in zip(claims, verdicts, strict=True)
     )
 
 
@@ -126,52 +128,52 @@ def random_circuits(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure a trained model with a random circuit, whose rank among the circuits of its size is random too."""
-    chosen = calibrated_claims.random_circuit_claims(kinds)
-    pools = _pools(seed, answers=True)[:1] if chosen else []
-    at_null: list[list[Verdict]] = [[] for _ in chosen]
-    shipped: list[list[Verdict]] = [[] for _ in chosen]
-    n_runs = runs if chosen else 0
+    claims = calibrated_claims.random_circuit_claims(kinds)
+    pools = _pools(seed, answers=True)[:1] if claims else []
+    at_null: list[list[Verdict]] = [[] for _ in claims]
+    shipped: list[list[Verdict]] = [[] for _ in claims]
+    n_runs = runs if claims else 0
     for run in progress(range(n_runs), n_runs, RANDOM_CIRCUITS):
         rng = np.random.default_rng((seed, run, 3))
         shape = pools[0].loaded_model.shape
         places = rng.choice(shape.n_layers * shape.n_heads, CIRCUIT_SIZE, replace=False)
         heads = tuple(f"L{place // shape.n_heads}H{place % shape.n_heads}" for place in sorted(places))
-        measured = pools[0].run(pools[0].drawn(rng, RUN_PROMPTS), rng, roles={RANDOM: heads})
-        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True):
-            tight.append(run_check(_at_null(claim), measured))
-            loose.append(run_check(claim.check, measured))
+        measured = pools[0].run(pools[0].draw(rng, RUN_PROMPTS), rng, roles={RANDOM: heads})
+        for claim, null_verdicts, shipped_verdicts in zip(claims, at_null, shipped, strict=True):
+            null_verdicts.append(run_check(_at_null(claim), measured))
+            shipped_verdicts.append(run_check(claim.check, measured))
     return tuple(
         ClaimRates(
-            RANDOM_CIRCUITS, claim.check.kind, claim.title, str(claim.null), pass_rate(tight),
-            shipped=str(claim.shipped), as_shipped=pass_rate(loose, 1 - (claim.shipped.at_least or 0.0)),
+            RANDOM_CIRCUITS, claim.check.kind, claim.title, str(claim.null), pass_rate(null_verdicts),
+            shipped=str(claim.shipped), as_shipped=pass_rate(shipped_verdicts, 1 - (claim.shipped.at_least or 0.0)),
         )
-        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
+        for claim, null_verdicts, shipped_verdicts in zip(claims, at_null, shipped, strict=True)
     )  # fmt: skip
 
 
 def _null_rates(
-    null: str, chosen: Sequence[CalibratedClaim], measured: Iterable[Measurements]
+    null: str, claims: Sequence[CalibratedClaim], measured: Iterable[Measurements]
 ) -> tuple[ClaimRates, ...]:
-    at_null: list[list[Verdict]] = [[] for _ in chosen]
-    shipped: list[list[Verdict]] = [[] for _ in chosen]
+    at_null: list[list[Verdict]] = [[] for _ in claims]
+    shipped: list[list[Verdict]] = [[] for _ in claims]
     for each in measured:
-        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True):
-            loose.append(run_check(claim.check, each))
+        for claim, null_verdicts, shipped_verdicts in zip(claims, at_null, shipped, strict=True):
+            shipped_verdicts.append(run_check(claim.check, each))
             if claim.null is not None:
-                tight.append(run_check(_at_null(claim), each))
+                null_verdicts.append(run_check(_at_null(claim), each))
     return tuple(
         ClaimRates(
             null,
             claim.check.kind,
             claim.title,
             "" if claim.null is None else str(claim.null),
-            pass_rate(tight),
-            pass_rate(with_estimate(tight)) if claim.needs_effect_size else None,
-            None if claim.needs_effect_size else fail_rate(tight),
+            pass_rate(null_verdicts),
+            pass_rate(with_estimate(null_verdicts)) if claim.needs_effect_size else None,
+            None if claim.needs_effect_size else fail_rate(null_verdicts),
             str(claim.shipped),
-            pass_rate(loose),
+            pass_rate(shipped_verdicts),
         )
-        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
+        for claim, null_verdicts, shipped_verdicts in zip(claims, at_null, shipped, strict=True)
     )
 
 

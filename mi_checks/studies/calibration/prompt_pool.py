@@ -44,7 +44,7 @@ class PromptPool:
         self.roles = dict(roles)
         self.engine: Engine = choose_engine("auto", loaded_model, batch)
         self.behaviour = calibration_behaviour(loaded_model.name)
-        self._kept: dict[str, Floats] = {}
+        self._cached_rows: dict[str, Floats] = {}
 
     def population(self) -> Measurements:
         """Return measurements on every prompt twice in a row, so that the even and the odd ones are each the pool."""
@@ -55,7 +55,7 @@ class PromptPool:
         own = np.resize(rows[::2], len(self.batch))
         return self._measurements(np.stack([own, np.arange(len(self.batch))], axis=1).ravel(), None, self.batch)
 
-    def drawn(self, rng: np.random.Generator, count: int) -> PromptRows:
+    def draw(self, rng: np.random.Generator, count: int) -> PromptRows:
         """Draw prompts with replacement and return their rows."""
         return rng.integers(len(self.batch), size=count)
 
@@ -74,7 +74,7 @@ class PromptPool:
             rng: the random generator.
             swap: whether to swap answer and foil of each prompt with probability 1/2, so that no effect has a
                 direction.
-            roles: further names of nodes, beside the pool's own.
+            roles: further names of nodes, in addition to the pool's own.
         """
         signs = np.where(rng.random(len(rows)) < 0.5, -1.0, 1.0) if swap else None
         batch = replace(self.batch, pairs=tuple(self.batch.pairs[row] for row in rows))
@@ -95,12 +95,12 @@ class PromptPool:
         if not quantity.by_row:
             return self.engine.measure(quantity)
         names = quantity.names()
-        new = [row for row, name in enumerate(names) if name not in self._kept]
+        new = [row for row, name in enumerate(names) if name not in self._cached_rows]
         if new:
-            self._kept.update(
+            self._cached_rows.update(
                 zip((names[row] for row in new), self.engine.measure(quantity.select_rows(new)), strict=True)
             )
-        return np.stack([self._kept[name] for name in names])
+        return np.stack([self._cached_rows[name] for name in names])
 
 
 class _PoolSampleEngine:

@@ -73,13 +73,13 @@ def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], abo
 
     def recovered(groups: Sequence[NeuronGroup]) -> Floats:
         left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, denoised")
-        shares: Floats = (left - unpatched.corrupt.logit_diff).mean(1) / effect_size
-        return shares
+        fractions: Floats = (left - unpatched.corrupt.logit_diff).mean(1) / effect_size
+        return fractions
 
     def removed(groups: Sequence[NeuronGroup]) -> Floats:
         left = measured.logit_diffs([noise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, noised")
-        shares: Floats = (unpatched.clean.logit_diff - left).mean(1) / effect_size
-        return shares
+        fractions: Floats = (unpatched.clean.logit_diff - left).mean(1) / effect_size
+        return fractions
 
     whole = [tuple(layer) for layer in layers if layer]
     both = [_search_groups(effect, whole, MIN_GROUP_EFFECT * above, most) for effect in (recovered, removed)]

@@ -50,8 +50,8 @@ ESTIMATE_SOURCES = ("studies/discovery/node_selection.py",)
 MAX_HEADS_FOR_ALL_PAIRS = 24  # heads; in larger models only pairs with a node of known effect are measured
 MAX_PAIRED_NEURONS = 8  # the strongest neurons, which are measured in pairs
 MEAN_ABLATION_REMEDY = (
-    "where all clean prompts are alike in what matters, their mean is what each of them has: ablate by zero, or "
-    "exchange the clean and the corrupted prompt in half of the pairs"
+    "if all clean prompts have the relevant content in common, mean ablation does not remove it; use zero ablation, or "
+    "swap the clean and the corrupted prompt in half of the pairs"
 )
 N_SEARCH_CIRCUITS = 100  # circuits that a search is expected to measure
 MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths if there is no time for all
@@ -82,7 +82,7 @@ class Explorer:
         self.budget = TimeBudget(options.exact_seconds)
         self._progress = progress
         self._score = score
-        # nobody knows what a project's own score depends on, so it is not cached
+        # it is unknown what a project's own score depends on, so it is not cached
         self._store = None if score is not None else store
         self._engines: list[ChunkedEngine] = []
         self._batches: dict[int, tuple[Measurements, ChunkedEngine]] = {}
@@ -205,8 +205,8 @@ class Explorer:
         )
         heads = len(all_nodes("head", shape))
         own = both[:, :heads] if component == "head" else both[:, heads:]
-        shares: Floats = own / measured.unpatched.effect_size.mean()
-        return shares
+        fractions: Floats = own / measured.unpatched.effect_size.mean()
+        return fractions
 
     def _joint_effects(
         self,
@@ -239,11 +239,11 @@ class Explorer:
     ) -> list[NodeSet]:
         """Return all pairs of nodes, or only those among the strongest nodes if all would take too long."""
         engine = next(made for measured, made in self._batches.values() if measured is few)
-        ways = 3  # ablated, noised and denoised
+        n_methods = 3  # ablated, noised and denoised
         each = self.budget.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
-        if self.budget.limit_s == 0 or not self.budget.allows(ways * len(pairs), each):
+        if self.budget.limit_s == 0 or not self.budget.allows(n_methods * len(pairs), each):
             count = 2
-            most = self.budget.affordable(ways * each, 28, 190)
+            most = self.budget.affordable(n_methods * each, 28, 190)
             while count < len(strongest) and (count + 1) * count / 2 <= most:
                 count += 1
             return list(combinations(sorted(strongest[:count]), 2))

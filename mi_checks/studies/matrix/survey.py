@@ -29,15 +29,15 @@ def survey(
     only: Collection[str] | None = None,
     count: int | None = None,
     seed: int | None = None,
-    kept: Path | None = None,
+    cache_folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> EffectMatrix:
     """Measure each behaviour on the models given, or on those it names, restricted to `only` if that is given.
 
-    What cannot be measured is left out, with the reason. Measurements that an earlier run cached in the folder `kept`
-    are reused.
+    What cannot be measured is left out, with the reason. Measurements that an earlier run cached in `cache_folder` are
+    reused.
     """
-    suite = new_suite(count, seed, kept)
+    suite = new_suite(count, seed, cache_folder)
     effects: list[Effect] = []
     unmeasured: list[UnmeasuredCell] = []
     cells = [(each, model) for each in behaviours for model in models_of(each, models)]
@@ -57,11 +57,11 @@ def survey(
     return EffectMatrix(tuple(effects), tuple(unmeasured))
 
 
-def new_suite(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
+def new_suite(count: int | None = None, seed: int | None = None, cache_folder: Path | None = None) -> Suite:
     """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
     limit_to_one_thread()
     from mi_checks.cache.cache_store import CacheStore
     from mi_checks.suite.loaded_models import SuiteSettings
     from mi_checks.suite.suite import Suite
 
-    return Suite(SuiteSettings(count, seed), store=None if kept is None else CacheStore(kept))
+    return Suite(SuiteSettings(count, seed), store=None if cache_folder is None else CacheStore(cache_folder))

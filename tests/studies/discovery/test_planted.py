@@ -65,7 +65,7 @@ def test_the_circuit_is_what_was_planted_of_heads(name, found_at):
         assert not circuit
         why = discovery.mechanism.circuit.reason
         assert why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
-        assert "ablate by zero, or exchange the clean and the corrupted prompt in half of the pairs" in why
+        assert "use zero ablation, or swap the clean and the corrupted prompt in half of the pairs" in why
     else:
         assert circuit == heads
 
