@@ -287,7 +287,7 @@ def _of_brief(group: Element, of_behaviour: Mapping[str, str]) -> ModelPart:
         check, *beside = claim.lines
         mutants = "".join(line for line in beside if KILLED.fullmatch(line))
         # otherwise the claim is the behaviour's claim on most models
-        own = [line for line in beside if line != mutants]
+        own = [line for line in beside if line != mutants and not line.startswith("decided by ")]
         claims.append(_claim(check, own[0] if own else of_behaviour.get(check, ""), bound, n))
         brief.append(_outcome(check, outcome, measured.text, mutants))
     return ModelPart(tuple(claims), tuple(brief))

@@ -39,9 +39,7 @@ def commands(
     ]
     yield from errors[:MAX_ANNOTATIONS]
     if len(errors) > MAX_ANNOTATIONS:
-        yield command(
-            "notice", {"title": "mi-checks"}, f"{len(errors) - MAX_ANNOTATIONS:,} more failed: they are in the log"
-        )
+        yield command("notice", {"title": "mi-checks"}, f"{len(errors) - MAX_ANNOTATIONS:,} more failures; see the log")
     yield from (_lint_command(lint, paths) for lint in lints[:MAX_ANNOTATIONS])
 
 

@@ -8,6 +8,7 @@ from mi_checks.ci.failures import DRIFTED, Failure, failures
 from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
 from mi_checks.output.markdown import code
+from mi_checks.output.readable import current_terms
 from mi_checks.results.causes import Group, groups
 from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 
@@ -23,28 +24,28 @@ OUTCOMES = {
 HASH_DIGITS = 12  # hexadecimal
 
 
-def ci_summary(run: Run, wrong: Sequence[str] = ()) -> str:
+def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
     """Return the paragraph, without a line break.
 
     Args:
         run: the run.
-        wrong: errors outside the run: mistakes in behaviour files, files that could not be written.
+        errors: errors outside the run: mistakes in behaviour files, files that could not be written.
     """
     all_failures = failures(run)
     drifted = [failure for failure in all_failures if failure.rank == DRIFTED and failure.kind == BASELINE]
-    red = bool(all_failures or wrong or not (run.results or run.mutants))
+    red = bool(all_failures or errors or not (run.results or run.mutants))
     return " ".join(
         [
             f"{'✗' if red else '✓'} {_totals(run)}",
-            *_wrong(wrong),
+            *_error_list(errors),
             *_affected(all_failures),
             *_worst([failure for failure in all_failures if failure not in drifted], groups(run.results)),
             *_baselines(run, drifted),
-            *_bases(run),
+            *_reference_model(run),
             *_mutants(run),
             *_lints(run),
             *_models(run),
-            f"Run as {code(run.command)}.",
+            f"Command: {code(run.command)}.",
         ]
     )
 
@@ -63,7 +64,7 @@ def _totals(run: Run) -> str:
     parts = [f"**mi-checks: {headline}**", *counts]
     if checks:
         parts[-1] += f", on {_size(checks)}, in {numbers.duration(run.seconds)}"
-    short = "" if run.cut_short is None else " Cut short: {} of {} items ran.".format(*run.cut_short)
+    short = "" if run.cut_short is None else " The run was cut short: {} of {} items ran.".format(*run.cut_short)
     return f"{', '.join(parts)}.{short}"
 
 
@@ -73,9 +74,9 @@ def _size(checks: Sequence[CheckResult]) -> str:
     return f"{numbers.count(behaviours, 'behaviour')} × {numbers.count(models, 'model')}"
 
 
-def _wrong(wrong: Sequence[str]) -> Iterator[str]:
-    if wrong:
-        yield f"Errors: {_listed(map(code, wrong), MAX_FAILURES)}."
+def _error_list(errors: Sequence[str]) -> Iterator[str]:
+    if errors:
+        yield f"Errors: {_listed(map(code, errors), MAX_FAILURES)}."
 
 
 def _affected(all_failures: Sequence[Failure]) -> Iterator[str]:
@@ -94,11 +95,11 @@ def _worst(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -> Iterato
         together.setdefault((failure.behaviour, failure.model), []).append(failure)
     causes = {(group.behaviour, group.model): group for group in by_cause}
     if together:
-        each = (_group_text(failures, causes.get(key)) for key, failures in together.items())
-        yield f"{'Worst first' if len(together) > 1 else 'Red'}: {_listed(each, MAX_FAILURES, '; ')}."
+        each = (_failures_text(failures, causes.get(key)) for key, failures in together.items())
+        yield f"{'Failures, worst first' if len(together) > 1 else 'Failed'}: {_listed(each, MAX_FAILURES, '; ')}."
 
 
-def _group_text(failures: Sequence[Failure], group: Group | None) -> str:
+def _failures_text(failures: Sequence[Failure], group: Group | None) -> str:
     shown = _failure_text(failures[0])
     if len(failures) == 1:
         return shown
@@ -111,7 +112,7 @@ def _failure_text(failure: Failure) -> str:
     what = f"{code(failure.check)} of {code(failure.behaviour)} on {code(failure.model)}"
     if failure.estimate is None:
         return f"{what}: {code(failure.headline)}"
-    measured = f"{numbers.estimate_text(failure.estimate)} {failure.estimate.unit}"
+    measured = f"{numbers.estimate_text(failure.estimate)} {current_terms(failure.estimate.unit)}"
     return f"{what} measured {measured}, bound {code(failure.bound)}"
 
 
@@ -120,19 +121,19 @@ def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
     if not compared:
         return
     unchanged = sum(result.outcome == "pass" for result in compared)
-    yield f"Baselines: {unchanged:,} of {len(compared):,} as recorded" + (
-        f"; drifted: {_listed((_drift(each) for each in drifted), MAX_FAILURES, '; ')}." if drifted else "."
+    yield f"Baselines: {unchanged:,} of {len(compared):,} unchanged" + (
+        f"; drifted: {_listed((_drift_text(each) for each in drifted), MAX_FAILURES, '; ')}." if drifted else "."
     )
 
 
-def _bases(run: Run) -> Iterator[str]:
-    judged = [result for result in run.results if result.kind == BASE]
-    if judged:
-        unchanged = sum(result.outcome == "pass" for result in judged)
-        yield f"Base: {unchanged:,} of {len(judged):,} as in the model that they are judged against."
+def _reference_model(run: Run) -> Iterator[str]:
+    compared = [result for result in run.results if result.kind == BASE]
+    if compared:
+        unchanged = sum(result.outcome == "pass" for result in compared)
+        yield f"Reference model: {unchanged:,} of {len(compared):,} checks unchanged."
 
 
-def _drift(failure: Failure) -> str:
+def _drift_text(failure: Failure) -> str:
     return f"{code(failure.behaviour)} on {code(failure.model)}: {code(failure.headline.removeprefix('drifted: '))}"
 
 

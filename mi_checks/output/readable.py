@@ -32,6 +32,11 @@ def readable(text: str) -> str:
     return re.sub(r"[^ \n\t]+", lambda run: visible(run[0]), text.replace("\r\n", "\n"))
 
 
+def current_terms(stored: str) -> str:
+    """Return a stored unit or title in the terms of today: what runs and baselines store as a share is a fraction."""
+    return re.sub(r"\bshare\b", "fraction", stored)
+
+
 @lru_cache(maxsize=4096)  # the same tokens occur in hundreds of prompts
 def chip(text: str) -> Chip:
     """Return a token as it is displayed."""

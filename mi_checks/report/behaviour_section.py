@@ -22,6 +22,7 @@ from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
 from mi_checks.report.verdict_matrix import pytest_marks
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import BASELINE, CheckResult, MutantsResult, Place
+from mi_checks.spec.scoring import score_name
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ def corrupt_score(evidence: Evidence) -> str:
     """Return the score on the corrupt prompts as text, as far as the run has it, and on which prompts."""
     if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
         rest = evidence.logit_diff.value - evidence.effect.estimate.value
-        return f"{numbers.number(rest)} (mean of all)"
+        return f"{numbers.number(rest)} (mean)"
     if evidence.effect_sizes:
         rest = evidence.logit_diff.value - fmean(evidence.effect_sizes)
-        return f"{numbers.number(rest)} (mean of all)"
+        return f"{numbers.number(rest)} (mean)"
     values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
-    return f"{', '.join(values)} (of the first {numbers.count(len(values), 'pair')})" if values else ""
+    return f"{', '.join(values)} (first {numbers.count(len(values), 'prompt pair')})" if values else ""
 
 
 def _effect(evidence: Evidence | None) -> str:
@@ -94,7 +95,7 @@ class CheckRow:
     @property
     def basis(self) -> str:
         """Return the deciding node and how the claim was tested, or "" if neither is known."""
-        deciding = f"deciding: {self.result.deciding}" if self.result.deciding else ""
+        deciding = f"decided by {self.result.deciding}" if self.result.deciding else ""
         return "; ".join(filter(None, (deciding, self.result.detail)))
 
     @cached_property
@@ -122,6 +123,7 @@ class ModelSection:
 
     results: ModelResults
     effect: str
+    score: str  # the name of what is measured on each prompt, such as the logit difference
     logit_diff: str
     corrupt: str
     checks: tuple[CheckRow, ...]
@@ -246,6 +248,7 @@ def _model(model: ModelResults, source: Evidence | None) -> ModelSection:
     return ModelSection(
         results=model,
         effect=f"{numbers.estimate_text(effect)} {effect.unit}" if effect else "",
+        score=score_name(evidence.score) if evidence else "",
         logit_diff=numbers.estimate_text(measured) if measured else "",
         corrupt=corrupt_score(evidence) if evidence else "",
         checks=tuple(_check(model, index, source) for index in range(len(model.checks))),

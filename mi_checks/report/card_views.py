@@ -126,22 +126,22 @@ def node_card_views(
 
 
 def _fact_list(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
-    where = f"recovers alone at {node.at}" if node.at else "recovers alone"
+    where = f"fraction recovered alone at {node.at}" if node.at else "fraction recovered alone"
     facts = [(where, estimate_text(node.effect))]
     if card is not None and card.direct is not None:
-        facts.append(("writes directly", f"{estimate_text(card.direct)} {card.direct.unit}"))
+        facts.append(("direct logit attribution", f"{estimate_text(card.direct)} {card.direct.unit}"))
     if card is not None and card.removes is not None:
-        facts.append((f"ablation ({card.ablation}) removes", estimate_text(card.removes)))
+        facts.append((f"{card.ablation} ablation removes", estimate_text(card.removes)))
     return facts
 
 
 def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
     """Return the paths into and out of a node in the drawing, strongest first, with the fraction recovered by each."""
-    into = [(e.effect, e.sender + (f" by {e.via}" if e.via else "")) for e in edges if e.receiver == node]
+    into = [(e.effect, e.sender + (f" via {e.via}" if e.via else "")) for e in edges if e.receiver == node]
     onward = [(e.effect, e.receiver + (f".{e.via}" if e.via else "")) for e in edges if e.sender == node]
     return [
         (what, _strongest(path_effects))
-        for what, path_effects in (("reads", into), ("is read by", onward))
+        for what, path_effects in (("inputs", into), ("outputs", onward))
         if path_effects
     ]
 

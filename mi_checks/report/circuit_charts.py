@@ -25,10 +25,10 @@ MAX_TRACED_NODES = 24  # the style sheet has rules to trace paths for this many 
 INPUT_OFFSETS = {"q": -8, "k": 0, "v": 8}  # pixels: the inputs of one head are drawn side by side
 LOGITS = "logits"
 STATES = {  # (claimed, found) → class, words
-    (True, True): ("k", "claimed and found"),
-    (True, False): ("c", "claimed, not found"),
-    (False, True): ("f", "found, not claimed"),
-    (False, False): ("p", "on the way"),
+    (True, True): ("k", "claimed and confirmed"),
+    (True, False): ("c", "claimed, not confirmed"),
+    (False, True): ("f", "mediating, not claimed"),
+    (False, False): ("p", "intermediate"),
 }
 
 
@@ -244,7 +244,7 @@ def _description(circuit: Circuit) -> str:
         for key, (_, words) in STATES.items()
         if any((each.claimed, each.found) == key for each in circuit.nodes)
     ]
-    return f"Nodes: {', '.join(counts)}. Paths: {len(circuit.edges)}. The table below has all values."
+    return f"Nodes: {', '.join(counts)}. Paths: {len(circuit.edges)}. All values are in the table below."
 
 
 @dataclass(frozen=True)
@@ -285,11 +285,12 @@ def faithfulness_chart(curve: Curve, of: str = "") -> FaithfulnessChart:
         title=f"Faithfulness of circuits among {among}, by size",
         name=f"Faithfulness of circuits among {among}{of}",
         description=f"From {numbers.value(values[0])} with {curve.points[0].size} of {curve.nodes} nodes to "
-        f"{numbers.value(values[-1])} with {curve.points[-1].size}; the same values stand in the table below."
+        f"{numbers.value(values[-1])} with {curve.points[-1].size}. All values are in the table below."
         if values
         else "No point was measured.",
-        caption=f"CPR {estimate_text(curve.cpr)}, CMD {estimate_text(curve.cmd)}; {curve.ablation} ablation of "
-        f"all else; on {numbers.count(curve.cpr.n, 'prompt')}",
+        caption=f"Circuit performance ratio (CPR) {estimate_text(curve.cpr)}, circuit-model distance (CMD) "
+        f"{estimate_text(curve.cmd)}; {curve.ablation} ablation of all other nodes; "
+        f"{numbers.count(curve.cpr.n, 'prompt')}.",
         line=_path(list(zip(xs, ys["value"], strict=True))),
         band=_path(band_outline) + ("z" if band_outline else ""),
         dots=tuple(

@@ -23,7 +23,7 @@ CHARTED_STATES = ("drifted", "improved")
 TITLES: dict[State, str] = {
     "drifted": "Drifted",
     "improved": "Improved",
-    "prompts moved": "Moved prompt by prompt, with the same mean",
+    "prompts moved": "Changed on individual prompts, with the same mean",
     "invalid": "Cannot be compared",
     "only before": "Only in the first run",
     "only after": "Only in the second run",
@@ -117,7 +117,7 @@ def _headline(drifted: int, sets: int, total: int) -> str:
     if not drifted and not sets:
         return "Nothing drifted."
     clauses = [f"{drifted:,} of {numbers.count(total, 'check')} drifted"] if drifted else []
-    clauses += [f"other heads mediate {numbers.count(sets, 'behaviour')}"] if sets else []
+    clauses += [f"the mediating heads of {numbers.count(sets, 'behaviour')} changed"] if sets else []
     text = ", and ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -165,7 +165,7 @@ def _head_row(
     change: MediatorChange, name: str, pair: tuple[Estimate | None, Estimate | None], chart_axes: dict[str, Axis]
 ) -> ChangeRow:
     before, after = pair
-    unlisted = "no value: not among the strongest heads" if None in pair else ""
+    unlisted = "no value: the head is not among the strongest of that run" if None in pair else ""
     return ChangeRow(
         behaviour=change.behaviour,
         what=name,

@@ -21,7 +21,7 @@ from mi_checks.stats.estimate import Estimate
 HALF_BAR_WIDTH = 8  # characters of the bar on each side of the zero line
 FULL_BAR_SIZE = 1.0  # the relative size at which the bar is full
 TITLES = {
-    "prompts moved": "moved prompt by prompt with the same mean",
+    "prompts moved": "changed on individual prompts with the same mean",
     "only before": "only in the first run",
     "only after": "only in the second run",
 }

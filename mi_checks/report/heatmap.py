@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
+from mi_checks.output.readable import current_terms
 from mi_checks.results.evidence import Heatmap
 
 STEPS_PER_SIDE = 20  # steps on each side of 0
@@ -140,11 +141,16 @@ def heatmap_view(heatmap: Heatmap) -> HeatmapView:
         HeatRow(label, tuple(map(_cell, values))) for label, values in zip(heatmap.rows, heatmap.values, strict=True)
     )
     return HeatmapView(
-        title=heatmap.title,
+        title=_title(heatmap.title),
         columns=heatmap.columns,
         rows=rows,
         unmeasured=any(cell is UNMEASURED_CELL for row in rows for cell in row.cells),
     )
+
+
+def _title(stored: str) -> str:
+    title = current_terms(stored)
+    return f"{title[:1].upper()}{title[1:]}"
 
 
 def _cell(value: float | None) -> HeatCell:

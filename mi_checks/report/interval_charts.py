@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from mi_checks.output import numbers
+from mi_checks.output.readable import current_terms
 from mi_checks.report.axis import Axis, fit
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate
@@ -85,13 +86,14 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
 def _described(prompts: list[float], beyond: int) -> str:
     """Return what the chart adds to its row, which already has the value, the interval and the bound."""
     if not prompts:
-        return "95 % interval against the bound."
+        return "95 % interval and bound."
     ordered = sorted(prompts)
-    marks = (numbers.number(ordered[round(fraction * (len(ordered) - 1))]) for fraction in (0, 0.25, 0.5, 0.75, 1))
-    text = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(
-        *marks
+    low, first, median, third, high = (
+        numbers.number(ordered[round(fraction * (len(ordered) - 1))]) for fraction in (0, 0.25, 0.5, 0.75, 1)
     )
-    return f"{text}; {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else f"{text}."
+    text = f"Over {numbers.count(len(prompts), 'prompt')}: minimum {low}, quartiles {first}, {median} and {third}, "
+    text += f"maximum {high}"
+    return f"{text}; {numbers.count(beyond, 'prompt')} outside the axis." if beyond else f"{text}."
 
 
 def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
@@ -184,7 +186,7 @@ def dumbbell_chart(title: str, before: Estimate, after: Estimate, axis: Axis) ->
     texts = [numbers.estimate_text(each) for each in (before, after)]
     return DumbbellChart(
         title=title,
-        description=f"before {texts[0]}, after {texts[1]} {after.unit}, with 95 % intervals",
+        description=f"before {texts[0]}, after {texts[1]} {current_terms(after.unit)}, with 95 % intervals",
         before=_interval_mark(before, axis),
         after=_interval_mark(after, axis),
         zero=axis.x(0) if axis.low <= 0 <= axis.high else None,
@@ -239,9 +241,10 @@ def trend_chart(title: str, estimates: Sequence[Estimate | None]) -> TrendChart 
         path += f"{pen}{points[-1].x} {y}"
         pen = "L"
     texts = (numbers.estimate_text(each) if each else "not measured" for each in estimates)
+    unit = current_terms(measured[0].unit)
     return TrendChart(
         title=title,
-        description=f"In the order of the runs: {', '.join(texts)}; in {measured[0].unit}, with 95 % intervals.",
+        description=f"In the order of the runs: {', '.join(texts)}; unit: {unit}, with 95 % intervals.",
         width=2 * TrendChart.MARGIN + TrendChart.STEP * (len(estimates) - 1),
         zero=axis.x(0),
         line=path,

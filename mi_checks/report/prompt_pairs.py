@@ -12,9 +12,9 @@ from mi_checks.results.evidence import Evidence, Example, Prediction, Rank, Toke
 from mi_checks.spec.scoring import score_name
 
 TITLES: dict[Rank, str] = {
-    "median": "The median prompt pair by effect size",
-    "best": "The prompt pair with the largest effect size",
-    "worst": "The prompt pair with the smallest effect size",
+    "median": "Median prompt pair by effect size",
+    "best": "Prompt pair with the largest effect size",
+    "worst": "Prompt pair with the smallest effect size",
 }
 
 
@@ -79,13 +79,13 @@ def prompt_pair_view(example: Example, evidence: Evidence) -> PromptPairView:
 def _title(example: Example, evidence: Evidence) -> str:
     """Return the title of an example.
 
-    Examples are chosen by effect size, except in runs of older versions, which kept the first pairs.
+    Examples are chosen by effect size, except in runs of older versions, which recorded the first pairs.
     """
-    place = f"pair {example.prompt + 1} of {evidence.n}"
+    number_text = f"{example.prompt + 1} of {evidence.n}"
     if not example.rank:
-        return f"Prompt {place}"
+        return f"Prompt pair {number_text}"
     size = number(example.clean_logit_diff - example.corrupt_logit_diff)
-    return f"{TITLES[example.rank]}: {place}, clean − corrupt {size} {evidence.logit_diff.unit}"
+    return f"{TITLES[example.rank]} ({number_text}): clean − corrupt = {size} {evidence.logit_diff.unit}"
 
 
 def _columns(example: Example) -> tuple[TokenColumn, ...]:

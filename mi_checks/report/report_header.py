@@ -76,7 +76,7 @@ def _cut_short_sentence(run: Run) -> str:
     if run.cut_short is None:
         return ""
     ran, planned = run.cut_short
-    return f"Cut short: {ran:,} of {planned:,} checks ran; the rest is not in this report."
+    return f"The run was cut short: {ran:,} of {planned:,} checks ran, and only these are in this report."
 
 
 def _reference_verdicts(run: Run) -> tuple[tuple[int, str], ...]:

@@ -72,7 +72,7 @@ def _by_key(run: Run, single_model: bool) -> dict[SeriesKey, ModelResults]:
 
 def _column(path: str, run: Run, single_model: bool) -> RunColumn:
     passed = sum(result.outcome == "pass" for result in run.results)
-    cut = "" if run.cut_short is None else ", cut short: {} of {}".format(*run.cut_short)
+    cut = "" if run.cut_short is None else ", cut short: {} of {} checks ran".format(*run.cut_short)
     names = model_names(run)
     return RunColumn(
         path=path,
@@ -91,7 +91,7 @@ def _row(key: SeriesKey, results_by_run: Sequence[ModelResults | None]) -> Serie
         model=key[1],
         cells=tuple(verdict_cell(results) if results else None for results in results_by_run),
         trend=_trend(key, evidence) if comparable else None,
-        note="" if comparable or not any(evidence) else "no curve: not on the same prompts in all runs",
+        note="" if comparable or not any(evidence) else "no curve: the runs used different prompts",
     )
 
 

@@ -100,7 +100,7 @@ def test_claimed_and_found_are_told_apart_without_colour(opened, page):
     nodes = found.page.locator("svg.cg a.n").evaluate_all(looks)
     drawn = {
         state: {(dash, fill) for title, dash, fill in nodes if f": {state}" in title}
-        for state in ("claimed and found", "claimed, not found", "found, not claimed")
+        for state in ("claimed and confirmed", "claimed, not confirmed", "mediating, not claimed")
     }
     assert [len(each) for each in drawn.values()] == [1, 1, 1]
     assert len(set.union(*drawn.values())) == 3
@@ -149,7 +149,7 @@ def test_attention_of_any_token_is_shown_by_pointer_and_by_arrow_keys(opened, pa
         looks.focus()
         found.page.keyboard.press("ArrowLeft")
     assert looked_at(looks) == ["30", "70", ""]
-    assert looks.locator("span").inner_text() == "·a looks at"
+    assert looks.locator("span").inner_text() == "attention from ·a"
     if how == "pointer":
         found.page.mouse.move(0, 0)
     else:
@@ -181,7 +181,7 @@ def test_a_heads_card_says_what_it_reads_and_what_it_writes_from_each_token(open
     shown = card(found, "L1H4")
     words = " ".join(shown.inner_text().split())
     assert "reads L0.mlp by k 0.50 · is read by logits 0.50" in words
-    assert "and writes 1.25 logits directly, most from ·a1.50 ·b−0.25" in words
+    assert "direct logit attribution on this prompt 1.25 logits, largest sources ·a1.50 ·b−0.25" in words
     assert shown.locator(".pattern tfoot tr > *").all_inner_texts() == ["writes", "", "1.50", "−0.25"]
 
 

@@ -100,7 +100,7 @@ def test_together_and_undone(opened, page):
     control(found, "Mark").select_option("in_context")
     found.page.get_by_role("searchbox").fill("mary")
     assert rows(found) == {"ioi": ["nano-gelu-2l"]}
-    found.page.get_by_role("button", name="Show all").click()
+    found.page.get_by_role("button", name="Reset").click()
     wait_for(found, 11)
     assert list(rows(found)) == ["induction", "ioi", "greater_than"]
     assert asked(found) == ""

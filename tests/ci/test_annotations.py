@@ -52,7 +52,7 @@ def test_as_many_as_are_shown_the_worst_first(paths):
     found = list(commands((), failures(run), paths))
     assert len(found) == MAX_ANNOTATIONS + 1
     assert "title=induction on nano-attn-2l%3A c12::" in found[0]
-    assert found[-1] == "::notice title=mi-checks::3 more failed: they are in the log"
+    assert found[-1] == "::notice title=mi-checks::3 more failures; see the log"
 
 
 def test_case_29_one_cause_does_not_take_every_place(paths):

@@ -12,7 +12,7 @@ GREEN = result("logit_diff", around(6), at_least=2)
 def test_all_passed():
     assert ci_summary(run_of(GREEN, result("accuracy", around(0.9, 0.01), at_least=0.5))) == (
         "✓ **mi-checks: all 2 checks passed**, on 1 behaviour × 1 model, in 1.5 s. Engine: `replay`. "
-        "Models: `nano-attn-2l` (weights `aaaaaaaaaaaa`). Run as `pytest`."
+        "Models: `nano-attn-2l` (weights `aaaaaaaaaaaa`). Command: `pytest`."
     )
 
 
@@ -20,8 +20,8 @@ def test_what_failed_with_what_was_measured_and_its_bound():
     text = ci_summary(run_of(GREEN, result("patching[induction]", around(0.2, 0.01), at_least=0.5, unit="share")))
     assert text.startswith("✗ **mi-checks: 1 of 2 checks passed**, 1 failed, on 1 behaviour × 1 model, in 1.5 s. ")
     assert " Affected: `induction` on `nano-attn-2l`. " in text
-    assert " Red: `patching[induction]` of `induction` on `nano-attn-2l` measured 0.20" in text
-    assert " share, bound `at least 0.5`. Engine: " in text
+    assert " Failed: `patching[induction]` of `induction` on `nano-attn-2l` measured 0.20" in text
+    assert " fraction, bound `at least 0.5`. Engine: " in text
 
 
 def test_the_worst_are_named_and_the_others_counted():
@@ -37,7 +37,7 @@ def test_the_worst_are_named_and_the_others_counted():
 def test_case_29_failures_of_one_cause_take_one_place():
     red = [result(f"c{number}", around(1 - number / 10, 0.001), at_least=2, message="fail: so") for number in range(8)]
     text = ci_summary(run_of(*red))
-    assert "Red: `c7` of `induction` on `nano-attn-2l` measured 0.300 [" in text
+    assert "Failed: `c7` of `induction` on `nano-attn-2l` measured 0.300 [" in text
     assert "bound `at least 2`, and 7 more; likely cause: `c0: so`." in text
     gone = drift(nodes_lost=("L1H2",))
     text = ci_summary(run_of(*red, gone))
@@ -49,11 +49,11 @@ def test_drifts_and_mutants():
     text = ci_summary(run)
     assert "1 of 1 check passed**" in text
     assert (
-        "Baselines: 1 of 2 as recorded; drifted: `induction` on `nano-attn-2l`: `2 of 5 effects; mediators −L1H2`."
+        "Baselines: 1 of 2 unchanged; drifted: `induction` on `nano-attn-2l`: `2 of 5 effects; mediators −L1H2`."
         in (text)
     )
     assert "Mutants: 0 of 1 killed." in text
-    assert "Red: `accuracy~mutants` of `induction` on `nano-attn-2l`: `fail: 1 of 1 mutants survived`." in text
+    assert "Failed: `accuracy~mutants` of `induction` on `nano-attn-2l`: `fail: 1 of 1 mutants survived`." in text
 
 
 def test_what_a_model_is_to_its_base():
@@ -61,8 +61,8 @@ def test_what_a_model_is_to_its_base():
     kept = result("base", None, behaviour="trigram")
     text = ci_summary(run_of(GREEN, kept, result("base", None, outcome="fail", message=verdict)))
     assert text.startswith("✗ **mi-checks: 1 of 1 check passed**")
-    assert f"Red: `base` of `induction` on `nano-attn-2l`: `{verdict}`. " in text
-    assert "Base: 1 of 2 as in the model that they are judged against. " in text
+    assert f"Failed: `base` of `induction` on `nano-attn-2l`: `{verdict}`. " in text
+    assert "Reference model: 1 of 2 checks unchanged. " in text
 
 
 def test_case_31_lints_are_warnings_and_not_red():
@@ -78,12 +78,14 @@ def test_case_31_lints_are_warnings_and_not_red():
 
 def test_nothing_ran_and_why():
     text = ci_summary(run_of(), ["behaviours/a.yaml:3:1: unknown key 'x'"])
-    assert text == ("✗ **mi-checks: no check ran**. Errors: `behaviours/a.yaml:3:1: unknown key 'x'`. Run as `pytest`.")
+    assert text == (
+        "✗ **mi-checks: no check ran**. Errors: `behaviours/a.yaml:3:1: unknown key 'x'`. Command: `pytest`."
+    )
 
 
 def test_a_run_cut_short_says_so():
     text = ci_summary(run_of(GREEN, selected=7))
-    assert ". Cut short: 1 of 7 items ran. Engine" in text
+    assert ". The run was cut short: 1 of 7 items ran. Engine" in text
 
 
 def test_names_cannot_make_markdown():

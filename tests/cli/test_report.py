@@ -48,7 +48,7 @@ def test_a_run_that_was_cut_short_is_shown_as_far_as_it_came(capsys, run):
     cut = replace(run, results=run.results[:12], evidence=(), selected=40)
     write_run(cut, Path("cut.json"))
     assert told(capsys, "cut.json")[0] == 0
-    assert "Cut short: 12 of 40 checks ran; the rest is not in this report." in page("cut.html").words
+    assert "The run was cut short: 12 of 40 checks ran, and only these are in this report." in page("cut.html").words
     assert "not measured" in page("cut.html").words
 
 

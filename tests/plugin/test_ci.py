@@ -31,7 +31,7 @@ def test_a_summary_is_of_one_run(red):
         red.run("--mi-summary", "deep/summary.md").stdout.fnmatch_lines(["summary: deep/summary.md"])
         text = summary(red, "deep/summary.md")
         assert text.startswith("✗ **mi-checks: 1 of 2 checks passed**, 1 failed, on 1 behaviour × 1 model, in ")
-        assert " Red: `accuracy` of `ab` on `nano-attn-2l` measured " in text
+        assert " Failed: `accuracy` of `ab` on `nano-attn-2l` measured " in text
         assert text.count("\n") == 1
 
 

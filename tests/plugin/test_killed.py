@@ -26,7 +26,7 @@ def test_what_was_measured_before_a_kill_can_be_shown(project, monkeypatch):
     assert {result.behaviour for result in run.results} == {"first"}
     assert [evidence.behaviour for evidence in run.evidence] == ["first"]
     assert run.cut_short == (1, 2)
-    assert "Cut short: 1 of 2 checks ran; the rest is not in this report." in render(run)
+    assert "The run was cut short: 1 of 2 checks ran, and only these are in this report." in render(run)
     monkeypatch.delenv("KILLED")
     project.pytester.runpytest_subprocess("behaviours", "-p", "no:cacheprovider")
     assert {path.name for path in (project.path / "reports").iterdir()} == {"report.html", "report.json"}

@@ -245,7 +245,7 @@ def test_what_breaks_the_drawing(place, project, monkeypatch):
     result.stdout.fnmatch_lines([f"note: {told}"])
     pages = [path.read_text("utf-8") for path in (project.path / "reports").rglob("*.html")]
     assert any("The circuit was left out: Odd: no room" in page for page in pages)
-    assert any("share recovered by each head" in page for page in pages)
+    assert any("Fraction recovered by each head" in page for page in pages)
 
 
 def test_a_page_that_cannot_be_drawn_at_all(project, monkeypatch):

@@ -70,8 +70,8 @@ def test_no_page_is_larger_than_its_limit(large: Callable[[], Run]) -> None:
 def test_of_many_example_prompts_each_model_shows_one_and_says_so(large: Callable[[], Run]) -> None:
     run = large()
     page = Page(render(run, "kept.json"))
-    assert "2 more pairs: mi-checks report kept.json -o DIR/" in page.words
-    assert "2 more pairs:" not in Page(render(run, max_bytes=None)).words
+    assert "2 more prompt pairs: run mi-checks report kept.json -o DIR/" in page.words
+    assert "2 more prompt pairs:" not in Page(render(run, max_bytes=None)).words
 
 
 def test_claims_are_written_once_where_models_share_them(run: Run) -> None:

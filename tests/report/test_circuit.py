@@ -77,12 +77,12 @@ def test_nodes_and_paths_are_as_large_as_what_they_recover() -> None:
 
 def test_claimed_is_drawn_otherwise_than_found() -> None:
     assert {each.name: (each.state, each.words, each.shape) for each in VIEW.nodes} == {
-        "L0H1": ("k", "claimed and found", "c"),
-        "L0H2": ("c", "claimed, not found", "c"),
-        "L0.mlp": ("p", "on the way", "r"),
-        "L1H4": ("k", "claimed and found", "c"),
-        "L1H5": ("f", "found, not claimed", "c"),
-        "L1N7": ("c", "claimed, not found", "d"),
+        "L0H1": ("k", "claimed and confirmed", "c"),
+        "L0H2": ("c", "claimed, not confirmed", "c"),
+        "L0.mlp": ("p", "intermediate", "r"),
+        "L1H4": ("k", "claimed and confirmed", "c"),
+        "L1H5": ("f", "mediating, not claimed", "c"),
+        "L1N7": ("c", "claimed, not confirmed", "d"),
     }
     assert [way.state for way in VIEW.edges] == ["f", "k", "c", "f", "c"]
     assert VIEW.edges[-1].effect == "not measured"
@@ -108,16 +108,16 @@ def test_every_node_has_a_card() -> None:
     assert [(each.number, each.name) for each in cards] == [(each.number, each.name) for each in VIEW.nodes]
     facts = dict(cards[3].facts)
     assert facts == {
-        "recovers alone at A2": "0.97 [0.92, 1.02]",
-        "writes directly": "2.50 [2.00, 3.00] logits",
-        "ablation (mean) removes": "0.40 [0.35, 0.45]",
-        "reads": "L0.mlp by k 0.50",
-        "is read by": "logits 0.50",
+        "fraction recovered alone at A2": "0.97 [0.92, 1.02]",
+        "direct logit attribution": "2.50 [2.00, 3.00] logits",
+        "mean ablation removes": "0.40 [0.35, 0.45]",
+        "inputs": "L0.mlp via k 0.50",
+        "outputs": "logits 0.50",
     }
     assert dict(cards[5].facts) == {
-        "recovers alone": "not measured",
-        "writes directly": "2.50 [2.00, 3.00] logits",
-        "ablation (zero) removes": "0.30 [0.25, 0.35]",
+        "fraction recovered alone": "not measured",
+        "direct logit attribution": "2.50 [2.00, 3.00] logits",
+        "zero ablation removes": "0.30 [0.25, 0.35]",
     }
     assert [each.name for each in cards if each.attention] == ["L0H1", "L1H4"]
 
@@ -126,8 +126,8 @@ def test_what_reads_and_is_read_most_comes_first_and_little_is_counted() -> None
     ways = tuple(edge(f"L0H{head}", "L1H4", "k", 0.1 * head) for head in range(1, 7))
     more = (edge("L1H4", "logits", value=None), edge("L1H4", "L2H0", "q", 0.3), edge("L1H4", "L2H1", "v", 0.4))
     facts = dict(node_card_views(replace(CIRCUIT, edges=ways + more), (EXAMPLE,))[3].facts)
-    assert facts["reads"] == "L0H6 by k 0.60, L0H5 by k 0.50, L0H4 by k 0.40, L0H3 by k 0.30, 2 more"
-    assert facts["is read by"] == "L2H1.v 0.40, L2H0.q 0.30, logits (not measured)"
+    assert facts["inputs"] == "L0H6 via k 0.60, L0H5 via k 0.50, L0H4 via k 0.40, L0H3 via k 0.30, 2 more"
+    assert facts["outputs"] == "L2H1.v 0.40, L2H0.q 0.30, logits (not measured)"
 
 
 def test_what_a_head_writes_stands_by_the_token_it_takes_it_from() -> None:
@@ -180,12 +180,15 @@ def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
     table = figure[0][figure[0].rindex("<table>") :]
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', table)
     assert len(rows) == len(CIRCUIT.nodes) + len(CIRCUIT.edges)
-    assert ("L0.mlp → L1H4.k", "claimed and found", "0.50 [0.45, 0.55]") in rows
+    assert ("L0.mlp → L1H4.k", "claimed and confirmed", "0.50 [0.45, 0.55]") in rows
     first = drawn.evidence[0]
     title = f"<title>Circuit of {first.behaviour} on {first.model}</title>"
-    assert f"{title}<desc>Nodes: 2 claimed and found" in figure[0]
+    assert f"{title}<desc>Nodes: 2 claimed and confirmed" in figure[0]
     assert "2 more nodes are not drawn" in figure[0]
-    assert "CPR 0.90 [0.85, 0.95], CMD 0.20 [0.15, 0.25]; mean ablation of all else; on 16 prompts" in page
+    assert (
+        "(CPR) 0.90 [0.85, 0.95], circuit-model distance (CMD) 0.20 [0.15, 0.25]; mean ablation of all other nodes"
+        in page
+    )
 
 
 def test_what_is_hostile_stays_text(drawn: Run) -> None:
@@ -197,7 +200,7 @@ def test_what_is_hostile_stays_text(drawn: Run) -> None:
     first = replace(drawn.evidence[0], circuit=circuit, examples=(replace(EXAMPLE, clean=tokens),))
     page = render(replace(drawn, evidence=(first, *drawn.evidence[1:])))
     assert "<img" not in page
-    assert page.count("most active at") == page.count("writes 1.25 logits directly") == 1
+    assert page.count("top activations") == page.count("attribution on this prompt 1.25 logits") == 1
     assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; → logits" in page
 
 

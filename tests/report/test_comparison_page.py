@@ -49,7 +49,7 @@ def html():
 
 def test_every_change_is_told_with_its_numbers(html):
     words = Page(html).words
-    assert "2 of 6 checks drifted, and other heads mediate 1 behaviour." in words
+    assert "2 of 6 checks drifted, and the mediating heads of 1 behaviour changed." in words
     assert "induction logit_diff nano-attn-2l 6.00 [" in words
     assert re.search(r"−3\.00\d* \[−3\.00\d*, −3\.00\d*\] p < 0\.001 logits", words)
     for told in ("logit_diff[corrupt]", "patching[a]", "patching[b]", "of_others", "new", "−L1H2", "+L1H5"):

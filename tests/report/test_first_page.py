@@ -127,9 +127,9 @@ def test_marks_are_read_from_the_text(run: Run, yaml: str, found: tuple[str, ...
 
 def test_a_run_that_was_cut_short_says_what_is_missing(run: Run) -> None:
     cut = replace(run, results=run.results[:12], selected=40)
-    assert "Cut short: 12 of 40 checks ran; the rest is not in this report." in Page(render(cut)).words
+    assert "The run was cut short: 12 of 40 checks ran, and only these are in this report." in Page(render(cut)).words
     whole = replace(run, selected=len(run.results))
-    assert "Cut short" not in Page(render(whole)).words
+    assert "cut short" not in Page(render(whole)).words
 
 
 def test_the_verdicts_against_a_base_stand_on_the_first_page(run: Run) -> None:
@@ -142,15 +142,18 @@ def test_the_verdicts_against_a_base_stand_on_the_first_page(run: Run) -> None:
         verdict="both kept",
         bound="",
     )
-    assert "Against the base: 1 both kept" in Page(render(replace(run, results=(*run.results, base)))).words
+    assert (
+        "Compared with the reference model: 1 both kept"
+        in Page(render(replace(run, results=(*run.results, base)))).words
+    )
 
 
 def test_negative_controls_stand_with_the_behaviour(run: Run) -> None:
     page = Page(render(run))
-    assert "Negative controls, declared absent: nano-attn-1l ✓ absent" in page.words
-    assert page.words.count("corrupt −3.87, −3.87, −3.87 (of the first 3 pairs)") == 8
+    assert "Negative controls (behaviour declared absent): nano-attn-1l ✓ absent" in page.words
+    assert page.words.count("corrupt −3.87, −3.87, −3.87 (first 3 prompt pairs)") == 8
 
 
 def test_the_corrupt_prompts_of_an_effect_against_them_follow_from_it(run: Run) -> None:
     found: Evidence = next(e for e in run.evidence if e.behaviour == "greater_than")
-    assert corrupt_score(found) == "−3.00 (mean of all)"
+    assert corrupt_score(found) == "−3.00 (mean)"

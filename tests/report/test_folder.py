@@ -31,7 +31,7 @@ def test_a_behaviour_has_everything_in_full_and_its_comparisons(run: Run) -> Non
     assert html.count('class="model"') == 4
     assert "in brief" not in html
     words = Page(html).words
-    assert "Between neighbouring models: 2 comparisons" in words
+    assert "Comparison of neighbouring models: 2 comparisons" in words
     assert "What did not pass" in words
     assert "ioi" not in words
 

@@ -42,12 +42,12 @@ def test_shows_totals_command_and_provenance(page: Page) -> None:
 
 
 def test_shows_where_neighbouring_models_differ(run: Run, page: Page) -> None:
-    assert "Between neighbouring models" in page.words
+    assert "Comparison of neighbouring models" in page.words
     assert "nano-attn-1l → nano-attn-2l" in page.words
-    assert "6 comparisons, 3 of them significant" in page.words
+    assert "6 comparisons, 3 significant" in page.words
     assert page.words.count("cannot → can") == 3
     alone = Page(render(replace(run, evidence=tuple(e for e in run.evidence if e.model == "nano-attn-2l"))))
-    assert "Between neighbouring models" not in alone.words
+    assert "Comparison of neighbouring models" not in alone.words
 
 
 def test_every_link_leads_to_exactly_one_place(page: Page) -> None:
@@ -194,7 +194,7 @@ def test_an_empty_run_still_has_a_page() -> None:
     empty = Run(command="", started="", seconds=0.0, versions={}, settings={}, models={})
     page = Page(render(empty))
     assert "No checks were run." in page.words
-    assert "There is nothing to show." in page.words
+    assert "No checks were run." in page.words
 
 
 def test_results_without_evidence_and_evidence_without_results(run: Run) -> None:

@@ -76,7 +76,7 @@ def test_neighbours_are_compared_on_what_was_run(run: Run) -> None:
     assert {row.behaviour for row in found.turns} == {"induction", "ioi", "greater_than"}
     assert all(row.p_value == "p < 0.001" and row.difference.startswith("+") for row in found.turns)
     others = [row.result for row in found.all if row not in found.turns]
-    assert all(re.fullmatch(r"not significant(; about [\d,]+ prompts would tell)?", reading) for reading in others)
+    assert all(re.fullmatch(r"not significant(; about [\d,]+ prompts needed)?", reading) for reading in others)
     assert "Holm over the 6 comparisons" in found.method
 
 
@@ -94,7 +94,7 @@ def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
     )
     page = render(replace(run, results=(told, *run.results[1:])))
     assert page.count(": 0.50 of 2.00 logits</small>") == 1
-    assert page.count("<small>deciding: L1H2; Holm</small>") == 1
+    assert page.count("<small>decided by L1H2; Holm</small>") == 1
 
 
 def test_case_31_lints_are_listed_with_what_they_are_about(run: Run) -> None:
@@ -156,7 +156,7 @@ def test_the_chart_puts_the_interval_where_the_verdict_says(run: Run) -> None:
     assert unsure.low < unsure.bounds[0].x < unsure.high
     assert failed.permitted is not None
     assert failed.permitted[0] == failed.bounds[0].x
-    assert failed.description.startswith("Over 61 prompts: least ")
+    assert failed.description.startswith("Over 61 prompts: minimum ")
 
 
 def test_both_bounds_enclose_the_permitted_ground(run: Run) -> None:
@@ -183,7 +183,7 @@ def test_every_prompt_is_in_the_outline_or_counted_beyond_the_axis(run: Run) -> 
     chart = interval_chart(result)
     assert chart is not None
     assert (chart.below, chart.above) == (1, 2)
-    assert "3 prompts beyond the axis" in chart.description
+    assert "3 prompts outside the axis" in chart.description
     heights = outline(chart.strip)
     assert len(heights) == IntervalChart.BINS
     assert max(heights) == IntervalChart.STRIP_HEIGHT
@@ -200,7 +200,7 @@ def test_the_outline_is_as_high_as_prompts_are_many(run: Run) -> None:
         IntervalChart.STRIP_HEIGHT // 2,
         IntervalChart.STRIP_HEIGHT,
     ]
-    assert chart.description == "Over 151 prompts: least 0.10, quartiles 0.10, 0.10 and 0.90, most 0.90."
+    assert chart.description == "Over 151 prompts: minimum 0.10, quartiles 0.10, 0.10 and 0.90, maximum 0.90."
 
 
 def test_however_many_prompts_the_outline_stays_short(run: Run) -> None:
@@ -290,9 +290,9 @@ def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> Non
 @pytest.mark.parametrize(
     ("rank", "title"),
     [
-        ("median", "The median prompt pair by effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
-        ("best", "The prompt pair with the largest effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
-        ("worst", "The prompt pair with the smallest effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
+        ("median", "Median prompt pair by effect size (8 of {n}): clean − corrupt = 2.50 logits"),
+        ("best", "Prompt pair with the largest effect size (8 of {n}): clean − corrupt = 2.50 logits"),
+        ("worst", "Prompt pair with the smallest effect size (8 of {n}): clean − corrupt = 2.50 logits"),
     ],
 )
 def test_case_30_an_example_says_which_it_is(run: Run, rank: Rank, title: str) -> None:

@@ -1,10 +1,10 @@
-// Where heads look: a token of the prompt that is pointed at, or reached by the arrow keys, becomes the one that looks.
-// Its row stands in the table below; without script the last token's row is shown.
+// Attention of a head: shows the attention from the token under the pointer, or from the one chosen by arrow keys.
+// The numbers come from its row in the table below; without this script the last token's row is shown.
 for (const looks of document.querySelectorAll(".looks")) {
   const rows = looks.nextElementSibling?.matches(".pattern") ? looks.nextElementSibling.querySelectorAll("tbody tr") : [];
   if (!rows.length) continue;
-  const [said, chips] = [looks.querySelector("span"), [...looks.querySelectorAll("b")]];
-  const first = said.textContent;
+  const [caption, chips] = [looks.querySelector("span"), [...looks.querySelectorAll("b")]];
+  const captionOfLast = caption.textContent;
   const show = (from) => {
     const cells = rows[from].querySelectorAll("td");
     chips.forEach((chip, at) => {
@@ -14,12 +14,12 @@ for (const looks of document.querySelectorAll(".looks")) {
       if (percent) chip.appendChild(document.createElement("small")).textContent = percent;
     });
     const last = from === chips.length - 1;
-    said.textContent = last ? first : `${rows[from].querySelector("th").textContent} looks at`;
+    caption.textContent = last ? captionOfLast : `attention from ${rows[from].querySelector("th").textContent}`;
   };
   looks.tabIndex = 0;
   looks.role = "group";
-  looks.ariaLabel = "Attention: arrow keys choose the token that looks";
-  said.ariaLive = "polite";
+  looks.ariaLabel = "Attention: arrow keys choose the destination token";
+  caption.ariaLive = "polite";
   let at = chips.length - 1;
   const choose = (to) => show((at = Math.min(Math.max(to, 0), chips.length - 1)));
   chips.forEach((chip, i) => chip.addEventListener("pointerenter", () => choose(i)));

@@ -1,11 +1,11 @@
 "use strict";
 (() => {
-  // Everything that is chosen stands in the page already: this hides what was not asked for, and writes text only.
+  // Everything is on the page already: this hides what the filter excludes, and writes text only.
   const form = document.getElementById("filter");
   const fields = form ? [...form.querySelectorAll("select,input")] : [];
   const found = document.getElementById("found");
-  const bad = ["fail", "drift", "error", "inconclusive"];
-  const matches = (css, wanted) => !wanted || css === wanted || (wanted === "not-passed" && bad.includes(css));
+  const notPassed = ["fail", "drift", "error", "inconclusive"];
+  const matches = (css, wanted) => !wanted || css === wanted || (wanted === "not-passed" && notPassed.includes(css));
   const outcome = (cell) => (/(?:^| )c-(\S+)/.exec(cell.className) || ["", "none"])[1];
   const byId = (id) => document.getElementById(id);
 
@@ -55,31 +55,31 @@
     return want;
   }
 
-  function remember(want) {
-    const kept = new URLSearchParams(Object.entries(want).filter(([, value]) => value));
-    const query = kept.toString();
+  function storeInAddress(want) {
+    const chosen = new URLSearchParams(Object.entries(want).filter(([, value]) => value));
+    const query = chosen.toString();
     try {
       history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}${location.hash}`);
-    } catch { /* a browser that refuses this for a file: the filter works, and is not kept */ }
+    } catch { /* the browser refuses this for a file: the filter works, but the address does not record it */ }
   }
 
   if (form && rows.length) {
-    const asked = new URLSearchParams(location.search);
+    const fromAddress = new URLSearchParams(location.search);
     for (const field of fields) {
-      field.value = asked.get(field.name) || "";
-      if (field.selectedIndex === -1) field.value = ""; // the address names what this page does not have
+      field.value = fromAddress.get(field.name) || "";
+      if (field.selectedIndex === -1) field.value = ""; // the address has a value that this page lacks
     }
     form.hidden = false;
     filter();
-    form.addEventListener("input", () => remember(filter()));
+    form.addEventListener("input", () => storeInAddress(filter()));
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("reset", () => setTimeout(() => remember(filter())));
+    form.addEventListener("reset", () => setTimeout(() => storeInAddress(filter())));
   }
 
-  // One tab stop for a heat map; arrows walk through its cells, and what is under them is said in words.
+  // A heat map is one tab stop: arrow keys move through its cells, and a line of text names the current one.
   for (const table of document.querySelectorAll("table.hm")) {
-    const told = document.createElement("output");
-    table.closest("figure").append(told);
+    const description = document.createElement("output");
+    table.closest("figure").append(description);
     const columns = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
     const heads = columns.every((column, i) => column === `H${i}`);
     const name = (cell) => {
@@ -87,18 +87,18 @@
       const column = columns[cell.cellIndex - 1];
       return column.startsWith(`${row}N`) ? column : `${row}${heads ? "" : " "}${column}`;
     };
-    const tell = (cell) => { told.textContent = `${name(cell)}: ${cell.textContent === "–" ? "not measured" : cell.textContent}`; };
+    const describe = (cell) => { description.textContent = `${name(cell)}: ${cell.textContent === "–" ? "not measured" : cell.textContent}`; };
     const cells = [...table.tBodies[0].rows].map((row) => [...row.cells].slice(1));
     if (!cells.length || !cells[0].length) continue;
     cells.flat().forEach((cell) => { cell.tabIndex = -1; });
     cells[0][0].tabIndex = 0;
     table.parentNode.removeAttribute("tabindex"); // the cells scroll it now
     let current = cells[0][0];
-    const enter = (cell) => { current.tabIndex = -1; current = cell; current.tabIndex = 0; tell(cell); };
+    const enter = (cell) => { current.tabIndex = -1; current = cell; current.tabIndex = 0; describe(cell); };
     table.addEventListener("focusin", (event) => { if (event.target.tagName === "TD") enter(event.target); });
     table.addEventListener("pointerover", (event) => {
       const cell = event.target.closest("tbody td");
-      if (cell) tell(cell);
+      if (cell) describe(cell);
     });
     table.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
@@ -110,7 +110,7 @@
     });
   }
 
-  // On paper nothing can be opened.
+  // On paper, everything is opened.
   let opened = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
