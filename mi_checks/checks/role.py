@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mi_checks.checks.verdict import Verdict
 from mi_checks.output.numbers import number
 from mi_checks.results.claim import Claim
-from mi_checks.roles.binding import Binding
+from mi_checks.roles.role_binding import RoleBinding
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
 from mi_checks.spec.roles import LOCK_FILE_NAME
@@ -15,7 +15,7 @@ from mi_checks.spec.roles import LOCK_FILE_NAME
 NEAREST = 3  # nodes named that score highest, where none scores enough
 
 
-def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str, *, free: bool) -> Verdict:
+def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: str, *, free: bool) -> Verdict:
     """Compare what a role is bound to now with what it was.
 
     A role moves when the set of its nodes is another; scores alone may change. What scores as it should is a fact about
@@ -65,7 +65,7 @@ def scored(nodes: Mapping[str, float]) -> str:
     return ", ".join(f"{node} {number(score)}" for node, score in nodes.items())
 
 
-def _old(binding: Binding, locked: Mapping[str, float]) -> str:
+def _old(binding: RoleBinding, locked: Mapping[str, float]) -> str:
     """Return the locked nodes with their present scores."""
     if not locked:
         return ""

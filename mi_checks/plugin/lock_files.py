@@ -8,7 +8,7 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import is_known, resolve
-from mi_checks.roles.lock import Key, Scores, read_lock, write_lock
+from mi_checks.roles.role_lock import LockKey, NodeScores, read_lock, write_lock
 from mi_checks.spec.load_file import display_path
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.roles import LOCK_FILE_NAME
@@ -26,7 +26,7 @@ class LockFiles:
         self.failed: list[str] = []
         self._root = root
         self._checked_folders: set[Path] = set()
-        self._bindings: dict[Path, dict[Key, Scores]] = {}
+        self._bindings: dict[Path, dict[LockKey, NodeScores]] = {}
         self._lines: list[str] = []
 
     def require(self, folder: Path) -> None:
@@ -40,7 +40,7 @@ class LockFiles:
             self._checked_folders.add(folder)
             read_lock(folder, self._root, _shape)
 
-    def add(self, bindings: Mapping[tuple[Path, Key], Scores]) -> None:
+    def add(self, bindings: Mapping[tuple[Path, LockKey], NodeScores]) -> None:
         """Add the nodes that roles were bound to, by folder, behaviour, model and role."""
         for (folder, key), nodes in bindings.items():
             self._bindings.setdefault(folder, {})[key] = nodes

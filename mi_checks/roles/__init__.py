@@ -2,8 +2,7 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "binder",
-    "binding",
-    "lock",
+    "role_binding",
+    "role_lock",
     "role_scores",
 ]

@@ -13,7 +13,7 @@ from mi_checks.faults.project_code import report_project_errors, source_file
 from mi_checks.models.loaded_model import LoadedModel
 
 
-def user_score(name: str, function: Callable[..., Any], loaded_model: LoadedModel, component: str) -> Floats:
+def project_score(name: str, function: Callable[..., Any], loaded_model: LoadedModel, component: str) -> Floats:
     """Return a project's own score of every head or neuron, `layer index`.
 
     Raises:
@@ -23,8 +23,8 @@ def user_score(name: str, function: Callable[..., Any], loaded_model: LoadedMode
     shape = loaded_model.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
     if not width:
-        why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
-        raise MiChecksError(f"{loaded_model.name} has {why} and so no neurons for the role score {name!r}")
+        why = shape.no_neurons if shape.has_mlps else "it has only attention layers"
+        raise MiChecksError(f"{loaded_model.name} has no neurons for the role score {name!r}: {why}")
     with report_project_errors(f"the role score {name!r} on {loaded_model.name}", source_file(function)):
         result = function(loaded_model)
     expected = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
@@ -41,5 +41,7 @@ def user_score(name: str, function: Callable[..., Any], loaded_model: LoadedMode
     if not np.isfinite(scores).all():
         layer, index = np.argwhere(~np.isfinite(scores))[0]
         node = f"L{layer}{component[0].upper()}{index}"
-        raise MiChecksError(f"the role score {name!r} of {node} in {loaded_model.name} is {scores[layer, index]}")
+        raise MiChecksError(
+            f"the role score {name!r} of {node} in {loaded_model.name} is {scores[layer, index]}; scores must be finite"
+        )
     return scores

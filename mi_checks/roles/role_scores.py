@@ -18,12 +18,12 @@ from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.roles.probes import Repeated, Tokens, named, repeated
+from mi_checks.roles.role_probes import RepeatedTokenPrompts, Tokens, name_prompts, repeated_token_prompts
 
-TOP = 5  # number of likeliest tokens among which a name must be to count as copied
+N_TOP = 5  # number of likeliest tokens among which a name must be to count as copied
 
 
-def score(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Floats:
+def role_score(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Floats:
     """Return a score of every head, `layer head`.
 
     Args:
@@ -32,29 +32,29 @@ def score(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Fl
         model: the function that is scored: the loaded model's own, or one with other weights.
 
     Raises:
-        MiChecksError: the model is too small for the probe prompts, a score of weights is requested for a model whose
-            weights cannot be read, or a score is not a number.
+        MiChecksError: the model is too small for the probe prompts, a score that needs the weights is requested for a
+            model whose weights cannot be read, or a score is not finite.
     """
     with torch.no_grad():
         scores = SCORES[name](loaded_model, model).double().cpu().numpy()
     if not np.isfinite(scores).all():
-        raise MiChecksError(f"{loaded_model.name}: the role score {name} is not a number; are the weights whole?")
+        raise MiChecksError(f"{loaded_model.name}: the role score {name} is not finite; check the weights")
     return scores
 
 
 def previous_token(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return the mean attention to the previous position, over repeated random tokens, `layer head`.
 
-    The first two positions are excluded: the only position before the second is the first, on which heads rest.
+    The first two positions are excluded: at the second, the only earlier position is the first, on which heads rest.
     """
-    probes = repeated(loaded_model)
-    places = np.arange(2, probes.tokens.shape[1])
-    return _attention(loaded_model, model, probes, places, places - 1)
+    probes = repeated_token_prompts(loaded_model)
+    positions = np.arange(2, probes.tokens.shape[1])
+    return _attention(loaded_model, model, probes, positions, positions - 1)
 
 
 def duplicate_token(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return the mean attention from a random token's second occurrence to its first, `layer head`."""
-    probes = repeated(loaded_model)
+    probes = repeated_token_prompts(loaded_model)
     return _attention(loaded_model, model, probes, probes.second, probes.second - probes.period)
 
 
@@ -63,7 +63,7 @@ def induction(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
 
     This is the prefix-matching score of Olsson et al. 2022.
     """
-    probes = repeated(loaded_model)
+    probes = repeated_token_prompts(loaded_model)
     return _attention(loaded_model, model, probes, probes.second, probes.second - probes.period + 1)
 
 
@@ -96,13 +96,13 @@ def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
 def name_mover(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return attention from END to the name that occurs once, times the fraction of names copied, `layer head`.
 
-    After Wang et al. 2022. Attention is the mean over the prompts of `probes.named`. Copying (their copy score): the
-    residual stream after the first layer, at that name, passes through the norm, W_V and W_O of the head, the final
-    norm and the unembedding; a name counts as copied if it is then among the `TOP` likeliest tokens. Heads of the first
-    layer get the embedding, which is what they read.
+    After Wang et al. 2022. Attention is the mean over the prompts of `role_probes.name_prompts`. Copying (their copy
+    score): the residual stream after the first layer, at that name, passes through the norm, W_V and W_O of the head,
+    the final norm and the unembedding; a name counts as copied if it is then among the `N_TOP` likeliest tokens. Heads
+    of the first layer get the embedding, which is what they read.
     """
     model = _readable("name_mover", loaded_model, model)
-    probes = named(loaded_model)
+    probes = name_prompts(loaded_model)
     run = _run(model, probes.tokens)
     device = model.weights["embed.weight"].device
     prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
@@ -114,7 +114,7 @@ def name_mover(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
         values = model.project(layer, "v", model.attention_input(layer, at_name))  # prompt kv_head d_head
         written = torch.einsum("phd,hdm->phm", model.repeat_for_queries(values), model.w_o(layer))
         logits = model.logits(model.final_norm(written))  # prompt head d_vocab
-        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
+        copied = (logits.topk(min(N_TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
         rows.append(attention.mean(0) * copied.float().mean(0))
     return torch.stack(rows)
 
@@ -129,7 +129,11 @@ SCORES: dict[str, Callable[[LoadedModel, Transformer | None], Tensor]] = {
 
 
 def _attention(
-    loaded_model: LoadedModel, model: Transformer | None, probes: Repeated, destinations: Tokens, sources: Tokens
+    loaded_model: LoadedModel,
+    model: Transformer | None,
+    probes: RepeatedTokenPrompts,
+    destinations: Tokens,
+    sources: Tokens,
 ) -> Tensor:
     """Return the mean attention from each destination to the source at the same index, `layer head`."""
     rows = [
@@ -138,7 +142,7 @@ def _attention(
     return torch.stack(rows)
 
 
-def _patterns(loaded_model: LoadedModel, model: Transformer | None, probes: Repeated) -> list[Tensor]:
+def _patterns(loaded_model: LoadedModel, model: Transformer | None, probes: RepeatedTokenPrompts) -> list[Tensor]:
     """Return the attention of each layer on the probes, `prompt head destination source`."""
     if model is not None:
         run = _run(model, probes.tokens)
@@ -165,8 +169,8 @@ def _run(model: Transformer, tokens: Tokens) -> ForwardPass:
 def _readable(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Transformer:
     if model is None:
         raise MiChecksError(
-            f"{loaded_model.name}: the score {name} is of the weights, which cannot be read off this model; "
-            "use a score of attention, or one of your own (pytest_mi_role_scores)"
+            f"{loaded_model.name}: the role score {name} needs the weights, which cannot be read from this model; "
+            "use an attention score or a score of your own (pytest_mi_role_scores)"
         )
     return model
 

@@ -30,9 +30,8 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult, Lint, Place
-from mi_checks.roles.binder import Binder
-from mi_checks.roles.binding import Binding
-from mi_checks.roles.lock import Key, Scores
+from mi_checks.roles.role_binding import RoleBinder, RoleBinding
+from mi_checks.roles.role_lock import LockKey, NodeScores
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.model_validation import check_shapes
@@ -69,10 +68,10 @@ class Suite:
         self.settings = settings
         self.progress = progress
         self.reuse = CacheCounts()
-        self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
+        self.bindings: dict[tuple[Path, LockKey], NodeScores] = {}  # folder, and what its lock is to say
         self.store = store
         self.loaded_models = LoadedModels(settings, store)
-        self._binder = Binder(update=settings.update)
+        self._binder = RoleBinder(update=settings.update)
         self._omitted: dict[BehaviourAndModel, Omissions] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
@@ -142,7 +141,7 @@ class Suite:
 
     def binding(
         self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer | None = None
-    ) -> Binding:
+    ) -> RoleBinding:
         """Return what a role is bound to now, or would be with other weights.
 
         Raises:

@@ -5,13 +5,13 @@ import pytest
 
 from mi_checks.checks.role import check_role
 from mi_checks.output.claim_text import claim_text
-from mi_checks.roles.binding import Binding
+from mi_checks.roles.role_binding import RoleBinding
 
 
 @pytest.fixture
 def judged():
     def judged(scores, locked=None, *, free=False, at_least=0.4, most=None):
-        binding = Binding("induction", "head", "prefix", np.array(scores), at_least, most)
+        binding = RoleBinding("induction", "head", "prefix", np.array(scores), at_least, most)
         return check_role(binding, locked, "nano-x", free=free)
 
     return judged

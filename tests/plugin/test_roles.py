@@ -237,16 +237,16 @@ def test_workers_send_what_they_bind(roles):
 
 
 def test_a_score_is_computed_once_for_each_model(roles, monkeypatch):
-    from mi_checks.roles import binder
+    from mi_checks.roles import role_binding
 
     asked = Counter()
-    score = binder.score
+    original = role_binding.role_score
 
     def counting(name, loaded_model, model):
         asked[name, loaded_model.name] += 1
-        return score(name, loaded_model, model)
+        return original(name, loaded_model, model)
 
-    monkeypatch.setattr(binder, "score", counting)
+    monkeypatch.setattr(role_binding, "role_score", counting)
     behaviour(roles, "cd", roles=ROLES.replace("0.5", "0.6"))
     roles.run("--mi-update").assert_outcomes(passed=12)
     assert asked == {("previous_token", "nano-attn-2l"): 1, ("induction", "nano-attn-2l"): 1}
@@ -259,7 +259,7 @@ def test_a_score_is_computed_once_for_each_model(roles, monkeypatch):
     ("text", "message"),
     [
         (WRITTEN.replace("schema: 1", "schema: 3"), ":2:9: written by a newer mi-checks (schema 3*"),
-        (WRITTEN + "<<<<<<< HEAD\n", ":8:1: a merge conflict; keep either side*"),
+        (WRITTEN + "<<<<<<< HEAD\n", ":8:1: merge conflict; keep either side*"),
         (WRITTEN.replace("{L0H3: 1.0}", "{L0H6: 1.0}"), f":7:18: 'L0H6' is outside nano-attn-2l, *; {REMEDY}"),
     ],
 )
@@ -293,13 +293,15 @@ def test_a_full_disk_is_told_at_the_end(roles, monkeypatch):
     from mi_checks.plugin import lock_files
 
     def full(folder, measured, root):
-        raise MiChecksError("behaviours/roles.lock.yaml: cannot be written: No space left on device; it is as it was.")
+        raise MiChecksError(
+            "behaviours/roles.lock.yaml: cannot be written: No space left on device; the file is unchanged."
+        )
 
     monkeypatch.setattr(lock_files, "write_lock", full)
     result = roles.run("--mi-update")
     result.assert_outcomes(passed=6)
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"roles: {LOCK}: cannot be written: No space left on device; it is as it was."])
+    result.stdout.fnmatch_lines([f"roles: {LOCK}: cannot be written: No space left on device; the file is unchanged."])
 
 
 def test_the_report_shows_roles(roles):

@@ -19,7 +19,7 @@ from mi_checks.results.evidence import HEAD_SWEEP
 from mi_checks.results.rerun import node_names
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.results.write_run import run_text
-from mi_checks.roles.lock import read_lock
+from mi_checks.roles.role_lock import read_lock
 from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.load_file import LoadedBehaviour, claimed_check
 from mi_checks.stats.estimate import Estimate

@@ -18,8 +18,8 @@ from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.roles.binding import Binding
-from mi_checks.roles.role_scores import score
+from mi_checks.roles.role_binding import RoleBinding
+from mi_checks.roles.role_scores import role_score
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import CurveCheck
 from mi_checks.spec.roles import Role, RoleCheck
@@ -248,8 +248,8 @@ def roles_by_chance(
     for run in progress(range(runs), runs, "roles of fresh models"):
         loaded_model = calibration_inputs.fresh_model(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         for check in SHIPPED_ROLES:
-            scores = score(check.role.score, loaded_model, replayable_model(loaded_model))
-            binding = Binding(check.name, check.role.component, check.role.score, scores, check.role.at_least)
+            scores = role_score(check.role.score, loaded_model, replayable_model(loaded_model))
+            binding = RoleBinding(check.name, check.role.component, check.role.score, scores, check.role.at_least)
             verdicts[check.id].append(check_role(binding, None, loaded_model.name, free=True))
     return tuple(
         ClaimRates(

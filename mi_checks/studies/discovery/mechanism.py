@@ -10,7 +10,7 @@ from mi_checks.engine.interventions import AblationKind
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.roles.role_scores import score
+from mi_checks.roles.role_scores import role_score
 from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.circuit_search import PrunedCircuit
@@ -152,7 +152,9 @@ def role_scores(loaded_model: LoadedModel, nodes: Sequence[Node]) -> Mapping[Nod
     heads = [node for node in nodes if node.kind == "head"]
     try:
         scores = (
-            {name: score(name, loaded_model, replayable_model(loaded_model)) for name in SCORE_NAMES} if heads else {}
+            {name: role_score(name, loaded_model, replayable_model(loaded_model)) for name in SCORE_NAMES}
+            if heads
+            else {}
         )
     except MiChecksError:
         return {}

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mi_checks.roles.binding import Binding
+from mi_checks.roles.role_binding import RoleBinding
 
 SCORES = np.array([[0.1, 0.9, 0.4], [0.7, 0.4, -0.2]])
 
 
 def bound(at_least, most=None, component="head"):
-    return Binding("induction", component, "induction", SCORES, at_least, most)
+    return RoleBinding("induction", component, "induction", SCORES, at_least, most)
 
 
 def test_those_that_score_enough_highest_first():

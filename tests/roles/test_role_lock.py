@@ -1,4 +1,4 @@
-"""`roles.lock.yaml`: what is written is read again, and what is wrong with it is told with its place."""
+"""`roles.lock.yaml`: it is read as it was written, and its mistakes are reported with their positions."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ import pytest
 
 from mi_checks import files
 from mi_checks.errors import MiChecksError
-from mi_checks.roles import lock
-from mi_checks.roles.lock import read_lock, write_lock
+from mi_checks.roles import role_lock
+from mi_checks.roles.role_lock import read_lock, write_lock
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import LOCK_FILE_NAME
@@ -86,12 +86,12 @@ def test_a_full_disk_leaves_the_old_one(written, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lock.os, "replace", full)
+    monkeypatch.setattr(role_lock.os, "replace", full)
     with pytest.raises(MiChecksError) as caught:
         write_lock(written.parent, {("ab", "nano-attn-2l", "induction"): {"L1H0": 0.61}}, written.parent)
     assert str(caught.value) == (
-        "roles.lock.yaml: cannot be written: No space left on device; it is as it was. Make the folder writable, or "
-        "room on the disk, and run pytest --mi-update again"
+        "roles.lock.yaml: cannot be written: No space left on device; the file is unchanged. Make the folder writable "
+        "or free disk space, and run pytest --mi-update again"
     )
     assert written.read_text() == TEXT
     assert [path.name for path in written.parent.iterdir()] == [LOCK_FILE_NAME]
@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
     with pytest.raises(
-        MiChecksError, match=r"^roles\.lock.yaml: cannot be written: Permission denied; it is as it was"
+        MiChecksError, match=r"^roles\.lock.yaml: cannot be written: Permission denied; the file is unchanged"
     ):
         write_lock(tmp_path, MEASURED, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -117,32 +117,35 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         ("", f"1:1: the file is empty; it must hold a mapping such as 'name: induction'; {REMEDY}"),
         (
             "schema: 1\nroles:\n<<<<<<< HEAD\n  ab: {}\n=======\n  cd: {}\n>>>>>>> other\n",
-            "3:1: a merge conflict; keep either side, then pytest --mi-update brings it up to date",
+            "3:1: merge conflict; keep either side, then run pytest --mi-update to bring the file up to date",
         ),
         (
             "schema: 2\nroles: {ab: 1}\n",
-            "1:9: written by a newer mi-checks (schema 2, and this one reads 1); update mi-checks",
+            "1:9: written by a newer mi-checks (schema 2; this version reads schema 1); update mi-checks",
         ),
         ("schema: one\nroles: {}\n", f"1:9: 'schema' must be 1, not the text 'one'; {REMEDY}"),
         ("schema: 0\nroles: {}\n", f"1:9: 'schema' must be 1, not 0; {REMEDY}"),
         ("schema: true\nroles: {}\n", f"1:9: 'schema' must be 1, not true; {REMEDY}"),
-        ("roles: {}\n", f"1:1: 'schema' must be 1, there is none; {REMEDY}"),
+        ("roles: {}\n", f"1:1: 'schema' must be 1, but it is missing; {REMEDY}"),
         ("schema: 1\n", f"1:1: missing key 'roles'; {REMEDY}"),
-        ("schema: 1\nroles: {}\nrole: {}\n", f"3:1: unknown key 'role'; a lock has schema and roles; {REMEDY}"),
-        ("schema: 1\nroles: 7\n", f"2:8: roles must hold a mapping of behaviours, not 7; {REMEDY}"),
+        (
+            "schema: 1\nroles: {}\nrole: {}\n",
+            f"3:1: unknown key 'role'; a lock file has only the keys schema and roles; {REMEDY}",
+        ),
+        ("schema: 1\nroles: 7\n", f"2:8: roles must contain a mapping of behaviours, not 7; {REMEDY}"),
         (
             "schema: 1\nroles: {ab: L1H2}\n",
-            f"2:13: the behaviour 'ab' must hold a mapping of models, not the text 'L1H2'; {REMEDY}",
+            f"2:13: the behaviour 'ab' must contain a mapping of models, not the text 'L1H2'; {REMEDY}",
         ),
         (
             "schema: 1\nroles: {ab: {m: [L1H2]}}\n",
-            f"2:17: the model 'm' must hold a mapping of roles, not a list; {REMEDY}",
+            f"2:17: the model 'm' must contain a mapping of roles, not a list; {REMEDY}",
         ),
         (
             "schema: 1\nroles: {ab: {m: {induction: 0.5}}}\n",
-            f"2:29: the role 'induction' must hold a mapping of nodes, not 0.5; {REMEDY}",
+            f"2:29: the role 'induction' must contain a mapping of nodes, not 0.5; {REMEDY}",
         ),
-        ("schema: 1\nroles: {ab: {m: {induction: {}}}}\n", f"2:29: the role 'induction' holds no node; {REMEDY}"),
+        ("schema: 1\nroles: {ab: {m: {induction: {}}}}\n", f"2:29: the role 'induction' has no nodes; {REMEDY}"),
         (
             "schema: 1\nroles: {ab: {m: {induction: {L1H2: high}}}}\n",
             f"2:36: a score must be a number, not the text 'high'; {REMEDY}",
@@ -153,7 +156,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         ),
         (
             "schema: 1\nroles: {ab: {m: {induction: {L1.mlp: 0.5}}}}\n",
-            f"2:30: 'L1.mlp' is no head and no neuron; {REMEDY}",
+            f"2:30: 'L1.mlp' is not a head or a neuron; {REMEDY}",
         ),
         (
             "schema: 1\nroles: {ab: {known: {induction: {L2H0: 0.5, L1H6: 0.5, L1H5: 0.5}}}}\n",

@@ -17,15 +17,15 @@ from mi_checks.spec.variables import pool_values
 Tokens = npt.NDArray[np.int64]
 
 SEED = 20220308  # used by no behaviour and by no other generator
-COUNT = 32  # number of prompts of each kind
-PERIOD = 24  # number of random tokens before they are repeated
-MIN_NAMES = 16
+N_PROMPTS = 32  # number of prompts of each kind
+MAX_PERIOD = 24  # number of random tokens before they are repeated
+MIN_NAMES = 16  # single-token names, below which other words are used
 # Wang et al. 2022: "When Mary and John went to the store, John gave a drink to" → Mary.
 FRAME = ("When", " and", " went to the store,", " gave a drink to")
 
 
 @dataclass(frozen=True)
-class Repeated:
+class RepeatedTokenPrompts:
     """Sequences of distinct random tokens that are repeated once.
 
     Attributes:
@@ -45,7 +45,7 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamePrompts:
     """Prompts `x A y B z B w` or `x B y A z B w`, whose continuation is A.
 
     Attributes:
@@ -59,8 +59,8 @@ class Named:
     names: Tokens
 
 
-def repeated(loaded_model: LoadedModel) -> Repeated:
-    """Return `COUNT` sequences of up to `PERIOD` distinct tokens, each repeated once.
+def repeated_token_prompts(loaded_model: LoadedModel) -> RepeatedTokenPrompts:
+    """Return `N_PROMPTS` sequences of up to `MAX_PERIOD` distinct tokens, each repeated once.
 
     The tokens are drawn uniformly from the ordinary tokens of the vocabulary.
 
@@ -69,19 +69,19 @@ def repeated(loaded_model: LoadedModel) -> Repeated:
     """
     first = _first(loaded_model)
     ordinary = _ordinary(loaded_model)
-    period = min(PERIOD, (loaded_model.n_ctx - len(first)) // 2, len(ordinary))
+    period = min(MAX_PERIOD, (loaded_model.n_ctx - len(first)) // 2, len(ordinary))
     if period < 2:
         raise MiChecksError(
-            f"{loaded_model.name}: its context or its vocabulary is too small for the prompts roles need"
+            f"{loaded_model.name}: its context or its vocabulary is too small for the probe prompts of roles"
         )
     rng = np.random.default_rng(SEED)
-    random_tokens = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(COUNT)])
-    before = np.tile(np.array(first, dtype=np.int64), (COUNT, 1))
-    return Repeated(np.concatenate([before, random_tokens, random_tokens], 1), len(first), period)
+    random_tokens = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(N_PROMPTS)])
+    before = np.tile(np.array(first, dtype=np.int64), (N_PROMPTS, 1))
+    return RepeatedTokenPrompts(np.concatenate([before, random_tokens, random_tokens], 1), len(first), period)
 
 
-def named(loaded_model: LoadedModel) -> Named:
-    """Return `COUNT` prompts of two names in the frame of Wang et al. 2022, half in each order (ABB and BAB).
+def name_prompts(loaded_model: LoadedModel) -> NamePrompts:
+    """Return `N_PROMPTS` prompts of two names in the frame of Wang et al. 2022, half in each order (ABB and BAB).
 
     The names are the pool's first names that are single tokens after a space, or, if there are fewer than `MIN_NAMES`
     of them, tokens that are a space and a word.
@@ -96,19 +96,19 @@ def named(loaded_model: LoadedModel) -> Named:
     y, z, w = (list(loaded_model.tokenization.ids_after(piece)) for piece in rest)
     first = _first(loaded_model)
     rows, once, answers = [], [], []
-    for prompt in range(COUNT):
+    for prompt in range(N_PROMPTS):
         a, b = (int(token) for token in rng.choice(names, 2, replace=False))
         one, two = (a, b) if prompt % 2 == 0 else (b, a)
         rows.append([*first, *x, one, *y, two, *z, b, *w])
-        place = len(first) + len(x)
-        once.append(place if one == a else place + 1 + len(y))
+        position = len(first) + len(x)
+        once.append(position if one == a else position + 1 + len(y))
         answers.append(a)
     if len(rows[0]) > loaded_model.n_ctx:
         raise MiChecksError(
-            f"{loaded_model.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
-            f"and the model reads {loaded_model.n_ctx}"
+            f"{loaded_model.name}: the role score name_mover needs prompts of {len(rows[0])} tokens, "
+            f"and the model's context is {loaded_model.n_ctx} tokens"
         )
-    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
+    return NamePrompts(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
 
 
 def _first(loaded_model: LoadedModel) -> tuple[int, ...]:
@@ -131,5 +131,7 @@ def _names(loaded_model: LoadedModel) -> Tokens:
     if len(names) < MIN_NAMES:
         names = [token for token, _ in loaded_model.tokenization.word_tokens()]
     if len(names) < MIN_NAMES:
-        raise MiChecksError(f"{loaded_model.name}: its tokenizer has too few words for the score name_mover")
+        raise MiChecksError(
+            f"{loaded_model.name}: its tokenizer has too few single-token words for the role score name_mover"
+        )
     return np.array(names, dtype=np.int64)
