@@ -22,20 +22,25 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `calibrate`."""
     parser = verbs.add_parser(
         "calibrate",
-        help="false positives of every kind of check, and coverage of every interval",
-        description="Run every kind of check where its claim is not so (untrained models; answers drawn at random; "
-        "bounds at exactly what is true; circuits drawn at random) and count how often it passes; simulate effects of "
-        "known truth and count how often each interval holds it. Nominal: a side of a 95 % interval leaves out 2.5 %.",
+        help="measure the false-positive rate of every kind of check and the coverage of every interval",
+        description="Measure false-positive rates and coverage. Every kind of check runs where its claim is false "
+        "(untrained models, random answers, random circuits, bounds exactly at the true value), and the passes are "
+        "counted. Effects with known true values are simulated, and the intervals that contain the true value are "
+        "counted. Nominally, each side of a 95 % interval misses 2.5 %.",
     )
-    parser.add_argument("--runs", metavar="N", type=at_least(2), default=200, help="of each null (default: 200)")
-    parser.add_argument("--seed", metavar="N", type=at_least(0), default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument(
+        "--runs", metavar="N", type=at_least(2), default=200, help="number of runs of each null (default: 200)"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=at_least(0), default=0, help="seed of all random draws (default: 0)"
+    )
     parser.add_argument(
         "--kind",
         metavar="KIND",
         action="append",
         choices=CALIBRATED_KINDS,
         default=[],
-        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(CALIBRATED_KINDS)}",
+        help=f"run only this kind of check, and no simulated effects (repeatable): {', '.join(CALIBRATED_KINDS)}",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
     parser.set_defaults(run=show)

@@ -16,17 +16,18 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `compare`."""
     parser = verbs.add_parser(
         "compare",
-        help="what changed from one run to another: two models, two versions, two checkpoints",
-        description="Compare two runs that pytest has written (--mi-run; by default beside the report), check by check "
-        "on the same prompts: by behaviour, model and check, or across the models where each run has one. Exit code 1 "
-        "where anything drifted: it holds less well, its value moved for sure and not in the claim's favour, or other "
-        "heads mediate than did.",
+        help="list what changed from one run to another: two versions, two models or two checkpoints",
+        description="Compare two runs that pytest has written (--mi-run; by default next to the report), check by "
+        "check "
+        "on the same prompts. Checks are matched by behaviour, model and id or, if each run has a single model, across "
+        "the two models. The exit code is 1 if anything drifted: an outcome got worse, a value moved significantly and "
+        "not in favour of its claim, or the set of mediating heads changed.",
     )
     parser.add_argument("before", metavar="RUN", type=Path, help="the earlier run, such as reports/report.json")
-    parser.add_argument("after", metavar="RUN", type=Path, help="the later one")
+    parser.add_argument("after", metavar="RUN", type=Path, help="the later run")
     parser.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
     parser.add_argument(
-        "--output", metavar="FILE", type=Path, help="also draw what changed, as one HTML page that needs no network"
+        "--output", metavar="FILE", type=Path, help="also write what changed as one HTML page that works offline"
     )
     parser.set_defaults(run=show)
 
@@ -58,7 +59,7 @@ def show(options: argparse.Namespace) -> int:
     if not mediators and not state_counts.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
         sys.stdout.flush()
         raise MiChecksError(
-            "no check of one run can be compared with one of the other: run the same behaviours in both, with the same "
-            "--mi-count and --mi-seed, on models of one tokenizer"
+            "no check of one run can be compared with a check of the other; run the same behaviours in both, with the "
+            "same --mi-count and --mi-seed, on models with the same tokenizer"
         )
     return 1 if mediators or "drifted" in state_counts else 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.cli.progress_line import ProgressLine
-from mi_checks.cli.shared_options import at_least, behaviour_of
+from mi_checks.cli.shared_options import at_least, behaviour_of, number
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_errors_at
 from mi_checks.files import write_file
@@ -31,38 +31,43 @@ MEASUREMENTS_FOLDER = "measurements"  # their folder inside the cache
 # prompts, and tokens in each, of the forward pass that measures the speedup from threads
 N_TIMING_PROMPTS, TIMING_PROMPT_TOKENS = 16, 16
 SIGINT_EXIT_CODE, SIGTERM_EXIT_CODE = 130, 143  # exit codes that shells report after SIGINT and SIGTERM
+FRACTION = number(float, "a fraction between 0 and 1", lambda value: 0 < value < 1)
+SECONDS = number(float, "a number of seconds, 0 or more, or inf", lambda value: value >= 0)
 DESCRIPTION = f"""\
-Find what carries a behaviour on a model: patch heads and neurons in both directions and the paths between them, look
-for redundant copies and conjunctions, and prune a faithful circuit. What is found is verified on prompts on which
-nothing was looked for, and written as a draft of `checks:` with the model's `nodes:` and the evidence of every line.
-Its prompts are of another seed than the checks' (theirs + {SEED_OFFSET}), and none that a check uses is among them.
-What is measured is kept, so that the same command goes on where it was stopped."""
+Find the heads, neurons, paths and circuit behind a behaviour on a model: denoise and noise heads and neurons, patch the
+paths between them, look for redundant nodes and conjunctions, and prune to a faithful circuit. The results are verified
+on held-out prompts and written as a draft of `checks:`, with the model's `nodes:` and the evidence for every line. None
+of the prompts is used by a check; their seed is the behaviour's + {SEED_OFFSET}. Measurements are cached, so that after
+an interruption the same command continues where it stopped."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `discover`."""
     usual = DiscoveryOptions()
     parser = verbs.add_parser(
-        "discover", help="heads, neurons, paths and a circuit behind a behaviour, as a draft of checks",
+        "discover", help="find the heads, neurons, paths and circuit behind a behaviour, and draft checks about them",
         description=DESCRIPTION,
     )  # fmt: skip
     add = parser.add_argument
     add("file", metavar="FILE", type=Path, help="a behaviour file")
-    add("--model", metavar="NAME", required=True, help="any name of `mi-checks models list`, a folder, gguf:FILE, "
-        "org/name, NAME=these; the file need not name it")  # fmt: skip
-    add("--case", metavar="NAME", help="one of the file's cases, where it has some")
-    add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
-        f"as many as the checks use, at most {MAX_PAIRS})")  # fmt: skip
-    add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
-    add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node "
-        "or path must significantly recover or remove, a neuron half of it (default: %(default)s)")  # fmt: skip
-    add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit's "
-        "interval must keep, and by how little it may exceed 1: with 0.8 by 0.2 (default: %(default)s)")  # fmt: skip
-    add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to take "
-        "longer are screened by gradients, and on fewer prompt pairs (default: %(default)g; inf: never)")  # fmt: skip
-    add("--no-cache", action="store_true", help="measure everything anew, and neither read nor write the cache")
-    add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")
-    add("--force", action="store_true", help="write over an output file that is there")
+    add("--model", metavar="NAME", required=True, help="a name from `mi-checks models list`, a folder, "
+        "gguf:FILE, org/name, or NAME=MODEL to hold MODEL to the claims made for NAME; the file need not list "
+        "it")  # fmt: skip
+    add("--case", metavar="NAME", help="which case of the file, if it has several")
+    add("--count", metavar="N", type=at_least(2), help="number of prompt pairs for discovery, and again for "
+        f"verification (default: as many as the checks use, at most {MAX_PAIRS})")  # fmt: skip
+    add("--seed", metavar="N", type=at_least(0), help=f"seed of the prompts (default: the behaviour's + {SEED_OFFSET})")
+    add("--above", metavar="FRACTION", type=FRACTION, default=usual.above, help="fraction of clean − corrupt that a "
+        "node or path must significantly recover or remove; half of it for a neuron (default: "
+        "%(default)s)")  # fmt: skip
+    add("--faithful", metavar="FRACTION", type=FRACTION, default=usual.faithful, help="lower bound f on the "
+        "faithfulness of the circuit; its interval must lie in [f, 2 − f] (default: %(default)s)")  # fmt: skip
+    add("--exact-seconds", metavar="S", type=SECONDS, default=usual.exact_seconds, help="screen a sweep by "
+        "attribution patching, on fewer prompt pairs, if it is expected to take longer than this (default: "
+        "%(default)g; inf: never)")  # fmt: skip
+    add("--no-cache", action="store_true", help="measure everything again; do not read or write the cache")
+    add("--output", metavar="FILE", type=Path, help="write the draft to this file (default: to standard output)")
+    add("--force", action="store_true", help="overwrite an existing output file")
     parser.set_defaults(run=draft)
 
 
@@ -80,18 +85,17 @@ def draft(options: argparse.Namespace) -> int:
         loaded = behaviour_of(options.file, options.case)
     require_not_absent(loaded, options.model)
     folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS_FOLDER
-    with ProgressLine(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
+    with ProgressLine(sys.stderr) as progress, _sigterm_interrupts() as sigterms:
         try:
-            with report_errors_at(f"{options.file}: discovering what carries it on {options.model}", CLI_MEMORY_REMEDY):
-                text = _drafted(loaded, options, folder, waiting)
+            with report_errors_at(f"{options.file}: discovering its circuit on {options.model}", CLI_MEMORY_REMEDY):
+                text = _draft_text(loaded, options, folder, progress)
         except KeyboardInterrupt as stopped:
-            doing, kept = waiting.doing, getattr(stopped, "n_cached", 0)
-            message = _stopped(doing, kept, folder)
+            message = _interruption_message(progress.current_step, getattr(stopped, "n_cached", 0), folder)
         else:
             message = ""
     if message:
         print(f"mi-checks: {message}", file=sys.stderr)
-        return SIGTERM_EXIT_CODE if terminated else SIGINT_EXIT_CODE
+        return SIGTERM_EXIT_CODE if sigterms else SIGINT_EXIT_CODE
     if output is None:
         print(text, end="")
     else:
@@ -100,9 +104,11 @@ def draft(options: argparse.Namespace) -> int:
     return 0
 
 
-def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, waiting: ProgressLine) -> str:
+def _draft_text(
+    loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, progress: ProgressLine
+) -> str:
     """Return the draft as text."""
-    with waiting.step(f"loading {options.model}"):
+    with progress.step(f"loading {options.model}"):
         limit_to_one_thread()
         from mi_checks.cache.cache_store import CacheStore
         from mi_checks.cache.cached_prompts_and_guards import with_guards
@@ -115,11 +121,11 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
         use_all_cores_if_faster(partial(_forward, loaded_model))
     settings = DiscoveryOptions(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
     discovery = explore(
-        loaded.behaviour, loaded_model, settings, progress=waiting.progress, score=loaded.score, store=store
+        loaded.behaviour, loaded_model, settings, progress=progress.progress, score=loaded.score, store=store
     )
     if store is not None:
         store.prune()
-    with waiting.step("writing the draft"):
+    with progress.step("writing the draft"):
         return discovery_yaml(discovery)
 
 
@@ -136,19 +142,19 @@ def _forward(loaded_model: LoadedModel) -> None:
         )
 
 
-def _stopped(doing: str, kept: int, folder: Path | None) -> str:
+def _interruption_message(step: str, n_cached: int, folder: Path | None) -> str:
     """Return a message about how far an interrupted run came and how many of its measurements are cached."""
-    where = f" while {doing}" if doing else ""
+    where = f" while {step}" if step else ""
     if folder is None:
-        why = "--no-cache" if kept == 0 else ""
-        return f"stopped{where}; nothing is kept ({why or 'the behaviour has a score of its own'})"
-    if not kept:
+        why = "--no-cache" if n_cached == 0 else "the behaviour has a score of its own"
+        return f"stopped{where}; no measurements are cached ({why})"
+    if not n_cached:
         return f"stopped{where}; nothing was measured yet"
-    return f"stopped{where}; {kept:,} measurements are kept in {folder}, and the same command goes on from there"
+    return f"stopped{where}; {n_cached:,} measurements are cached in {folder}; run the same command to continue"
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[list[int]]:
+def _sigterm_interrupts() -> Iterator[list[int]]:
     """Handle SIGTERM like Ctrl-C; yield a list that receives an entry when that happens."""
     received: list[int] = []
 
@@ -173,26 +179,6 @@ def check_output(output: Path, *, force: bool) -> None:
         MiChecksError: it cannot be written, or it exists and `force` is false.
     """
     if output.is_dir() or not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
-        raise MiChecksError(f"--output {str(output)!r}: name a file in a folder that is there and can be written")
+        raise MiChecksError(f"--output {str(output)!r}: name a file in an existing folder that can be written to")
     if output.exists() and not force:
-        raise MiChecksError(f"--output {str(output)!r} is there already; write over it with --force")
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: use a share between 0 and 1")
-    return share
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not seconds >= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: use a number of seconds, 0 or more, or inf")
-    return seconds
+        raise MiChecksError(f"--output {str(output)!r} already exists; overwrite it with --force")

@@ -18,16 +18,16 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `emergence`."""
     parser = verbs.add_parser(
         "emergence",
-        help="where each behaviour and each role appears over training checkpoints, with curves",
-        description="Measure every behaviour and every role at each checkpoint of a training (the preference and the "
-        "role scores only, no interventions), and find between which checkpoints it appears, whether it goes again, "
-        "and whether roles form before the behaviour they carry.",
+        help="find between which training checkpoints each behaviour and each role appears",
+        description="Measure every behaviour and every role at each checkpoint of a training run (logit differences "
+        "and role scores only, without interventions), and find between which checkpoints it appears, whether it "
+        "disappears again, and whether roles form before the behaviour that depends on them.",
     )
     add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME@*", action="append", default=[],
-        help="over these checkpoints (repeatable), or two at least of one model, each by its name; by default over "
-        "those of each bundled model that has some, and what says nothing of it is left out",
+        help="a model with its checkpoints, or one checkpoint of a model, of which at least two are named (repeatable; "
+        "default: every bundled model that has checkpoints, with the behaviours whose files list it)",
     )  # fmt: skip
     add_prompts(parser)
     parser.add_argument(
@@ -35,7 +35,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         "--output", metavar="FILE", type=Path,
-        help="also write it to this file, as its name says: .html (one page with curves), .md, .json or .txt",
+        help="also write the result to this file; the suffix decides the format: .html (a page with curves), .md, "
+        ".json or .txt",
     )  # fmt: skip
     parser.set_defaults(run=show)
 

@@ -15,14 +15,14 @@ from mi_checks.output.json_text import json_text
 
 FORMATS = ("text", "json")
 DESCRIPTION = """\
-Runs kept in one SQLite file. pytest adds its own (--mi-history PATH), `import` those of run files from anywhere; a run
-that is there already is not added twice."""
+Keep runs in one SQLite file. pytest adds its run if --mi-history names the file, and `import` adds runs from JSON
+files. A run that the file already contains is not added again."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `history` with its actions."""
     parser = verbs.add_parser(
-        "history", help="runs in a database: a check or a head over time, and the checkpoint where a check turns",
+        "history", help="keep runs in a database, follow a check or a head over time, and bisect checkpoints",
         description=DESCRIPTION,
     )  # fmt: skip
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -36,43 +36,51 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     ordered = argparse.ArgumentParser(add_help=False)
     ordered.add_argument(
         "--order", choices=ORDERS, default="time",
-        help="of the runs: by time, or by the training checkpoint that each is of, weights that are none last "
-        "(default: time)",
+        help="order of the runs: by time, or by training checkpoint, with other weights last (default: time)",
     )  # fmt: skip
 
-    importing = actions.add_parser("import", parents=[everywhere], help="add run files, or folders of them")
+    importing = actions.add_parser(
+        "import", parents=[everywhere], help="add runs from JSON files, or from folders of them"
+    )
     importing.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="a run as JSON, or a folder of them")
     importing.set_defaults(run=import_files)
 
-    listing = actions.add_parser("list", parents=[query_options], help="every run, in the order they began")
-    listing.add_argument("--last", metavar="N", type=at_least(1), help="the last N only")
+    listing = actions.add_parser("list", parents=[query_options], help="list all runs in the order in which they began")
+    listing.add_argument("--last", metavar="N", type=at_least(1), help="only the last N runs")
     listing.set_defaults(run=list_runs)
 
     showing = actions.add_parser(
         "show",
         parents=[query_options, ordered],
-        help="a behaviour's checks over time; with --check one of them, run by run",
+        help="show the checks of a behaviour over time or, with --check, one of them run by run",
     )
-    showing.add_argument("behaviour", metavar="BEHAVIOUR", help="its name, such as induction")
-    showing.add_argument("--check", metavar="ID", help="such as 'patching[induction]'")
-    showing.add_argument("--model", metavar="NAME", help="on this model only")
-    showing.add_argument("--last", metavar="N", type=at_least(1), help="the last N runs only")
+    showing.add_argument("behaviour", metavar="BEHAVIOUR", help="the name of a behaviour, such as induction")
+    showing.add_argument("--check", metavar="ID", help="the id of a check, such as 'patching[induction]'")
+    showing.add_argument("--model", metavar="NAME", help="only on this model")
+    showing.add_argument("--last", metavar="N", type=at_least(1), help="only the last N runs")
     showing.set_defaults(run=show)
 
     mediating = actions.add_parser(
-        "mediators", parents=[query_options, ordered], help="since when, and until when, a head mediates a behaviour",
-        description="A head mediates where the whole interval of the share of clean − corrupt that it recovers alone "
-        "lies above 0.1. A run has intervals for its strongest heads; of any other its share alone is known.",
+        "mediators", parents=[query_options, ordered], help="show since when, and until when, a head mediates a "
+        "behaviour",
+        description="Show in which runs a head mediates a behaviour: the whole 95 % interval of the fraction of clean "
+        "− "
+        "corrupt that it recovers alone is above 0.1. A run has intervals for its strongest heads; for the others, it "
+        "has only the fraction.",
     )  # fmt: skip
-    mediating.add_argument("behaviour", metavar="BEHAVIOUR", help="its name, such as induction")
+    mediating.add_argument("behaviour", metavar="BEHAVIOUR", help="the name of a behaviour, such as induction")
     mediating.add_argument("node", metavar="NODE", help="a head, such as L1H2")
-    mediating.add_argument("--model", metavar="NAME", help="on this model only")
-    mediating.add_argument("--at", metavar="LABEL", help="patched there only ('': at all positions)")
+    mediating.add_argument("--model", metavar="NAME", help="only on this model")
+    mediating.add_argument("--at", metavar="LABEL", help="only patched at this label ('': at all positions)")
     mediating.set_defaults(run=mediators)
 
-    exporting = actions.add_parser("export", parents=[everywhere], help="a run's JSON as it was, for mi-checks compare")
-    exporting.add_argument("run_called", metavar="RUN", help="the beginning of its digest, as list shows it")
-    exporting.add_argument("file", metavar="FILE", type=Path, help="where to write it")
+    exporting = actions.add_parser(
+        "export", parents=[everywhere], help="write a run as JSON again, for mi-checks compare"
+    )
+    exporting.add_argument(
+        "run_called", metavar="RUN", help="the beginning of the run's digest, as `history list` shows it"
+    )
+    exporting.add_argument("file", metavar="FILE", type=Path, help="the file to write")
     exporting.set_defaults(run=export)
 
     history_bisect.register(actions, query_options)
@@ -93,7 +101,7 @@ def import_files(options: argparse.Namespace) -> None:
     if imported.passed_over:
         first = f"such as {imported.passed_over[0]}"
         number = f"{len(imported.passed_over):,} JSON file{'s' if len(imported.passed_over) > 1 else ''}"
-        print(f"passed over {number} in the folders that hold no run, {first}")
+        print(f"skipped {number} in the folders that contain no run, {first}")
     if imported.wrong:
         sys.stdout.flush()
         others = len(imported.wrong) - 1

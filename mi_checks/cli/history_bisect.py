@@ -12,26 +12,29 @@ from mi_checks.errors import MiChecksError
 from mi_checks.output.json_text import json_text
 
 DESCRIPTION = """\
-Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
-both ends are measured, then always the middle, so that 64 checkpoints need 8 measurements. What the history holds of
-the same weights, prompts, claims and version is not measured again, and every measurement is added to it at once, so
-that an interrupted bisection goes on where it was. Where a check turns several times, one of the turns is found. Exit
-code 1 where both ends agree."""
+Find two neighbouring checkpoints between which a check changes from pass to another outcome, or back, in an ordered
+list of checkpoints. Both ends are measured, and then the middle of what remains, so that 64 checkpoints need 8 measurements.
+Measurements of the same weights, prompts, claims and version are taken from the history, and every new one is added to
+it at once, so that an interrupted bisection continues where it stopped. If a check changes several times, one of the
+changes is found. The exit code is 1 if both ends agree."""
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
     """Add `bisect`; `asked` has the options that all queries share."""
     parser = actions.add_parser(
-        "bisect", parents=[asked], help="between which two checkpoints a check turns", description=DESCRIPTION
+        "bisect",
+        parents=[asked],
+        help="find two checkpoints between which a check changes its outcome",
+        description=DESCRIPTION,
     )
     add = parser.add_argument
     add("file", metavar="FILE", type=Path, help="a behaviour file")
-    add("--check", metavar="ID", required=True, help="one of its checks, such as 'patching[induction]'")
-    add("--over", metavar="NAME", action="append", required=True, help="the checkpoints in order: 'nano-attn-2l@*', "
-        "'path/to/folder@*', or each by itself (repeatable)")  # fmt: skip
-    add("--model", metavar="NAME", help="whose claims each checkpoint is held to (default: what stands before the "
-        "first one's = or @)")  # fmt: skip
-    add("--case", metavar="NAME", help="one of the file's cases, where it has some")
+    add("--check", metavar="ID", required=True, help="the id of a check of the file, such as 'patching[induction]'")
+    add("--over", metavar="NAME", action="append", required=True, help="the checkpoints in order: "
+        "'nano-attn-2l@*', 'path/to/folder@*', or one checkpoint (repeatable)")  # fmt: skip
+    add("--model", metavar="NAME", help="the model under whose claims the checkpoints run (default: the part of the "
+        "first checkpoint's name before = or @)")  # fmt: skip
+    add("--case", metavar="NAME", help="which case of the file, if it has several")
     add_prompts(parser, "the file")
     parser.set_defaults(run=bisect)
 
@@ -50,7 +53,8 @@ def bisect(options: argparse.Namespace) -> int:
     models = with_series(options.over)
     if len(models) < 2:
         raise MiChecksError(
-            f"--over is {models[0]} alone; name two checkpoints or more, in order, or a series such as 'nano-attn-2l@*'"
+            f"--over names only {models[0]}; name at least two checkpoints, in order, or a series such as "
+            "'nano-attn-2l@*'"
         )
     for model in models:
         resolve(model).require()

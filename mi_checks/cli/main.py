@@ -93,8 +93,9 @@ def _run(chosen: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mi-checks",
-        description="pytest for circuits: what goes with the pytest plugin.",
-        epilog="Behaviours are run by pytest: pytest behaviours/ --mi-model NAME",
+        description="Commands that accompany the pytest plugin: discover circuits, compare models and runs, draw "
+        "reports.",
+        epilog="The behaviours themselves are run by pytest: pytest behaviours/ --mi-model NAME",
     )
     parser.add_argument("--version", action="version", version=f"mi-checks {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)

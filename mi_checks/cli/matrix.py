@@ -21,16 +21,16 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `matrix`."""
     parser = verbs.add_parser(
         "matrix",
-        help="behaviours × models: every effect with its interval, and which models differ",
-        description="Measure every behaviour on every model it names (the preference only, no interventions) and test "
-        "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
-        "paired on the same prompts.",
+        help="measure the effect of every behaviour on every model, and test which models differ",
+        description="Measure the logit difference of every behaviour on every model that its file lists, without "
+        "interventions, and test the differences between neighbouring models (one layer more of the same kind, or "
+        "another kind of the same depth), paired on the same prompts.",
     )
     add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[],
-        help="on this model instead of those each file names: any name of `mi-checks models list`, a folder, "
-        "gguf:FILE, org/name, NAME=these (repeatable)",
+        help="measure on this model instead of those listed in each file: a name from `mi-checks models list`, a "
+        "folder, gguf:FILE, org/name, or NAME=MODEL to hold MODEL to the claims made for NAME (repeatable)",
     )  # fmt: skip
     add_prompts(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")

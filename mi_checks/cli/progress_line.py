@@ -13,7 +13,7 @@ from mi_checks.output.numbers import duration
 
 DELAY_S = 3.0  # seconds from the start before anything is shown
 UPDATE_EVERY_S = 0.5  # seconds between updates
-LINES_EVERY_S = 10.0  # seconds between lines if standard error is not a terminal
+LINE_EVERY_S = 10.0  # seconds between lines if standard error is not a terminal
 ERASE = "\r\x1b[K"
 
 
@@ -30,10 +30,10 @@ class ProgressLine:
         self._began = clock() if began is None else began
         self._terminal = stream.isatty()
         self._step = ("", self._began, 0, 0)  # title, start time, completed steps, total steps
-        self._last = -LINES_EVERY_S
+        self._last = -LINE_EVERY_S
         self._shown = False
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beats, daemon=True)
+        self._thread = threading.Thread(target=self._update_repeatedly, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -47,7 +47,7 @@ class ProgressLine:
         self._erase()
 
     @property
-    def doing(self) -> str:
+    def current_step(self) -> str:
         """Return the current step and its progress, such as `heads, denoised: 120 of 270`, or "" before the first."""
         title, _, done, total = self._step
         return f"{title}: {done} of {total}" if total else title
@@ -68,24 +68,24 @@ class ProgressLine:
             self._step = (title, since, done, total)
         self._step = ("", self._clock(), 0, 0)
 
-    def beat(self) -> None:
+    def update(self) -> None:
         """Show the current step if an update is due."""
         now = self._clock()
         _, since, done, total = self._step
         if now - self._began < DELAY_S:
             return
-        text = f"{self.doing or 'working'}, {_left(now - since, done, total)}"
+        text = f"{self.current_step or 'working'}, {_left(now - since, done, total)}"
         if self._terminal:
             self._stream.write(f"{ERASE}{text}")
             self._shown = True
-        elif now - self._last >= LINES_EVERY_S:
+        elif now - self._last >= LINE_EVERY_S:
             self._stream.write(f"{text}\n")
             self._last = now
         self._stream.flush()
 
-    def _beats(self) -> None:
+    def _update_repeatedly(self) -> None:
         while not self._ended.wait(UPDATE_EVERY_S):
-            self.beat()
+            self.update()
 
     def _erase(self) -> None:
         if self._shown:

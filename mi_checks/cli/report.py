@@ -15,19 +15,20 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `report`."""
     parser = verbs.add_parser(
         "report",
-        help="the report of a run that pytest has written; of two, what changed; of more, side by side",
-        description="Draw runs that pytest has written (--mi-run; by default beside the report) as HTML that needs no "
-        "network. One run: its report, as one page or, with a folder for --output, in full on a page per behaviour; a "
-        "run that was cut short is shown as far as it came. Two runs: what changed from the first to the second. "
-        "Three and more, such as those of training checkpoints: a column for each, with the effects as curves.",
+        help="draw the report of a run; of two runs, what changed; of three or more, all side by side",
+        description="Draw runs that pytest has written (--mi-run; by default next to the report) as HTML that works "
+        "offline. One run: its report, as one page or, if --output is a folder, as one page per behaviour with all "
+        "details; a run that was interrupted is shown as far as it went. Two runs: what changed from the first to the "
+        "second. Three or more runs, such as those of training checkpoints: one column each, with the effects as "
+        "curves.",
     )
-    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="such as reports/report.json")
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="a run as JSON, such as reports/report.json")
     parser.add_argument(
         "-o",
         OPTION,
         metavar="PATH.html|DIR/",
-        help="where it goes; a name that ends in / or that of a folder gets index.html and, of one run, a page per "
-        "behaviour (default: beside the run, where there is one)",
+        help="where to write the page; a folder, or a name that ends in /, gets index.html and, for one run, a page "
+        "per behaviour (default for one run: next to its JSON)",
     )
     parser.set_defaults(run=show)
 
@@ -47,7 +48,7 @@ def show(options: argparse.Namespace) -> None:
 
     paths: list[Path] = options.runs
     if options.output is None and len(paths) > 1:
-        raise MiChecksError(f"{len(paths)} runs have no file of their own: say where their page goes (-o PATH.html)")
+        raise MiChecksError(f"{len(paths)} runs need a file for their page; name it with -o PATH.html")
     if options.output is None:
         destination = ReportDestination(paths[0].with_suffix(".html"), False)
     else:

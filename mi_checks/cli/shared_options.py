@@ -5,36 +5,65 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mi_checks.spec.load_file import LoadedBehaviour, select_case
 from mi_checks.suite.selection import behaviour_files, load_files
 
+N = TypeVar("N", int, float)
+
+
+def number(parse: Callable[[str], N], form: str, fits: Callable[[N], bool]) -> Callable[[str], N]:
+    """Return the argparse type of a number.
+
+    Args:
+        parse: converts the text, and raises ValueError if it cannot.
+        form: what the number must be, for messages, such as `a number from 1`.
+        fits: returns whether a number is allowed.
+    """
+
+    def read(text: str) -> N:
+        try:
+            value = parse(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: use {form}") from None
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"{text!r}: use {form}")
+        return value
+
+    return read
+
+
+def digits(text: str) -> int:
+    """Parse a number that is written with digits only.
+
+    Raises:
+        ValueError: the text has other characters.
+    """
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
+
 
 def at_least(least: int) -> Callable[[str], int]:
     """Return the argparse type of a whole number with a lower bound."""
-
-    def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
-        return int(text)
-
-    return whole_number
+    return number(digits, f"a whole number of at least {least}", lambda value: value >= least)
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """Add the argument `paths`, the behaviour files and folders."""
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
-        help="behaviour files, or folders of them (default: behaviours)",
+        help="behaviour files, or folders that contain some (default: behaviours)",
     )  # fmt: skip
 
 
 def add_prompts(parser: argparse.ArgumentParser, file: str = "each file") -> None:
     """Add `--count` and `--seed`; `file` names the file whose values they override."""
-    parser.add_argument("--count", metavar="N", type=at_least(2), help=f"prompt pairs, instead of what {file} says")
     parser.add_argument(
-        "--seed", metavar="N", type=at_least(0), help=f"seed of the prompts, instead of what {file} says"
+        "--count", metavar="N", type=at_least(2), help=f"number of prompt pairs (default: as {file} says)"
     )
+    parser.add_argument("--seed", metavar="N", type=at_least(0), help=f"seed of the prompts (default: as {file} says)")
 
 
 def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:

@@ -50,7 +50,7 @@ def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
     assert told(capsys, *arguments)[:2] == (0, "written to draft.yaml\n")
     first = (tmp_path / "draft.yaml").read_text("utf-8")
     assert told(capsys, *arguments) == (
-        2, "", "mi-checks: --output 'draft.yaml' is there already; write over it with --force\n",
+        2, "", "mi-checks: --output 'draft.yaml' already exists; overwrite it with --force\n",
     )  # fmt: skip
     code, out, _ = told(capsys, *arguments, "--force", "--seed", "5")
     assert (code, out) == (0, "written to draft.yaml\n")
@@ -191,8 +191,8 @@ def test_case_25_what_was_measured_is_kept_when_it_is_stopped(capsys, file, stop
     assert (code, out) == (exit_code, "")
     folder = re.escape(str(Path(os.environ["MI_CHECKS_CACHE"]) / "measurements"))
     said = re.search(
-        rf"^mi-checks: stopped(?: while induction nano-attn-2l: [a-z ,-]+: \d+ of \d+)?; (\d+) measurements are kept "
-        rf"in {folder}, and the same command goes on from there\n\Z",
+        rf"^mi-checks: stopped(?: while induction nano-attn-2l: [a-z ,-]+: \d+ of \d+)?; (\d+) measurements are cached "
+        rf"in {folder}; run the same command to continue\n\Z",
         err,
         re.MULTILINE,
     )
@@ -216,7 +216,7 @@ def test_case_25_what_was_not_begun_or_is_not_to_be_kept_is_told_as_that(capsys,
     stopped(interrupt, 60)
     code, _, err = told(capsys, file, *MODEL, *QUICK, "--no-cache")
     assert code == 130
-    assert err.endswith("; nothing is kept (--no-cache)\n")
+    assert err.endswith("; no measurements are cached (--no-cache)\n")
     assert not (Path(os.environ["MI_CHECKS_CACHE"]) / "measurements").exists()
 
 
@@ -241,14 +241,14 @@ def test_without_time_heads_and_neurons_are_screened(capsys, file):
         ([], "the following arguments are required: --model"),
         ([*MODEL, "--count", "1"], "argument --count: '1': use a whole number of at least 2"),
         ([*MODEL, "--seed", "-1"], "argument --seed: "),
-        ([*MODEL, "--above", "1"], "argument --above: '1': use a share between 0 and 1"),
-        ([*MODEL, "--above", "many"], "argument --above: 'many': use a share between 0 and 1"),
+        ([*MODEL, "--above", "1"], "argument --above: '1': use a fraction between 0 and 1"),
+        ([*MODEL, "--above", "many"], "argument --above: 'many': use a fraction between 0 and 1"),
         (
             [*MODEL, "--exact-seconds", "-1"],
             "argument --exact-seconds: '-1': use a number of seconds, 0 or more, or inf",
         ),
         ([*MODEL, "--exact-seconds", "nan"], "argument --exact-seconds: 'nan': "),
-        ([*MODEL, "--faithful", "0"], "argument --faithful: '0': use a share between 0 and 1"),
+        ([*MODEL, "--faithful", "0"], "argument --faithful: '0': use a fraction between 0 and 1"),
     ],
 )
 def test_an_option_that_is_wrong(capsys, file, arguments, said):

@@ -40,7 +40,7 @@ def test_import_says_how_many_are_new(capsys, runs):
     Path("runs/other.json").write_text("[]")
     assert told(capsys, "import", "runs") == (
         0,
-        f"{HERE}: 2 new, 1 known\npassed over 1 JSON file in the folders that hold no run, such as runs/other.json\n",
+        f"{HERE}: 2 new, 1 known\nskipped 1 JSON file in the folders that contain no run, such as runs/other.json\n",
         "",
     )
 

@@ -80,12 +80,12 @@ def test_the_list_tells_what_was_fetched(capsys, cache):
     [
         (
             "smolm2-135m",
-            "nothing to fetch by the name 'smolm2-135m'; there is smollm2-135m; did you mean 'smollm2-135m'?",
+            "no model 'smolm2-135m' can be fetched; use smollm2-135m; did you mean 'smollm2-135m'?",
         ),
-        ("nano-attn-1l", "model 'nano-attn-1l' needs no fetching: it is bundled"),
+        ("nano-attn-1l", "model 'nano-attn-1l' need not be fetched: it is bundled"),
         (
             "gelu-1l",
-            "model 'gelu-1l' needs no fetching: it is downloaded when it is named: hf:NeelNanda/GELU_1L512W_C4_Code",
+            "model 'gelu-1l' need not be fetched: it is downloaded on first use: hf:NeelNanda/GELU_1L512W_C4_Code",
         ),
     ],
 )

@@ -71,7 +71,7 @@ def test_the_table_has_the_planted_pair_with_its_counts(mined):
     assert rows["·import"][6] == f"1.00 of {5 * (30 - files)}"
     assert rows["·import"][8:] == ["0.250", "0.000"]
     assert "2 trigrams a … b → c, a 2 to 4 tokens before b, in " in out
-    assert "held out: 2 occur there; of 0 the whole interval of P(c|a,b) is below 0.6\n" in out
+    assert "held out: 2 of them occur there; for 0, the whole interval of P(c|a,b) is below 0.6\n" in out
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_file(mined, tmp_path, monkeypatch):
@@ -127,15 +127,15 @@ def test_trigrams_singly(mined, tmp_path):
 
 def test_nothing_held_out_is_said(mined):
     assert (
-        "nothing is held out, and so nothing tested: give more files, or raise --held-out"
+        "no file is held out, so nothing was verified; give more files, or raise --held-out"
         in mined(*FOUND, "--held-out", "0")[1]
     )
 
 
 def test_what_is_no_text_is_counted(mined, corpus):
     (corpus / "picture.png").write_bytes(b"\x89PNG\xff")
-    assert "1 file is no UTF-8 text and passed over" in mined(*FOUND)[1]
-    assert "passed over" not in mined(*FOUND, "--take", "**/*.txt")[1]
+    assert "1 file is not UTF-8 text and skipped" in mined(*FOUND)[1]
+    assert "skipped" not in mined(*FOUND, "--take", "**/*.txt")[1]
 
 
 @pytest.mark.parametrize(
@@ -222,10 +222,10 @@ def test_an_unknown_model(mined):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--gap", "1"], "argument --gap: '1' is not 0, or a number from 2 to 512"),
-        (["--likely", "60"], "argument --likely: '60' is not a probability from 0 to 1"),
-        (["--held-out", "1"], "argument --held-out: '1' is not a share from 0 to below 1"),
-        (["--most", "none"], "argument --most: 'none' is not a number from 1"),
+        (["--gap", "1"], "argument --gap: '1': use 0, or a number from 2 to 512"),
+        (["--likely", "60"], "argument --likely: '60': use a probability from 0 to 1"),
+        (["--held-out", "1"], "argument --held-out: '1': use a fraction from 0 to below 1"),
+        (["--most", "none"], "argument --most: 'none': use a whole number of at least 1"),
     ],
 )
 def test_an_option_that_does_not_fit(capsys, options, told):

@@ -36,10 +36,10 @@ def test_nothing_is_said_in_the_first_three_seconds(waiting):
     shown, clock = waiting(stream)
     with shown.step("loading a model"):
         clock.now += 2.9
-        shown.beat()
+        shown.update()
         assert stream.getvalue() == ""
         clock.now += 0.2
-        shown.beat()
+        shown.update()
     assert stream.getvalue() == f"{ERASE}loading a model, 3 s so far"
 
 
@@ -48,7 +48,7 @@ def test_case_25_a_sweep_is_shown_with_the_time_left(waiting):
     shown, clock = waiting(stream)
     for _ in shown.progress(range(10), 10, "heads"):
         clock.now += 30
-        shown.beat()
+        shown.update()
     said = stream.getvalue().split(ERASE)[1:]
     assert said[:3] == [
         "heads: 0 of 10, 30 s so far",
@@ -60,10 +60,10 @@ def test_case_25_a_sweep_is_shown_with_the_time_left(waiting):
 
 def test_what_is_done_is_said_when_it_is_asked_for(waiting):
     shown, _ = waiting(Terminal())
-    assert shown.doing == ""
+    assert shown.current_step == ""
     for done, _ in enumerate(shown.progress("abc", 3, "heads")):
-        assert shown.doing == f"heads: {done} of 3"
-    assert shown.doing == ""
+        assert shown.current_step == f"heads: {done} of 3"
+    assert shown.current_step == ""
 
 
 def test_where_there_is_no_terminal_a_line_is_said_now_and_then(waiting):
@@ -71,7 +71,7 @@ def test_where_there_is_no_terminal_a_line_is_said_now_and_then(waiting):
     shown, clock = waiting(stream)
     for _ in shown.progress(range(30), 30, "heads"):
         clock.now += 1
-        shown.beat()
+        shown.update()
     assert stream.getvalue().splitlines() == [
         "heads: 2 of 30, about 42 s left",
         "heads: 12 of 30, about 20 s left",
@@ -83,7 +83,7 @@ def test_between_steps_it_is_said_that_something_goes_on(waiting):
     stream = io.StringIO()
     shown, clock = waiting(stream)
     clock.now += 4
-    shown.beat()
+    shown.update()
     assert stream.getvalue() == "working, 4 s so far\n"
 
 
@@ -91,7 +91,7 @@ def test_the_line_on_a_terminal_is_taken_away_at_the_end():
     stream, clock = Terminal(), Clock()
     with ProgressLine(stream, clock=clock) as shown, shown.step("loading"):
         clock.now += 5
-        shown.beat()
+        shown.update()
     assert stream.getvalue().startswith(f"{ERASE}loading, 5 s so far")
     assert stream.getvalue().endswith(ERASE)
 
@@ -100,7 +100,7 @@ def test_an_error_leaves_the_step_that_it_happened_in():
     with ProgressLine(io.StringIO()) as shown:
         with pytest.raises(ValueError, match="broken"), shown.step("loading"):
             raise ValueError("broken")
-        assert shown.doing == "loading"
+        assert shown.current_step == "loading"
 
 
 def test_a_thread_looks_at_how_far_it_is():

@@ -109,7 +109,7 @@ def test_runs_of_several_models_have_a_row_for_each(capsys, run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["r.json", "r.json"], "2 runs have no file of their own: say where their page goes (-o PATH.html)"),
+        (["r.json", "r.json"], "2 runs need a file for their page; name it with -o PATH.html"),
         (["r.json", "-o", "r.json"], "--output: 'r.json' is the run itself; name another file"),
         (["gone.json"], "there is no run 'gone.json'; pytest writes one beside its report (--mi-run)"),
         (["r.json", "-o", "file/x.html"], "--output: cannot make the folder 'file': File exists"),
