@@ -13,10 +13,10 @@ from mi_checks.output.json_text import json_text
 
 DESCRIPTION = """\
 Find two neighbouring checkpoints between which a check changes from pass to another outcome, or back, in an ordered
-list of checkpoints. Both ends are measured, and then the middle of what remains, so that 64 checkpoints need 8 measurements.
-Measurements of the same weights, prompts, claims and version are taken from the history, and every new one is added to
-it at once, so that an interrupted bisection continues where it stopped. If a check changes several times, one of the
-changes is found. The exit code is 1 if both ends agree."""
+list of checkpoints. Both ends are measured, and then the middle of what remains, so that 64 checkpoints need 8
+measurements. Measurements of the same weights, prompts, claims and version are taken from the history, and every new
+one is added to it at once, so that an interrupted bisection continues where it stopped. If a check changes several
+times, one of the changes is found. The exit code is 1 if both ends agree."""
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
