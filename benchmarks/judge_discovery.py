@@ -171,7 +171,7 @@ def node_effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats,
 
     They are fractions of the mean of clean − corrupt over prompts, so their means are what claims are about.
     """
-    at, unpatched = measured.everywhere, measured.unpatched
+    at, unpatched = measured.default_position, measured.unpatched
     recovered = (
         measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - unpatched.corrupt.logit_diff
     )
@@ -281,7 +281,7 @@ def count_right_claims(measured: Measurements, truth: ProgramTruth) -> ClaimCoun
 
 def count_wrong_claims(measured: Measurements, truth: ProgramTruth) -> ClaimCounts:
     """Count the claims about nodes and paths that are not true, and those of them that pass."""
-    at = {"at": measured.everywhere} if measured.everywhere else {}
+    at = {"at": measured.default_position} if measured.default_position else {}
     claims = [claim for node in truth.all_nodes if node not in truth.nodes for claim in _claims_about(measured, node)]
     for sender, receiver, via in _program_paths(truth):
         if f"{sender} -> {receiver}" + (f".{via}" if via else "") not in truth.paths:
@@ -291,7 +291,7 @@ def count_wrong_claims(measured: Measurements, truth: ProgramTruth) -> ClaimCoun
 
 
 def _claims_about(measured: Measurements, node: str) -> list[dict[str, Any]]:
-    at = {"at": measured.everywhere} if measured.everywhere else {}
+    at = {"at": measured.default_position} if measured.default_position else {}
     return [{"patching": {"nodes": node, **at, **bound}} for bound in BOUNDS]
 
 

@@ -54,17 +54,23 @@ def run_of(*results, evidence=(), models=None, **given):
     return Run(**{**fields, **given})
 
 
+def before_the_sixth_schema(run: Run) -> dict[str, Any]:
+    """A run's data as the fifth schema had it."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
+    for each in data["results"]:
+        each["claim"] = each["claim"]["text"] if each["claim"] else ""
+    return {**data, "schema_version": 5}
+
+
 def before_the_fifth_schema(run: Run) -> dict[str, Any]:
     """A run's data as schemas before the fifth had it."""
-    data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
+    data = before_the_sixth_schema(run)
     for each in (data, *data["evidence"]):
         del each["omitted"]
     for each in (*data["results"], *data["mutants"]):
         place = each.pop("place")
         each["location"] = f"{place['file']}:{place['line']}"
         each.pop("verdict", None)
-        if each.get("claim"):
-            each["claim"] = each["claim"]["text"]
     for each in data["evidence"]:
         for heatmap in each["heatmaps"]:
             del heatmap["component"], heatmap["at"]

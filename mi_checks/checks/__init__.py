@@ -1,4 +1,4 @@
-"""Measurements → verdicts, one file per kind of check."""
+"""The checks, which turn measurements into verdicts; a file for each substantial kind. See `dispatch`."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [

@@ -1,4 +1,4 @@
-"""`attention`: where each of the heads looks from one label."""
+"""`attention`: the attention of each head from one label to another."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WORST_FIRST = ("fail", "inconclusive", "pass")
 
 
 def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Attention from the last token of `from` to all tokens of `to` in the clean run, of every head.
+    """Judge the attention of every head from the last token of `from` to all tokens of `to` in the clean run.
 
-    The claim is about each head, and the verdict that of the least certain: that all pass where each does needs no
-    correction, and one that surely fails makes the claim false.
+    The claim is about each head, so the verdict is that of the least certain head. This needs no correction for
+    multiplicity: all heads pass only if each does, and one head that fails makes the claim false.
     """
     nodes = measured.nodes(check.nodes)
     claim = Claim("attention probability", nodes=named(nodes), at=check.from_, to=check.to, **bound.sides)
@@ -33,22 +33,24 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
             claim, mean_interval(values, "attention probability", measured.intervals), bound, tuple(values.tolist())
         )
         verdicts.append(replace(judged, deciding=str(node) if len(nodes) > 1 else ""))
-    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
+    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 
 
 def _of_every_head(check: AttentionCheck, measured: Measurements) -> str | None:
-    """Return why causal attention is the same for every head on every prompt, or None where it is not."""
+    """Return why causal attention is the same for every head on every prompt, or None if it is not."""
     places = zip(measured.batch.positions(check.from_), measured.batch.positions(check.to), strict=True)
     reads = [(set(sources), set(range(destinations[-1] + 1))) for destinations, sources in places]
     if all(sources.isdisjoint(seen) for sources, seen in reads):
-        return f"nothing is shown: {check.to} stands behind {check.from_} on every prompt, where no head can look"
+        reason = f"{check.to} comes after {check.from_} on every prompt, so no head can attend to it"
+        return f"the check tests nothing: {reason}"
     if all(sources >= seen for sources, seen in reads):
-        return f"nothing is shown: {check.to} is all that a head can look at from {check.from_}, on every prompt"
+        reason = f"{check.to} is everything that a head can attend to from {check.from_} on every prompt"
+        return f"the check tests nothing: {reason}"
     return None
 
 
-def room(verdict: Verdict) -> float:
-    """How far the interval is inside the bound; the deciding head has the least."""
+def margin(verdict: Verdict) -> float:
+    """Return how far the interval is inside the bound, in the estimate's unit; the deciding head has the least."""
     estimate, bound = verdict.estimate, verdict.bound
     if estimate is None:
         return 0.0

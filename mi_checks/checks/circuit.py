@@ -1,4 +1,4 @@
-"""`circuit`: one aspect of a claim about a whole circuit, given by its nodes or by its edges."""
+"""`circuit`: one aspect of a circuit, which is given by its nodes or by its edges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.edge_circuit import check_edges
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
-from mi_checks.checks.random_circuits import check_against_random
-from mi_checks.checks.verdict import QUANTITIES, Verdict, named, nothing_to_share, verdict
+from mi_checks.checks.random_circuits import check_random_circuits
+from mi_checks.checks.verdict import QUANTITIES, Verdict, named, no_effect_verdict, verdict
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
@@ -25,14 +25,14 @@ from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 
-KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
+MAX_KNOCK_OUTS = 31  # all non-empty subsets of five nodes; larger circuits get as many at random
 
 
 def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Judge the one aspect that this part of the claim is about.
+    """Judge one aspect of a circuit.
 
     Raises:
-        MiChecksError: a member is outside what is ablated, or the circuit is all of it and there is no null.
+        MiChecksError: a member is never ablated, or the circuit is everything that is ablated.
     """
     if check.nodes is None:
         return check_edges(check, bound, measured)
@@ -42,11 +42,11 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
     if outside:
         raise MiChecksError(
             f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.loaded_model.name}: "
-            "these are never ablated; for MLP layers say 'among: heads_and_mlps'"
+            "these are never ablated; for MLP layers set 'among: heads_and_mlps'"
         )
     whole = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
     if whole is not None:
-        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; take nodes out of it")
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; remove nodes from it")
     try:
         match check.aspect:
             case "faithfulness":
@@ -56,9 +56,9 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
             case "minimal":
                 return check_minimality(bound, circuits, members)
             case aspect:
-                return check_against_random(aspect, bound, circuits, members)
+                return check_random_circuits(aspect, bound, circuits, members)
     except NoEffectSize as none:
-        return nothing_to_share(
+        return no_effect_verdict(
             Claim(QUANTITIES[check.aspect], nodes=named(members), **bound.sides), bound, none, measured
         )
 
@@ -74,7 +74,7 @@ def _faithfulness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -
 def _completeness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
 
-    A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
+    Noise can only increase a mean of absolute values, so that the interval errs against the claim.
     """
     circuits.require_span()
     sets = _knock_outs(members)
@@ -87,7 +87,7 @@ def _completeness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -
     claim = Claim("completeness", nodes=named(members), n=len(sets), **bound.sides)
     return replace(
         verdict(claim, estimate, bound, ()),
-        detail=f"most apart without {listed(sets[worst])}: {signed_number(change, 3)}",
+        detail=f"largest difference without {listed(sets[worst])}: {signed_number(change, 3)}",
         parts=ratio_area_parts(differences, circuits.span, _mean_size, circuits.unit, WHOLE_EFFECT, how),
     )
 
@@ -98,12 +98,12 @@ def _mean_size(shares: Floats) -> Floats:
 
 
 def _knock_outs(members: tuple[Node, ...]) -> list[tuple[Node, ...]]:
-    """Non-empty subsets: all, or as many at random (seeded) as are measured."""
-    if 2 ** len(members) - 1 <= KNOCK_OUTS:
+    """Return all non-empty subsets, or `MAX_KNOCK_OUTS` random ones (seeded)."""
+    if 2 ** len(members) - 1 <= MAX_KNOCK_OUTS:
         return [out for size in range(1, len(members) + 1) for out in combinations(members, size)]
     generator = np.random.default_rng(len(members))
     found: dict[tuple[Node, ...], None] = {members: None}
-    while len(found) < KNOCK_OUTS:
+    while len(found) < MAX_KNOCK_OUTS:
         chosen = tuple(node for node, out in zip(members, generator.random(len(members)) < 0.5, strict=True) if out)
         if chosen:
             found[chosen] = None

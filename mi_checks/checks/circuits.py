@@ -1,28 +1,31 @@
-"""What circuits score: the mean score when all else of a universe of nodes is ablated in the clean run."""
+"""The scores of circuits, with all other nodes of a universe ablated in the clean run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.span import require_span
+from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.engine.interventions import AblationKind, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import Floats
+from mi_checks.output.numbers import precise
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import Among
+from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate, Parts
 from mi_checks.stats.floor import RoundingFloor
-from mi_checks.stats.intervals import ratio_interval, ratio_parts
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_interval, ratio_parts, require_effect_size
 
 
 class Circuits:
-    """Circuits of one behaviour on one model, made of the nodes of a universe. What is outside it is never ablated.
+    """The circuits of one behaviour on one model. Nodes outside the universe are never ablated.
 
     Attributes:
-        universe: all heads, and with `heads_and_mlps` the layers' MLPs.
+        universe: all heads and, among `heads_and_mlps`, all MLP layers.
     """
 
     def __init__(self, measured: Measurements, among: Among = "heads", kind: AblationKind = "mean") -> None:
@@ -43,43 +46,43 @@ class Circuits:
         )
 
     def scores(self, circuits: Sequence[Collection[Node]], title: str = "circuits") -> Floats:
-        """m(C): the score with all else ablated, `circuit prompt`."""
+        """Return m(C), the score with all other nodes ablated, `circuit prompt`."""
         return self._measured.logit_diffs([self._without(self._rest(each)) for each in circuits], title)
 
     def knocked_out(self, sets: Sequence[Collection[Node]], title: str = "knock-outs") -> Floats:
-        """m(M∖K): the score with these alone ablated, `set prompt`."""
+        """Return m(M∖K), the score with only these nodes ablated, `set prompt`."""
         return self._measured.logit_diffs([self._without(each) for each in sets], title)
 
     @property
     def whole(self) -> Floats:
-        """m(M), `prompt`."""
+        """Return m(M), the score of the whole model, `prompt`."""
         clean: Floats = self._measured.unpatched.clean.logit_diff
         return clean
 
     @property
     def nothing(self) -> Floats:
-        """m(∅), `prompt`."""
+        """Return m(∅), the score with everything ablated, `prompt`."""
         empty: Floats = self.scores([()])[0]
         return empty
 
     @property
     def span(self) -> Floats:
-        """m(M) − m(∅), `prompt`: what there is to be faithful to."""
+        """Return m(M) − m(∅), the denominator of faithfulness, `prompt`."""
         return self.whole - self.nothing
 
     @property
     def floor(self) -> RoundingFloor:
-        """What rounding may make of a difference of two scores."""
+        """Return the size of a difference of two scores that rounding alone may produce."""
         return self._measured.floor
 
     def require_span(self, prompts: slice = slice(None)) -> None:
-        """Raise if ablating everything takes nothing away from the score of the model.
+        """Raise if ablating everything does not lower the score.
 
         Args:
-            prompts: those of which a share is taken.
+            prompts: the prompts over which the fraction is taken.
 
         Raises:
-            NoEffectSize: m(M) − m(∅) is not above zero, or not above rounding error; with the reason and a remedy.
+            NoEffectSize: m(M) − m(∅) is not above zero or not above rounding error; says why, with a remedy.
         """
         require_span(self.span, self._measured, self._kind, self._everything, self._by_zero, prompts)
 
@@ -97,17 +100,17 @@ class Circuits:
         return "all heads and MLP layers" if any(node.kind == "mlp" for node in self.universe) else "all heads"
 
     def _by_zero(self) -> Floats:
-        """m(M) − m(∅) under zero ablation, `prompt`."""
+        """Return m(M) − m(∅) under zero ablation, `prompt`."""
         return self.whole - self._measured.logit_diff(ablate(*sorted(self.universe), kind="zero"))
 
     @property
     def cache(self) -> IntervalCache:
-        """The intervals that were worked out."""
+        """Return the cache of confidence intervals."""
         return self._measured.intervals
 
     @property
     def unit(self) -> str:
-        """What the score is counted in."""
+        """Return the unit of the score."""
         return score_unit(self._measured.batch.score)
 
     def parts(self, kept: Floats) -> Parts:
@@ -119,3 +122,76 @@ class Circuits:
 
     def _without(self, nodes: Iterable[Node]) -> Intervention:
         return ablate(*sorted(nodes), kind=self._kind)  # sorted: one set is one intervention
+
+
+REVERSED_PAIRS_EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b", foil: " a"}]'
+
+
+def require_span(
+    span: Floats,
+    measured: Measurements,
+    kind: AblationKind,
+    what: str,
+    by_zero: Callable[[], Floats],
+    prompts: slice = slice(None),
+) -> None:
+    """Raise if ablating everything does not lower the score; say why, and what would.
+
+    Args:
+        span: m(M) − m(∅) under this ablation, `prompt`.
+        measured: the behaviour on the model.
+        kind: how everything is ablated.
+        what: the name of everything: `all heads`.
+        by_zero: measures m(M) − m(∅) under zero ablation, `prompt`; called only if the span is not above zero.
+        prompts: the prompts over which the fraction is taken.
+
+    Raises:
+        NoEffectSize: the span is not above zero, or not above rounding error.
+    """
+    floor = measured.floor.select(prompts)
+    try:
+        require_effect_size(span[prompts], WHOLE_EFFECT, floor)
+    except NoEffectSize as none:
+        if kind == "zero":
+            raise
+        zero = by_zero()[prompts]
+        causes = tuple(_reasons(span[prompts], zero, measured, kind, what))
+        raise NoEffectSize(none.of, none.whole, none.rounding, causes) from None
+
+
+def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: AblationKind, what: str) -> list[str]:
+    unit = measured.floor.unit
+    taken = mean_interval(by_zero, unit)
+    shown = f"{precise(taken)} {unit}"
+    try:
+        require_effect_size(by_zero, WHOLE_EFFECT, measured.floor)
+    except NoEffectSize:
+        return [f"zero ablation of {what} does not lower the score either ({shown})"]
+    remedy = f"zero ablation of {what} lowers the score by {shown}: claim the circuit 'with: zero'"
+    only = _one_direction(measured.batch)
+    if only is None or mean_interval(span, unit).high < -measured.floor.mean:
+        return [remedy]
+    return [
+        f"{_REPLACEMENTS[kind]}; since the behaviour has one direction only ({only}), that output carries it, too",
+        f"{remedy}, or reverse answer and foil in half of the pairs ({REVERSED_PAIRS_EXAMPLE})",
+    ]
+
+
+_REPLACEMENTS = {
+    "mean": "mean ablation replaces outputs by their mean over the prompts",
+    "resample": "resample ablation replaces outputs by those on another prompt",
+}
+
+
+def _one_direction(batch: PromptBatch) -> str | None:
+    """Return a clause if no pair's answer is the foil of another pair; None if one is."""
+    answers = dict.fromkeys(visible(text) for pair in batch.pairs for text in pair.answers)
+    foils = dict.fromkeys(visible(text) for pair in batch.pairs for text in pair.foils)
+    if answers.keys() & foils.keys():
+        return None
+    return f"answers are {_some(answers)}, foils are {_some(foils)}, never the reverse"
+
+
+def _some(texts: dict[str, None]) -> str:
+    names = list(texts)
+    return listed(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""`composes`: each reader takes by one input what a writer writes, in the weights or on the prompts."""
+"""`composes`: each reading head reads a writer through one of its inputs, in the weights or on the prompts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.attention import WORST_FIRST, room
+from mi_checks.checks.attention import WORST_FIRST, margin
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.verdict import Verdict, named, verdict
@@ -26,10 +26,11 @@ from mi_checks.stats.judgement import judge
 
 
 def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Judge every reader by the writer that composes with it most, and the claim by the least certain reader.
+    """Judge every reader by the writer that it composes with most, and the claim by the least certain reader.
 
     Raises:
-        MiChecksError: a reader does not come after any of the writers, or the model's weights are not known.
+        MiChecksError: a reader is not in a later layer than any writer; or the replay engine does not support the
+            model.
     """
     writers = measured.nodes(check.from_)
     readers = receivers(measured, check.to, check.via)
@@ -41,7 +42,7 @@ def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -
         **bound.sides,
     )
     found = [_of_reader(check, claim, bound, measured, writers, reader) for reader in readers]
-    return min(found, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
+    return min(found, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 
 
 def _of_reader(
@@ -55,11 +56,11 @@ def _of_reader(
         outcome = judge(estimate, bound)
         reason = {
             "pass": "",
-            "fail": "the whole interval is beyond the bound",
-            "inconclusive": "the interval contains the bound; it is the spread of random matrices",
+            "fail": "the whole interval is outside the bound",
+            "inconclusive": "the interval, the spread of random matrices, contains the bound",
         }[outcome]
         return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
-    # A share of a norm that is no more than rounding on every prompt is none.
+    # A fraction of a norm that is rounding error on every prompt counts as zero.
     floor = RoundingFloor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
     shares = [
         floor.without_rounding(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before
@@ -76,8 +77,8 @@ def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> 
     undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
     if undefined:
         raise MiChecksError(
-            f"{measured.loaded_model.name}: there is no composition score of {listed(undefined)} with {reader}, as the "
-            "weights of one of the two heads are all zero; name other heads"
+            f"{measured.loaded_model.name}: the composition score of {listed(undefined)} with {reader} is undefined, "
+            "because all weights of one of the heads are zero; name other heads"
         )
     own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)
     generator = np.random.default_rng(len(writers))

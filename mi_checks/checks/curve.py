@@ -1,4 +1,4 @@
-"""`curve`: faithfulness of circuits of every size, and what area it has or misses."""
+"""`curve`: the faithfulness of circuits of increasing size, and the area under the curve."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
-from mi_checks.checks.verdict import QUANTITIES, Verdict, nothing_to_share, verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
@@ -19,10 +19,10 @@ from mi_checks.spec.circuit_checks import CurveCheck
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 
-# Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
+# The fractions of all nodes at which the curve of a model with many nodes is measured (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-ALL_SIZES = 40  # nodes up to which every size is measured
-ODD = slice(1, None, 2)  # prompts
+MAX_NODES_ALL_SIZES = 40  # up to so many nodes, circuits of every size are measured
+ODD_PROMPTS = slice(1, None, 2)
 
 
 def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -35,9 +35,9 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
     claim = Claim(QUANTITIES[check.aspect], among=check.among, **bound.sides)
     try:
-        circuits.require_span(ODD)  # before all that it takes to measure a curve
+        circuits.require_span(ODD_PROMPTS)  # before the expensive measurement of a curve
     except NoEffectSize as none:
-        return nothing_to_share(claim, bound, none, measured)
+        return no_effect_verdict(claim, bound, none, measured)
     key = (check.among, check.with_)
     if key not in measured.curves:
         measured.curves[key] = _measure(circuits, measured)
@@ -48,7 +48,7 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
 
 
 def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats], sign: str) -> Estimate:
-    """`cpr` or `cmd` of a curve, whose sign is `CPR` or `CMD`.
+    """Return the `cpr` or `cmd` of a curve with its interval; `sign` is `CPR` or `CMD`.
 
     Raises:
         NoEffectSize: m(M) − m(∅) is not above zero.
@@ -68,17 +68,17 @@ def _method(sign: str) -> str:
 def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
-    kept = circuits.scores([order[:size] for size in sizes])[:, ODD] - circuits.nothing[ODD]
-    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD], circuits.floor.select(ODD))
+    kept = circuits.scores([order[:size] for size in sizes])[:, ODD_PROMPTS] - circuits.nothing[ODD_PROMPTS]
+    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD_PROMPTS], circuits.floor.select(ODD_PROMPTS))
 
 
 def cpr(shares: Floats, f: Floats) -> Floats:
-    """∫ f, `size …` → `…`."""
+    """Return ∫ f, `size …` → `…`."""
     return _area(shares, f)
 
 
 def cmd(shares: Floats, f: Floats) -> Floats:
-    """∫ |1 − f|, `size …` → `…`."""
+    """Return ∫ |1 − f|, `size …` → `…`."""
     return _area(shares, np.abs(1 - f))
 
 
@@ -93,6 +93,6 @@ def _order(circuits: Circuits, measured: Measurements) -> Sequence[Node]:
 
 
 def _sizes(n: int) -> list[int]:
-    if n <= ALL_SIZES:
+    if n <= MAX_NODES_ALL_SIZES:
         return list(range(n + 1))
     return sorted({0, *(round(n * fraction) for fraction in FRACTIONS)})

@@ -1,18 +1,15 @@
-"""Dispatch: a check of the spec → the function that measures and judges it."""
+"""The dispatch of a check of the spec to the function that measures and judges it."""
 
 from __future__ import annotations
 
-from mi_checks.checks.ablation import check_ablation
-from mi_checks.checks.absent import check_absent
-from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.attention import check_attention
 from mi_checks.checks.circuit import check_circuit
 from mi_checks.checks.composes import check_composes
 from mi_checks.checks.curve import check_curve
-from mi_checks.checks.logit_diff import check_logit_diff
+from mi_checks.checks.logit_diff import check_absent, check_accuracy, check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
-from mi_checks.checks.patching import check_patching
+from mi_checks.checks.patching import check_ablation, check_patching
 from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.check import Bound, Check
@@ -50,4 +47,4 @@ def run_check(check: Check, measured: Measurements) -> Verdict:
             return check_circuit(check, own, measured)
         case CurveCheck() if own is not None:
             return check_curve(check, own, measured)
-    raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar admits no other
+    raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar allows no other kind

@@ -1,4 +1,4 @@
-"""A circuit given by its edges: along every other edge readers see what ablation leaves of the sender."""
+"""Circuits given by their edges: along every other edge the receiver reads the ablated sender."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.ablation import refuse_unequal_lengths
+from mi_checks.checks.circuits import require_span
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.checks.path import receivers
-from mi_checks.checks.span import require_span
-from mi_checks.checks.verdict import QUANTITIES, Verdict, nothing_to_share, verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.readout import Floats
@@ -27,21 +27,21 @@ from mi_checks.stats.p_values import holm, ratio_p_values
 
 
 def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Faithfulness of the edges, or that each of them matters.
+    """Judge the faithfulness of the edges, or that each of them matters.
 
-    m(∅) is the score with every edge of the universe ablated. Of a model with MLPs, `among: heads` leaves all edges
-    into and out of MLPs as they are.
+    m(∅) is the score with every edge of the universe ablated. In a model with MLPs, `among: heads` never ablates edges
+    into or out of MLPs.
 
     Raises:
-        MiChecksError: an edge does not exist in the model, or is named twice; or all that exist are named.
+        MiChecksError: an edge does not exist in the model, or is named twice; or all existing edges are named.
     """
     refuse_unequal_lengths(measured, check.with_, None)
     edges = _edges(check, measured)
     mlps = check.among == "heads_and_mlps"
     if set(edges) == set(all_edges(measured.loaded_model.shape, mlps=mlps)):
         raise MiChecksError(
-            f"{check.id}: the circuit is all edges of {measured.loaded_model.name}: with nothing ablated there is "
-            "nothing to compare it with; take edges out of it"
+            f"{check.id}: the circuit has all edges of {measured.loaded_model.name}, so that nothing is ablated; "
+            "remove edges from it"
         )
     fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
     circuits = [EdgeCircuit(kept, check.with_, mlps) for kept in ((), edges, *fewer)]
@@ -60,7 +60,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         require_span(span, measured, check.with_, "all edges", by_zero)
         faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor, measured.intervals)
     except NoEffectSize as none:
-        return nothing_to_share(
+        return no_effect_verdict(
             Claim(QUANTITIES[check.aspect], edges=tuple(map(shown, edges)), **bound.sides), bound, none, measured
         )
     if check.aspect == "faithfulness":
@@ -79,7 +79,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     claim = Claim("minimality", edges=tuple(map(shown, edges)), at_least=least)
     reasons = [
         f"{what}: {', '.join(shown(edges[i]) for i in chosen)}"
-        for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))
+        for what, chosen in (("not needed", wrong), ("too close to the bound to decide", unsure))
         if chosen
     ]
     estimate = ratio_interval(changes[deciding], span, WHOLE_EFFECT, floor, measured.intervals)
@@ -103,12 +103,12 @@ def shown(edge: Edge) -> str:
 
 
 def _edges(check: CircuitCheck, measured: Measurements) -> tuple[Edge, ...]:
-    """Every edge that the names come to: of two sets, from each to each."""
+    """Return all edges that are named; between two sets, those from each node to each."""
     found: list[Edge] = []
     for text in check.edges or ():
         name = parse_edge(text)
         if name is None:
-            raise ValueError(f"{text!r} is not an edge")  # the grammar admits none
+            raise ValueError(f"{text!r} is not an edge")  # unreachable: the grammar allows only edges
         ends = receivers(measured, name.receiver, name.via)
         found += [(sender, end) for sender in measured.nodes(name.sender) for end in ends]
     twice = next((edge for edge in found if found.count(edge) > 1), None)

@@ -1,12 +1,11 @@
-"""The effect of a behaviour on a model: what its first `logit_diff` measures, whatever that is held to."""
+"""The effect of a behaviour on a model: the value of its first `logit_diff`, without its bound."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from mi_checks.checks.absent import absence_checks, check_absent
 from mi_checks.checks.dispatch import run_check
-from mi_checks.checks.logit_diff import preference
+from mi_checks.checks.logit_diff import absence_checks, check_absent, preference
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.results.evidence import Ability, Architecture, Effect, Preference
@@ -19,14 +18,14 @@ from mi_checks.stats.intervals import mean_interval
 
 
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
-    """Return what the effect is measured against, as the first `logit_diff` says or, without one, the first check."""
+    """Return the reference of the effect: that of the first `logit_diff` or, without one, of the first check."""
     preferences = absence_checks(behaviour)
     first = next((check for check in preferences if isinstance(check, LogitDiffCheck)), next(iter(preferences), None))
     return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"
 
 
 def effect(measured: Measurements) -> Effect:
-    """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
+    """Measure the effect; if a behaviour has several `logit_diff`, that of the first, on every model."""
     behaviour, loaded_model = measured.behaviour, measured.loaded_model
     rival = against(behaviour)
     values = measured.floor.without_rounding(preference(rival, measured.unpatched))
@@ -55,7 +54,7 @@ def effect(measured: Measurements) -> Effect:
 
 
 def _verdicts(measured: Measurements) -> list[tuple[Check, Verdict]]:
-    """Of every check of the preference that is made on this model."""
+    """Return the verdict of every behavioural check that runs on this model."""
     behaviour, name = measured.behaviour, measured.loaded_model.name
     return [
         (check, run_check(check, measured))
@@ -74,5 +73,5 @@ def _ability(outcomes: set[Outcome]) -> Ability:
 
 def _worst(outcomes: set[Outcome]) -> Outcome:
     if not outcomes:
-        return "skipped"  # the behaviour claims something of the nodes alone
+        return "skipped"  # the behaviour has only checks of nodes
     return "fail" if "fail" in outcomes else "pass" if outcomes == {"pass"} else "inconclusive"

@@ -1,4 +1,4 @@
-"""The circuit that a behaviour claims on a model: the nodes and edges that its checks name as part of it."""
+"""The circuit that a behaviour claims on a model: the nodes and edges that its checks name."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from mi_checks.spec.path_checks import PathCheck
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What is claimed to carry a behaviour.
+    """The nodes and edges that are claimed to mediate a behaviour.
 
     Attributes:
-        nodes: heads, neurons, attention and MLP layers → the role or node set by which they are named; "" for none.
-        edges: sender and the input that reads it.
+        nodes: heads, neurons, attention and MLP layers → the role or node set that names them; "" for none.
+        edges: a sender and the input that reads it.
     """
 
     nodes: dict[Node, str]
@@ -36,27 +36,27 @@ class Hypothesis:
 
 
 def hypothesis(measured: Measurements) -> Hypothesis:
-    """Of the checks that are made on the model, those whose value must not be small.
+    """Return the nodes and edges of the checks that claim a large effect on this model.
 
-    What a group of nodes does together (`all heads except …`) claims nothing of any one of them, and neither does an
-    upper bound. A part of a head counts as its head.
+    A claim about a group (`all heads except …`) says nothing about any one of its nodes, and neither does an upper
+    bound. A part of a head counts as its head.
     """
     nodes: dict[Node, str] = {}
     edges: dict[Edge, None] = {}
-    for check in checks_made(measured):
+    for check in checks_on_model(measured):
         if not _claims_much(check, measured):
             continue
         try:
             for node, role in _nodes(check, measured):
                 nodes[node] = nodes.get(node) or role
             edges |= dict.fromkeys(_edges(check, measured))
-        except MiChecksError:  # a role without a node, an edge that is none: the check itself has told
+        except MiChecksError:  # a role without a node or an edge that does not exist, which the check itself reports
             continue
     return Hypothesis(nodes, tuple(edges))
 
 
-def checks_made(measured: Measurements) -> Iterator[Check]:
-    """Those whose nodes have a name on the model."""
+def checks_on_model(measured: Measurements) -> Iterator[Check]:
+    """Yield the checks that run on the model."""
     behaviour, name = measured.behaviour, measured.loaded_model.name
     for check in behaviour.checks_for(name):
         if name in behaviour.models or is_portable(check, behaviour):

@@ -1,4 +1,4 @@
-"""`logit_diff`: how much the clean prompts favour the answer over the foils."""
+"""The checks of behaviour: `logit_diff`, `accuracy` and `absent`, which denies the other two."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.readout import Floats, UnpatchedRuns
 from mi_checks.results.claim import Claim
-from mi_checks.spec.check import Bound
-from mi_checks.spec.preference_checks import LogitDiffCheck
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.check import Bound, Check
+from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.intervals import mean_interval, proportion_interval
 
 
 def preference(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -> Floats:
-    """Clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
+    """Return the clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
     return unpatched.clean.logit_diff if against == "foils" else unpatched.effect_size
 
 
 def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above corrupt.
 
-    A score that rounding may have made on every prompt counts as zero, and zero is no preference.
+    Scores that are rounding error on every prompt count as zero, which is no preference.
     """
     values = measured.floor.without_rounding(preference(check.against, measured.unpatched))
     score = measured.batch.score
@@ -31,5 +32,59 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
     if values.any() or not only_above_zero(bound):
         return judged
-    equal = "the answer and the foils score alike" if check.against == "foils" else "clean and corrupt score alike"
-    return replace(judged, outcome="fail", reason=f"{equal} on every prompt, but for rounding: there is no preference")
+    equal = (
+        "the answer and the foils have equal scores"
+        if check.against == "foils"
+        else "clean and corrupt prompts have equal scores"
+    )
+    return replace(
+        judged, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: there is no preference"
+    )
+
+
+def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -> Verdict:
+    """Judge the fraction of prompts on which the answer wins.
+
+    An answer that is ahead by no more than rounding error is tied, and a tie is not a win.
+    """
+    clean, effect_size = measured.unpatched.clean, measured.unpatched.effect_size
+    won = {
+        "foils": clean.beats_foils,
+        "vocabulary": clean.is_top,
+        "corrupt": effect_size > measured.floor.per_prompt,
+    }[check.against]
+    claim = Claim("accuracy", against=check.against, **bound.sides)
+    estimate = proportion_interval(int(won.sum()), len(won))
+    margin = effect_size if check.against == "corrupt" else clean.logit_diff
+    return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))
+
+
+def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:
+    """Return the checks that say whether the model has the behaviour at all."""
+    return tuple(entry.check for entry in behaviour.checks if isinstance(entry.check, LogitDiffCheck | AccuracyCheck))
+
+
+def check_absent(measured: Measurements) -> Verdict:
+    """Pass if each of these checks fails, fail if one passes, and be inconclusive otherwise.
+
+    A model that passes some of them has part of the behaviour, which is therefore not absent.
+    """
+    verdicts: list[Verdict] = []
+    for check in absence_checks(measured.behaviour):
+        if isinstance(check, LogitDiffCheck):
+            verdicts.append(check_logit_diff(check, check.bound, measured))
+        elif isinstance(check, AccuracyCheck):
+            verdicts.append(check_accuracy(check, check.bound, measured))
+    claim = Claim("absence", denied=tuple(each.claim for each in verdicts))
+    by_outcome = {
+        outcome: [v for v in verdicts if v.outcome == outcome] for outcome in ("pass", "inconclusive", "fail")
+    }
+    if by_outcome["pass"]:
+        shown = by_outcome["pass"][0]
+        what = "logit_diff" if shown.claim.quantity == "logit difference" else "accuracy"
+        reason = f"the model is declared not to have the behaviour, but has it: {what} is {shown.bound}"
+        best = max(range(len(shown.per_prompt)), key=shown.per_prompt.__getitem__)
+        return replace(shown, outcome="fail", claim=claim, reason=reason, worst=best)
+    if by_outcome["inconclusive"]:
+        return replace(by_outcome["inconclusive"][0], claim=claim)
+    return replace(verdicts[0], outcome="pass", claim=claim, reason="")

@@ -1,4 +1,4 @@
-"""One behaviour on one model: everything the checks read, each thing measured once however many checks ask."""
+"""All measurements of one behaviour on one model, each made once however many checks read it."""
 
 from __future__ import annotations
 
@@ -34,35 +34,36 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.intervals import ratio_intervals
 
-DRAWS = 1000  # pairs of random matrices that composition scores are compared with
+N_RANDOM_PAIRS = 1000  # pairs of random matrices that composition scores are compared with
+MAX_DENOISED_NEURONS = 32  # neurons, of those that attribution patching ranks first
 
 
-class Measuring(Protocol):
+class MeasurementSource(Protocol):
     """An engine, or a cached engine in front of one."""
 
     @property
     def unpatched(self) -> UnpatchedRuns:
-        """The clean and the corrupt run."""
+        """Return the clean and the corrupted run."""
 
     @property
     def intervals(self) -> IntervalCache:
-        """The intervals of what is measured that were worked out."""
+        """Return the cache of confidence intervals."""
 
     def measure(self, quantity: Quantity) -> Floats:
-        """As `Engine.measure`."""
+        """Measure a quantity, as `Engine.measure` does."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The share that each of many single nodes recovers when denoised alone.
+    """The fraction that each of many single nodes recovers when it is denoised alone.
 
     Attributes:
         nodes: what was swept.
         at: the label patched at, or None for all positions.
         recovered: patched − corrupt logit difference, `node prompt`.
         effect_size: clean − corrupt logit difference, `prompt`.
-        floor: what rounding may make up in either; None for nothing.
-        cache: of intervals.
+        floor: the size of a difference that rounding may produce; None for zero.
+        cache: the cache of confidence intervals.
     """
 
     nodes: tuple[Node, ...]
@@ -73,39 +74,39 @@ class Sweep:
     cache: IntervalCache | None = field(default=None, compare=False)
 
     @property
-    def shares(self) -> Floats:
-        """Ratio of means for each node, `node`."""
-        shares: Floats = self.recovered.mean(1) / self.effect_size.mean()
-        return shares
+    def fractions(self) -> Floats:
+        """Return the fraction recovered by each node, a ratio of means, `node`."""
+        fractions: Floats = self.recovered.mean(1) / self.effect_size.mean()
+        return fractions
 
     @cached_property
     def estimates(self) -> list[Estimate]:
-        """The share of each node with its interval, `node`.
+        """Return the fraction recovered by each node with its interval, `node`.
 
         Raises:
-            NoEffectSize: there is nothing to share.
+            NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
         """
         return ratio_intervals(self.recovered, self.effect_size, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
-        """Return the nodes that recover most, with intervals.
+        """Return the nodes that recover the most, with intervals.
 
         Raises:
-            NoEffectSize: there is nothing to share.
+            NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
         """
         estimates = self.estimates
-        return [(self.nodes[i], estimates[i]) for i in self.shares.argsort()[::-1][:count]]
+        return [(self.nodes[i], estimates[i]) for i in self.fractions.argsort()[::-1][:count]]
 
 
 @dataclass(frozen=True)
 class MeasuredCurve:
-    """What circuits of several sizes keep.
+    """The scores of circuits of several sizes.
 
     Attributes:
-        sizes: nodes in each circuit; the last has all.
+        sizes: the number of nodes in each circuit; the last has all.
         kept: m(C) − m(∅), `size prompt`.
         span: m(M) − m(∅), `prompt`.
-        floor: what rounding may make up in either.
+        floor: the size of a difference that rounding may produce.
     """
 
     sizes: tuple[int, ...]
@@ -115,14 +116,14 @@ class MeasuredCurve:
 
 
 class Measurements:
-    """Lazily measured, then kept. Not shared between processes or threads."""
+    """The measurements of a behaviour on a model: made on first use, then stored. Not for several threads."""
 
     def __init__(
         self,
         behaviour: Behaviour,
         loaded_model: LoadedModel,
         batch: PromptBatch,
-        engine: Measuring,
+        engine: MeasurementSource,
         roles: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Begin with nothing measured; `roles` are the nodes that the behaviour's roles are bound to on this model."""
@@ -130,28 +131,26 @@ class Measurements:
         self.loaded_model = loaded_model
         self.batch = batch
         self._engine = engine
-        # Not one dict: what a role is bound to may be worked out only when it is asked for.
+        # A ChainMap and not a dict: a role is bound to its nodes only when they are first needed.
         self._bound = ChainMap(dict(behaviour.sets_for(loaded_model.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
         self._quantities: dict[Quantity, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
-        self.curves: dict[
-            tuple[str, str], MeasuredCurve
-        ] = {}  # by universe and kind of ablation, those measured so far
+        self.curves: dict[tuple[str, str], MeasuredCurve] = {}  # by universe and kind of ablation
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
-        self._model: Transformer | None = None  # where it is not the loaded model's own
+        self._model: Transformer | None = None  # None for the weights of the loaded model
         self._only: frozenset[Node] | None = None
 
-    def by(
-        self, engine: Measuring, model: Transformer | None = None, only: Collection[Node] | None = None
+    def with_engine(
+        self, engine: MeasurementSource, model: Transformer | None = None, only: Collection[Node] | None = None
     ) -> Measurements:
-        """Return the same claims about another model on the same prompts, with nothing measured yet.
+        """Return empty measurements of the same behaviour and prompts by another engine.
 
         Args:
-            engine: what measures it.
-            model: its weights.
-            only: sweeps are of these nodes alone; None for all.
+            engine: the engine that measures.
+            model: the weights that the engine runs; None for those of the loaded model.
+            only: the nodes to which sweeps are restricted; None for all.
         """
         other = Measurements(self.behaviour, self.loaded_model, self.batch, engine)
         other._bound = self._bound
@@ -159,48 +158,48 @@ class Measurements:
         other._only = None if only is None else frozenset(only)
         return other
 
-    def on(self, batch: PromptBatch) -> Measurements:
-        """Return the same claims on other prompts; `by` then sets the engine that measures them."""
+    def with_batch(self, batch: PromptBatch) -> Measurements:
+        """Return empty measurements of the same behaviour on other prompts; `with_engine` then sets their engine."""
         other = Measurements(self.behaviour, self.loaded_model, batch, self._engine)
         other._bound = self._bound
         return other
 
     @cached_property
     def unpatched(self) -> UnpatchedRuns:
-        """The clean and the corrupt run."""
+        """Return the clean and the corrupted run."""
         return self._engine.unpatched
 
     @property
     def intervals(self) -> IntervalCache:
-        """The intervals of what is measured that were worked out."""
+        """Return the cache of confidence intervals."""
         return self._engine.intervals
 
     @cached_property
     def floor(self) -> RoundingFloor:
-        """What rounding may make of a difference of two of this behaviour's scores on this model."""
+        """Return the size of a difference of two scores that rounding alone may produce."""
         return RoundingFloor(self.unpatched.rounding, score_unit(self.batch.score))
 
     @property
-    def examples(self) -> dict[Rank, int]:
-        """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
+    def example_pairs(self) -> dict[Rank, int]:
+        """Return the indices of the pairs with the median, the largest and the smallest effect size."""
         order = np.argsort(self.unpatched.effect_size, kind="stable").tolist()
         places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
         return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
     def measure(self, quantity: Quantity) -> Floats:
-        """Measure a quantity, once however often it is asked for; see `Engine.measure`."""
+        """Measure a quantity, or return the stored measurement; see `Engine.measure`."""
         if quantity not in self._quantities:
             self._quantities[quantity] = self._engine.measure(quantity)
         return self._quantities[quantity]
 
     def logit_diff(self, intervention: Intervention) -> Floats:
-        """Logit difference under an intervention, `prompt`."""
+        """Return the logit difference under an intervention, `prompt`."""
         if intervention not in self._measured:
             self._measured[intervention] = self._engine.measure(InterventionScores((intervention,)))[0]
         return self._measured[intervention]
 
     def logit_diffs(self, interventions: Sequence[Intervention], title: str) -> Floats:
-        """Logit differences under many interventions, `intervention prompt`."""
+        """Return the logit differences under many interventions, `intervention prompt`."""
         new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
         if new:
             whole = f"{self.behaviour.name} {self.loaded_model.name}: {title}"
@@ -208,17 +207,17 @@ class Measurements:
         return np.stack([self._measured[each] for each in interventions])
 
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
-        """Denoise every head, part of a head or neuron of the layers, each alone."""
+        """Denoise every head, part of a head or neuron of the layers, one at a time."""
         key = (component, layers, at)
         if key not in self._sweeps:
             nodes = tuple(all_nodes(component, self.loaded_model.shape, layers))
             if self._only is not None:
                 nodes = tuple(node for node in nodes if node in self._only)
-            self._sweeps[key] = self.alone(nodes, at, COMPONENT_PLURALS[component])
+            self._sweeps[key] = self.sweep_of(nodes, at, COMPONENT_PLURALS[component])
         return self._sweeps[key]
 
-    def alone(self, nodes: Sequence[Node], at: str | int | None, title: str) -> Sweep:
-        """Denoise some nodes, each alone; not among `sweeps`."""
+    def sweep_of(self, nodes: Sequence[Node], at: str | int | None, title: str) -> Sweep:
+        """Denoise the given nodes, one at a time; the sweep is not added to `sweeps`."""
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
         recovered = patched - self.unpatched.corrupt.logit_diff
@@ -228,30 +227,31 @@ class Measurements:
         """Return the nodes of an expression on this model.
 
         Raises:
-            MiChecksError: there is none, or none for a role in it; or one is outside the model, or named twice.
+            MiChecksError: the expression or a role in it has no nodes on this model; or a node is outside the model,
+                or named twice.
         """
         for name in names(expression):
             for part in leaf_names(name):
                 if not names(self._bound.get(part, part)):
-                    raise MiChecksError(f"the role {part!r} is bound to no node of {self.loaded_model.name}")
+                    raise MiChecksError(f"the role {part!r} is not bound to any node of {self.loaded_model.name}")
         shape = self.loaded_model.shape
         found = expand_nodes(expression, self._bound, shape)
-        for node in found:  # told before of what a file says of the models that it names
+        for node in found:  # for models that the file names, collection has reported this already
             place = node_names.parse_node(node)
             missing = None if place is None else out_of_range(place, shape)
             if missing:
                 raise MiChecksError(
-                    f"{listed(names(expression))!r}: {node} is outside {self.loaded_model.name}, which has {missing}"
+                    f"{listed(names(expression))!r}: {self.loaded_model.name} has {missing}, so {node} does not exist"
                 )
         if names(expression) and not found:
-            raise MiChecksError(f"{listed(names(expression))!r} names no node of {self.loaded_model.name}")
+            raise MiChecksError(f"{listed(names(expression))!r} does not name any node of {self.loaded_model.name}")
         twice = next((node for node in found if found.count(node) > 1), None)
         if twice is not None:
             raise MiChecksError(f"{id_text(expression)} names {twice} twice on {self.loaded_model.name}")
         return tuple(map(parse_node, found))
 
     def edge_circuits(self, circuits: Sequence[EdgeCircuit]) -> Floats:
-        """Scores of circuits given by their edges, `circuit prompt`."""
+        """Return the scores of circuits given by their edges, `circuit prompt`."""
         new = [each for each in dict.fromkeys(circuits) if each not in self._edge_circuits]
         if new:
             title = f"{self.behaviour.name} {self.loaded_model.name}: edges"
@@ -259,10 +259,10 @@ class Measurements:
         return np.stack([self._edge_circuits[each] for each in circuits])
 
     def composition(self, kind: Kind) -> tuple[Floats, Floats]:
-        """Composition scores by queries, keys or values, and those of `DRAWS` pairs of random matrices.
+        """Return the composition scores by queries, keys or values, and those of pairs of random matrices.
 
         Returns:
-            `sender_layer sender receiver_layer receiver`, and `draw`.
+            `sender_layer sender receiver_layer receiver`, and `pair` (`N_RANDOM_PAIRS`).
 
         Raises:
             MiChecksError: the model's weights are not known.
@@ -270,19 +270,19 @@ class Measurements:
         model = self._model or replayable_model(self.loaded_model)
         if model is None:
             raise MiChecksError(
-                f"{self.loaded_model.name}: the replay engine does not know this model's weights, so its heads have no "
-                "composition scores; measure on the prompts, at a label, instead"
+                f"{self.loaded_model.name}: composition scores need the replay engine, which does not support this "
+                "model; measure composition on the prompts instead (key 'at')"
             )
         if kind not in self._composition:
-            self._composition[kind] = composition_scores(model, kind), random_composition_scores(model, DRAWS)
+            self._composition[kind] = composition_scores(model, kind), random_composition_scores(model, N_RANDOM_PAIRS)
         return self._composition[kind]
 
     @property
-    def everywhere(self) -> str | None:
-        """Where nodes are patched that no claim places: all positions, but END where these do not correspond."""
+    def default_position(self) -> str | None:
+        """Return where nodes are patched by default: at all positions (None), or at END if prompts align by labels."""
         return END if self.batch.by_labels else None
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
-        """The sweeps made so far."""
+        """Return the sweeps made so far."""
         return tuple(self._sweeps.values())

@@ -1,12 +1,12 @@
-"""`mediators`: which nodes alone recover more than a threshold; a claim about a set, corrected for its size."""
+"""`mediators`: the nodes that alone recover more than a threshold, tested together with Holm's correction."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.unmoved import untested
-from mi_checks.checks.verdict import Verdict, named, nothing_to_share
+from mi_checks.checks.patching import why_untested
+from mi_checks.checks.verdict import Verdict, named, no_effect_verdict
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
 from mi_checks.results.claim import Claim
@@ -23,12 +23,13 @@ from mi_checks.stats.p_values import holm, ratio_p_values
 def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Denoise every node alone and compare each with the threshold.
 
-    Claimed nodes must be above it and, for `exactly`, all others below it. Pass when every one of these one-sided tests
-    is significant after Holm's correction over them all; fail when one is significantly contradicted (corrected over
-    the same family); otherwise inconclusive. A side of a 95 % interval leaves 2.5 % out, and so do these tests.
+    Claimed nodes must be above it and, for `exactly`, all others below it. The check passes if every one of these
+    one-sided tests is significant after Holm's correction over all of them, fails if one is significantly contradicted
+    (corrected over the same family), and is inconclusive otherwise. The level of each test is 2.5 %, as on either side
+    of a 95 % interval.
 
     Raises:
-        MiChecksError: a claimed node is in none of the layers that the check names.
+        MiChecksError: a claimed node is outside the layers that the check names.
     """
     claimed = set(measured.nodes(check.nodes))
     claim = Claim(
@@ -41,18 +42,18 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
     )
     sweep = measured.sweep(check.component, check.layers, check.at)
     missed = sorted(claimed - set(sweep.nodes))
-    if missed:  # they would be passed over in silence
+    if missed:  # otherwise they would be ignored silently
         raise MiChecksError(
-            f"mediators claims {', '.join(map(str, missed))}, outside the layers swept: "
-            "widen 'layers', or take them out of the claim"
+            f"mediators claims {', '.join(map(str, missed))}, which is outside the layers that it sweeps; "
+            "widen 'layers', or take it out of the claim"
         )
     try:
         require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as none:
-        return nothing_to_share(claim, bound, none, measured)
+        return no_effect_verdict(claim, bound, none, measured)
     recovered = measured.floor.without_rounding(sweep.recovered)
-    if not recovered.any():  # that none is above the threshold would be green for nothing
-        why = untested(denoise(*sweep.nodes, at=check.at), measured)
+    if not recovered.any():  # otherwise "none is above the threshold" would pass although nothing was tested
+        why = why_untested(denoise(*sweep.nodes, at=check.at), measured)
         if why is not None:
             return Verdict("fail", claim, ratio_interval(recovered[0], sweep.effect_size), bound, why)
     above, below = ratio_p_values(recovered, sweep.effect_size, check.above)
@@ -72,7 +73,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
     for title, chosen in (
         ("claimed, but below the threshold", [n for n in wrong if n in claimed]),
         ("above the threshold, but not claimed", [n for n in wrong if n not in claimed]),
-        ("too close to the threshold to tell", unsure),
+        ("too close to the threshold to decide", unsure),
     ):
         if chosen:
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")

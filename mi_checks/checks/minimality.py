@@ -1,4 +1,4 @@
-"""Minimality: that every node of a circuit matters, alone or once another that does the same is out."""
+"""Minimality: every node of a circuit matters, alone or once a redundant node is removed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from mi_checks.stats.p_values import holm, ratio_p_values
 
 @dataclass(frozen=True)
 class _Removal:
-    """A node taken out of a circuit, perhaps with another already out.
+    """The removal of a node from a circuit from which another may already be removed.
 
     Attributes:
-        node: what is taken out.
-        without: what was out before.
+        node: the removed node.
+        without: the node that was removed before, or None.
         change: m(C∖without) − m(C∖without∖node), `prompt`.
     """
 
@@ -36,11 +36,11 @@ class _Removal:
 
 
 def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
-    """For every node v there is a K, empty or one other node, with f(C∖K) − f(C∖K∖v) above the bound.
+    """Judge that for every node v there is a K, empty or one other node, with f(C∖K) − f(C∖K∖v) above the bound.
 
     After Wang et al. 2022 (section 4), K being at most one node. One-sided tests of each node with each K, corrected by
-    Bonferroni over its K and by Holm over the nodes. A node that matters only once another is out is redundant with it,
-    and said to be.
+    Bonferroni over its K and by Holm over the nodes. A node that matters only once another is removed is redundant with
+    it, and the detail says so.
 
     Raises:
         NoEffectSize: as `Circuits.require_span`.
@@ -56,7 +56,7 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
         own = [i for i, each in enumerate(removals) if each.node == node]
         best.append(min(own, key=lambda i: above[i]))
         matters[place] = min(1.0, len(own) * above[own].min())
-        idle[place] = below[own].max()  # it matters with no K
+        idle[place] = below[own].max()  # it matters for no K
     supports, contradicts = holm(matters), holm(idle)
     wrong = [i for i in range(len(members)) if contradicts[i] < ALPHA / 2]
     unsure = [i for i in range(len(members)) if supports[i] >= ALPHA / 2 and i not in wrong]
@@ -69,14 +69,16 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
         for i in range(len(members))
         if i not in wrong and removals[best[i]].without is not None and above[alone[members[i]]] >= ALPHA / 2
     ]
-    detail = f"Bonferroni over what else is out, Holm over {len(members)} nodes"
-    detail += f"; redundant, each mattering once the other is out: {'; '.join(redundant)}" if redundant else ""
+    detail = f"Bonferroni over the node removed before, Holm over {len(members)} nodes"
+    detail += (
+        f"; redundant pairs, each node mattering once the other is removed: {'; '.join(redundant)}" if redundant else ""
+    )
     claim = Claim("minimality", nodes=named(members), at_least=least)
     reason = []
     if wrong:
         reason.append(f"not needed: {listed(members[i] for i in wrong)}")
     if unsure:
-        reason.append(f"too close to the bound to tell: {listed(members[i] for i in unsure)}")
+        reason.append(f"too close to the bound to decide: {listed(members[i] for i in unsure)}")
     values = tuple((shown.change / span.mean()).tolist())
     return Verdict(
         outcome,

@@ -1,11 +1,11 @@
-"""`path` and `attribution`: what reaches receivers from senders alone, what nodes write directly."""
+"""`path` and `direct_logit_attribution`: the effect along a path, and what nodes write directly into the logits."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.patching import share_verdict
+from mi_checks.checks.patching import fraction_verdict
 from mi_checks.checks.verdict import Verdict, named, only_above_zero, verdict
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
@@ -47,13 +47,13 @@ def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurement
         at=check.at or "",
         **bound.sides,
     )
-    return share_verdict(claim, intervention, bound, measured)
+    return fraction_verdict(claim, intervention, bound, measured)
 
 
 def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | None) -> tuple[Node, ...]:
-    """Return what reads at the end of a hop: inputs of heads, MLP layers, or the logits.
+    """Return the receivers at the end of a hop: inputs of heads, MLP layers, or the logits.
 
-    Where heads share a key or value, they are reached by it together.
+    Heads that share a key or value are reached through it together.
 
     Raises:
         MiChecksError: a role is bound to nodes of another kind.
@@ -64,7 +64,9 @@ def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | No
     wanted = "mlp" if via is None else "head"
     for node in nodes:
         if node.kind != wanted:
-            raise MiChecksError(f"a path ends in a head's q, k or v ('via'), an MLP layer or the logits, not in {node}")
+            raise MiChecksError(
+                f"a path must end in the q, k or v of a head ('via'), an MLP layer or the logits, not in {node}"
+            )
     if via is None:
         return nodes
     shape = measured.loaded_model.shape
@@ -75,7 +77,7 @@ def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | No
 def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the direct logit attribution (Elhage et al. 2021) of the nodes together, in the clean run.
 
-    What rounding may have made on every prompt counts as zero, and zero is not "at least zero": it is nothing.
+    Values that are rounding error on every prompt count as zero, which does not satisfy "at least zero".
 
     Raises:
         MiChecksError: the score is not linear in the logits, or one node is part of another.
@@ -89,6 +91,6 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
     if not values.any() and only_above_zero(bound):
-        nothing = f"{listed(nodes)} write nothing into the logit difference of any prompt, but for rounding"
+        nothing = f"what {listed(nodes)} write directly into the logit difference is rounding error on every prompt"
         judged = replace(judged, outcome="fail", reason=nothing)
     return replace(judged, nodes=nodes, at=END)

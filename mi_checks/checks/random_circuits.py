@@ -1,4 +1,4 @@
-"""Sufficiency and necessity of a circuit against random circuits of its size."""
+"""`sufficient` and `necessary`: a circuit compared with random circuits of its size."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import proportion_interval
 from mi_checks.stats.judgement import judge
 
-DRAWN = 200  # random circuits; where there are no more, all
+MAX_RANDOM_CIRCUITS = 200  # if there are fewer circuits of the size, all of them
 
 
-def check_against_random(aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
-    """Judge the share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
+def check_random_circuits(aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+    """Judge the fraction of random circuits R, with as many nodes of each kind, that the circuit C is ahead of.
 
-    `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding may change. The null is «C is a
-    random circuit», under which the share is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency
-    and necessity so. The interval is the wider of two at either end: Wilson's over the circuits drawn (none where all
-    there are were measured), and the bootstrap over prompts.
+    `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding error. Under the null hypothesis
+    that C is a random circuit the fraction is uniform (Shi et al. 2024, arXiv:2410.13032). Either end of the interval
+    is the wider of two: Wilson's over the drawn circuits (unless all circuits of the size were measured), and the
+    bootstrap over prompts.
 
     Raises:
         NoEffectSize: as `Circuits.require_span`.
@@ -41,33 +41,30 @@ def check_against_random(aspect: str, bound: Bound, circuits: Circuits, members:
     else:
         own, rivals = -circuits.knocked_out([members])[0], -circuits.knocked_out(others, "random circuits")
     ahead = own - rivals
-    estimate = _share_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
+    estimate = _fraction_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
     claim = Claim(QUANTITIES[aspect], nodes=named(members), n=len(others), of=total, **bound.sides)
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
     rival = ", ".join(map(str, others[closest]))
-    reason = (
-        ""
-        if outcome == "pass"
-        else f"the strongest rival: {rival} ({signed_number(-ahead[closest].mean(), 3)} against it)"
-    )
+    difference = signed_number(-ahead[closest].mean(), 3)
+    reason = "" if outcome == "pass" else f"the strongest random circuit is {rival} ({difference} against this one)"
     return Verdict(outcome, claim, estimate, bound, reason, tuple(ahead[closest].tolist()))
 
 
 def random_circuits(universe: Sequence[Node], members: Sequence[Node]) -> tuple[list[tuple[Node, ...]], int]:
-    """Other circuits with as many nodes of each kind, all or `DRAWN` of them (seeded), and how many there are."""
+    """Return other circuits with as many nodes of each kind, at most `MAX_RANDOM_CIRCUITS`, and how many exist."""
     kinds = sorted({node.kind for node in members})
     pools = {kind: [node for node in universe if node.kind == kind] for kind in kinds}
     sizes = {kind: sum(node.kind == kind for node in members) for kind in kinds}
     total = math.prod(math.comb(len(pools[kind]), sizes[kind]) for kind in kinds) - 1
     own = frozenset(members)
-    if total <= DRAWN:
+    if total <= MAX_RANDOM_CIRCUITS:
         parts = product(*(combinations(pools[kind], sizes[kind]) for kind in kinds))
         every = (tuple(node for part in choice for node in part) for choice in parts)
         return [circuit for circuit in every if frozenset(circuit) != own], total
     generator = np.random.default_rng(len(members))
     found: dict[frozenset[Node], tuple[Node, ...]] = {}
-    while len(found) < DRAWN:
+    while len(found) < MAX_RANDOM_CIRCUITS:
         choice = tuple(
             pools[kind][i]
             for kind in kinds
@@ -78,8 +75,8 @@ def random_circuits(universe: Sequence[Node], members: Sequence[Node]) -> tuple[
     return list(found.values()), total
 
 
-def _share_ahead(ahead: Floats, floor: float, *, exhaustive: bool) -> Estimate:
-    """Return the share of rivals whose mean is above what rounding makes up, of `rival prompt`."""
+def _fraction_ahead(ahead: Floats, floor: float, *, exhaustive: bool) -> Estimate:
+    """Return the fraction of rivals that the circuit is ahead of by more than rounding error, from `rival prompt`."""
     n = len(ahead)
     wins = int((ahead.mean(1) > floor).sum())
     resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > floor).mean(1)

@@ -1,4 +1,4 @@
-"""`role`: that a role is bound to the nodes that the lock file says. Every role of a behaviour has one such check."""
+"""`role`: a role is bound to the nodes in the lock file. Every role of a behaviour has one such check."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
 from mi_checks.spec.roles import LOCK_FILE_NAME
 
-NEAREST = 3  # nodes named that score highest, where none scores enough
+MAX_NAMED_CANDIDATES = 3  # nodes with the highest scores, if none has the required score
 
 
 def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: str, *, free: bool) -> Verdict:
-    """Compare what a role is bound to now with what it was.
+    """Compare the nodes of a role with those in the lock file.
 
-    A role moves when the set of its nodes is another; scores alone may change. What scores as it should is a fact about
-    the weights and the probe prompts, not an estimate over prompts, so there is no interval and nothing inconclusive.
+    A role moves if the set of its nodes changes; scores alone may change. The scores are facts about the weights and
+    the probe prompts, not estimates over prompts, so there is no interval and no inconclusive outcome.
 
     Args:
-        binding: what the role is bound to now.
-        locked: the nodes in the lock file with their scores; None where it has none.
-        model: its name.
-        free: nothing is held against a lock: the file does not name the model, or the lock is about to be written.
+        binding: the nodes to which the role is bound now.
+        locked: the nodes in the lock file with their scores; None if it has none for this role.
+        model: the name of the model.
+        free: whether the lock file is ignored, because the behaviour does not name the model or the lock file is about
+            to be written.
     """
     bound = Bound(at_least=binding.at_least)
     now = scored(binding.nodes)
@@ -41,17 +42,17 @@ def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: 
     if free and binding.nodes:
         return Verdict("pass", claim, None, bound, "")
     if not binding.nodes:
-        nearest = dict(list(binding.ranked.items())[:NEAREST])
+        nearest = dict(list(binding.ranked.items())[:MAX_NAMED_CANDIDATES])
         none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
         headline = f"{none}; the highest: {scored(nearest)}"
         lost = tuple(locked or ())
         return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline, lost=lost)
     if locked is None:
-        headline = f"not in {LOCK_FILE_NAME} yet: bound to {now}; pytest --mi-update writes it"
+        headline = f"the role is not in {LOCK_FILE_NAME} yet; it is bound to {now}; pytest --mi-update records it"
         return Verdict("fail", claim, None, bound, "", headline=headline)
     if set(locked) != set(binding.nodes):
         headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"
-        reason = f"bound now to {now}\n{_old(binding, locked)}\npytest --mi-update writes it, where that is meant"
+        reason = f"now bound to {now}\n{_old(binding, locked)}\nif the move is intended, pytest --mi-update records it"
         lost, gained = (
             tuple(node for node in one if node not in other)
             for one, other in ((locked, binding.nodes), (binding.nodes, locked))
@@ -66,11 +67,13 @@ def scored(nodes: Mapping[str, float]) -> str:
 
 
 def _old(binding: RoleBinding, locked: Mapping[str, float]) -> str:
-    """Return the locked nodes with their present scores."""
+    """Return the nodes in the lock file with their recorded and their present scores."""
     if not locked:
         return ""
     now = {node: binding.score_of(node) for node in locked}
     there = {node: score for node, score in now.items() if score is not None}
     gone = [node for node, score in now.items() if score is None]
-    outside = [f"outside the model {listed(gone)}"] if gone else []
-    return f"locked to {scored(locked)}\nwhich score now {'; '.join(([scored(there)] if there else []) + outside)}"
+    outside = [f"{listed(gone)} outside the model"] if gone else []
+    return (
+        f"recorded as {scored(locked)}\nwhose scores are now {'; '.join(([scored(there)] if there else []) + outside)}"
+    )

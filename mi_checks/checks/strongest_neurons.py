@@ -27,4 +27,4 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
     nodes = all_nodes("neuron", measured.loaded_model.shape)
     estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.unpatched.effect_size.mean()
     chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED]]
-    return measured.alone(chosen, at, "neurons")
+    return measured.sweep_of(chosen, at, "neurons")

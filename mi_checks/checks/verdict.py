@@ -1,4 +1,4 @@
-"""What a check concludes."""
+"""The verdict of a check."""
 
 from __future__ import annotations
 
@@ -31,23 +31,22 @@ class Verdict:
 
     Attributes:
         outcome: pass, fail or inconclusive.
-        claim: what was claimed.
+        claim: the claim.
         estimate: the measured value with its interval; None where none could be measured.
-        bound: what it is held to.
+        bound: the bound that the whole interval must satisfy.
         reason: why it is not a pass, in a sentence or several lines; empty for a pass.
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
-        suspects: True when a failure should show which other nodes mediate instead.
-        sweep: where those are looked for; None for all heads, or for neurons where `nodes` are neurons.
-        nodes: those that the claim is about, where other nodes of their kind are looked for.
-        at: where: a label, a position, or None for all positions.
-        headline: the first line of the message, where it is not what was measured.
-        deciding: the node or edge that the estimate is of, where a claim about several shows that of one.
-        detail: how the claim was tested and what else was seen, in words.
+        suspects: whether the message of a failure shows which other nodes mediate instead.
+        sweep: the sweep in which these are found; None for one of all heads, or of neurons if `nodes` are neurons.
+        nodes: the nodes that the claim is about.
+        at: the label or position that was patched; None for all positions.
+        headline: the first line of the message, if it is not the measured value.
+        deciding: the node or edge that the estimate is of, if the claim is about several.
+        detail: how the claim was tested and what else was found, in words.
         parts: the numerator and the denominator of an estimate that is a fraction.
-        lost: nodes that a role was bound to and no longer is; of `mediators`, nodes that are claimed to mediate and do
-            not.
-        gained: likewise, nodes that a role is bound to and was not; nodes that mediate and are not claimed to.
+        lost: nodes to which a role is no longer bound, or that are claimed to mediate and do not.
+        gained: nodes to which a role is newly bound, or that mediate and are not claimed to.
     """
 
     outcome: Outcome
@@ -70,7 +69,7 @@ class Verdict:
 
     @property
     def worst_prompt(self) -> int | None:
-        """The index of the prompt to show, or None where there are no values."""
+        """Return the index of the prompt to show, or None if there are no values."""
         if self.worst is not None or not self.per_prompt:
             return self.worst
         farthest = max if self.bound.at_least is None else min
@@ -80,19 +79,19 @@ class Verdict:
 def verdict(
     claim: Claim, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False
 ) -> Verdict:
-    """Judge an estimate against a bound, three ways."""
+    """Return pass, fail or inconclusive for an estimate and a bound."""
     outcome = judge(estimate, bound)
     reason = ""
     if outcome == "inconclusive":
         enough = prompts_to_settle(estimate, bound)
         remedy = (
-            "the value sits on the bound, so no number of prompts would settle it"
+            "the estimate lies on the bound, so that more prompts would not settle it"
             if enough is None
-            else f"about {enough} prompts would settle it: --mi-count {enough}"
+            else f"about {enough} prompts would settle it (--mi-count {enough})"
         )
         reason = f"the interval contains the bound; {remedy}"
     elif outcome == "fail":
-        reason = "the whole interval is beyond the bound"
+        reason = "the whole interval is outside the bound"
     return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
 
 
@@ -102,12 +101,12 @@ def named(nodes: Iterable[Node]) -> tuple[str, ...]:
 
 
 def only_above_zero(bound: Bound) -> bool:
-    """Return whether a bound says "at least zero" and no more: an effect of exactly zero does not show that."""
+    """Return whether a bound is "at least zero", which an effect of exactly zero does not satisfy."""
     return bound.at_least == 0 and bound.at_most is None
 
 
-def nothing_to_share(claim: Claim, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
-    """Return the verdict for clean and corrupt prompts that do not differ, where no fraction can be claimed."""
+def no_effect_verdict(claim: Claim, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
+    """Return the failure of a claim about a fraction whose denominator is not above zero."""
     unit = score_unit(measured.batch.score)
-    reason = f"there is nothing to mediate: {none.in_unit(unit)}"
+    reason = f"there is no effect to mediate: {none.in_unit(unit)}"
     return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(none.whole, unit=unit), none.of))

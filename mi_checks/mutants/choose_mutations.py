@@ -121,7 +121,7 @@ def exchanged_mediators(claim: MutationTarget) -> tuple[Mutation, ...]:
     if check.component == "neuron" or (check.component in ("k", "v") and group_size(shape) > 1):
         return ()
     sweep = claim.measured.sweep(check.component, check.layers, check.at)
-    shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
+    shares = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
 
     def rank(head: Node) -> float | None:
         share = shares.get(Node(head.layer, check.component, head.index))

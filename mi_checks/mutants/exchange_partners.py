@@ -67,7 +67,7 @@ def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str
     """Return a rank by what a head of these heads' layers recovers when it alone is denoised."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.loaded_model.shape, layers)
-    recovered = measured.alone(nodes, at or measured.everywhere, "heads").recovered.mean(1)
+    recovered = measured.sweep_of(nodes, at or measured.default_position, "heads").recovered.mean(1)
     return dict(zip(nodes, recovered.tolist(), strict=True)).get
 
 

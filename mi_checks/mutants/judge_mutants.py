@@ -11,9 +11,9 @@ from functools import cache, partial
 from mi_checks.cache.cache_keys import code_digest, measurement_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
-from mi_checks.checks.absent import check_absent
 from mi_checks.checks.dispatch import run_check
-from mi_checks.checks.measurements import Measurements, Measuring
+from mi_checks.checks.logit_diff import check_absent
+from mi_checks.checks.measurements import Measurements, MeasurementSource
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -77,7 +77,7 @@ def mutant_key(measured: Measurements, mutation: Mutation) -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
-def judge_check(check: Check, measured: Measurements, engine: Measuring, weights: Transformer) -> Verdict:
+def judge_check(check: Check, measured: Measurements, engine: MeasurementSource, weights: Transformer) -> Verdict:
     """Return the verdict on a check of a model with other weights.
 
     For `mediators`, the claimed nodes are measured first. They alone decide `include`. If `include` fails for them,
@@ -85,10 +85,10 @@ def judge_check(check: Check, measured: Measurements, engine: Measuring, weights
     """
     if isinstance(check, MediatorsCheck):
         included = check.model_copy(update={"exactly": None, "include": check.nodes})
-        verdict = run_check(included, measured.by(engine, weights, only=measured.nodes(check.nodes)))
+        verdict = run_check(included, measured.with_engine(engine, weights, only=measured.nodes(check.nodes)))
         if check.exactly is None or verdict.outcome != "pass":
             return verdict
-    return run_check(check, measured.by(engine, weights))
+    return run_check(check, measured.with_engine(engine, weights))
 
 
 def _replaying(unmutated: Callable[[], ReplayEngine], weights: Transformer, mutation: Mutation) -> ReplayEngine:
@@ -128,7 +128,7 @@ class MutantJudge:
         if n_subset >= MIN_SUBSET_PROMPTS:
             subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
             reading = cache(lambda: engine().with_prompts(subset))
-            self._subset_runs = MutantRuns(measured.on(subset), reading, store)
+            self._subset_runs = MutantRuns(measured.with_batch(subset), reading, store)
 
     def of(self, check: Check) -> tuple[Mutant, ...]:
         """Return every mutant of a check that passes on the unmutated model; empty if no mutation of it is defined.
@@ -173,7 +173,7 @@ class MutantJudge:
         return verdict if verdict.outcome == "fail" and verdict.estimate is not None else None
 
 
-def stand_in_mutant(measured: Measurements, present: str, engine: Measuring) -> Mutant:
+def stand_in_mutant(measured: Measurements, present: str, engine: MeasurementSource) -> Mutant:
     """Return, as a mutant of an absence check, the check's verdict on a model that has the behaviour.
 
     Args:
@@ -183,7 +183,7 @@ def stand_in_mutant(measured: Measurements, present: str, engine: Measuring) -> 
     """
     words = f"{present}, which is declared to have the behaviour, takes its place"
     try:
-        return mutant_from_verdict(words, check_absent(measured.by(engine)))
+        return mutant_from_verdict(words, check_absent(measured.with_engine(engine)))
     except MiChecksError as error:
         return Mutant(words, "error", None, str(error))
 

@@ -302,7 +302,7 @@ class Suite:
         if len(batch) == len(measured.batch):
             return drawn(evidence, measured, measured, omitted)
         measuring = self._measuring_on(loaded, measured.loaded_model, batch, by)
-        found = drawn(evidence, measured, measured.on(batch).by(measuring), omitted)
+        found = drawn(evidence, measured, measured.with_batch(batch).with_engine(measuring), omitted)
         self._keep(measuring, measured.loaded_model)
         return found
 

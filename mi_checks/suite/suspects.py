@@ -38,7 +38,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
         if len(sweep.nodes) <= DENOISED:
             among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
     if sweep is None:
-        sweep = measured.sweep("head", at=measured.everywhere)
+        sweep = measured.sweep("head", at=measured.default_position)
     component = sweep.nodes[0].kind
     tested = len(all_nodes("neuron", measured.loaded_model.shape)) if among else len(sweep.nodes)
     found = _significant(sweep, measured, tested)
@@ -56,5 +56,5 @@ def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tupl
     recovered = measured.floor.without_rounding(sweep.recovered)
     above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
-    order = np.argsort(-sweep.shares, kind="stable")
+    order = np.argsort(-sweep.fractions, kind="stable")
     return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]

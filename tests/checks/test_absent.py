@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mi_checks.checks.absent import absence_checks, check_absent
+from mi_checks.checks.logit_diff import absence_checks, check_absent
 from mi_checks.output.claim_text import claim_text
 
 LOGIT_DIFF = {"logit_diff": {"at_least": 2}}

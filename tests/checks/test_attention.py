@@ -54,8 +54,8 @@ def test_a_model_has_its_own_bound(judged, pattern):
 @pytest.mark.parametrize(
     ("places", "why"),
     [
-        ({"from": "A", "to": "wide"}, "wide stands behind A on every prompt, where no head can look"),
-        ({"from": "B", "to": "END"}, "END stands behind B on every prompt, where no head can look"),
+        ({"from": "A", "to": "wide"}, "wide comes after A on every prompt, so no head can attend to it"),
+        ({"from": "B", "to": "END"}, "END comes after B on every prompt, so no head can attend to it"),
     ],
 )
 @pytest.mark.parametrize("bound", [{"at_most": 0.5}, {"at_least": 0.1}])
@@ -63,7 +63,7 @@ def test_where_no_head_could_look_no_bound_is_met(judged, pattern, places, why, 
     check = {"attention": {"nodes": "L1H2", **places, **bound}}
     verdict = judged(check, np.ones(64), patterns={"L1H2": pattern({})})
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
-    assert verdict.reason == f"nothing is shown: {why}"
+    assert verdict.reason == f"the check tests nothing: {why}"
 
 
 @pytest.mark.parametrize("bound", [{"at_least": 0.9}, {"at_most": 0.5}])
@@ -75,4 +75,7 @@ def test_where_every_head_must_look_no_bound_is_met(judged, pattern, monkeypatch
     check = {"attention": {"nodes": "L1H2", "from": "first", "to": "first", **bound}}
     verdict = judged(check, np.ones(64), patterns={"L1H2": pattern({(0, 0): 1.0})})
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
-    assert verdict.reason == "nothing is shown: first is all that a head can look at from first, on every prompt"
+    assert (
+        verdict.reason
+        == "the check tests nothing: first is everything that a head can attend to from first on every prompt"
+    )

@@ -60,13 +60,13 @@ def test_a_circuit_with_a_backup_outside_is_incomplete(judged, around):
     verdict = judged(circuit(["L0H1"], completeness={"at_most": 0.2}), around(5), removes=removes)
     assert verdict.outcome == "fail"
     assert verdict.estimate.value == pytest.approx(1, abs=0.1)
-    assert verdict.detail.startswith("most apart without L0H1: ")
+    assert verdict.detail.startswith("largest difference without L0H1: ")
 
 
 def test_every_node_of_a_minimal_circuit_matters(judged, around):
     verdict = judged(circuit(minimal=True), around(5), removes=additive(L0H1=2, L1H2=1))
     assert verdict.outcome == "pass"
-    assert verdict.detail == "Bonferroni over what else is out, Holm over 2 nodes"
+    assert verdict.detail == "Bonferroni over the node removed before, Holm over 2 nodes"
     assert verdict.deciding in CIRCUIT
 
 
@@ -108,7 +108,7 @@ def test_a_circuit_like_any_other_is_not(judged, around, aspect):
     verdict = judged(circuit(**{aspect: {"at_least": 0.9}}), around(5), removes=removes)
     assert verdict.outcome == "fail"
     assert verdict.estimate.value == 0
-    assert verdict.reason.startswith("the strongest rival: ")
+    assert verdict.reason.startswith("the strongest random circuit is ")
 
 
 def test_members_outside_what_is_ablated(judged, around):
@@ -121,7 +121,7 @@ def test_a_circuit_that_is_the_whole_model(judged, around):
         judged(circuit("all heads", faithfulness={"at_least": 0.5}), around(5))
     assert str(caught.value) == (
         "circuit[all_heads,faithfulness]: on nano-attn-2l, the circuit is all 6 heads: with nothing ablated there is "
-        "nothing to compare it with; take nodes out of it"
+        "nothing to compare it with; remove nodes from it"
     )
 
 
@@ -130,8 +130,8 @@ def test_a_circuit_of_all_edges(judged, around):
     with pytest.raises(MiChecksError) as caught:
         judged({"circuit": {"edges": edges, "faithfulness": {"at_least": 0.5}}}, around(5))
     assert str(caught.value).endswith(
-        "all_heads->logits,faithfulness]: the circuit is all edges of nano-attn-2l: with nothing ablated there is "
-        "nothing to compare it with; take edges out of it"
+        "all_heads->logits,faithfulness]: the circuit has all edges of nano-attn-2l, so that nothing is ablated; "
+        "remove edges from it"
     )
 
 

@@ -74,6 +74,6 @@ def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, aroun
     nothing = attribution(1e-7, at_least=0)
     assert (nothing.outcome, nothing.reason) == (
         "fail",
-        "L0H1 write nothing into the logit difference of any prompt, but for rounding",
+        "what L0H1 write directly into the logit difference is rounding error on every prompt",
     )
     assert attribution(1e-3, at_least=0).outcome == "pass"

@@ -38,7 +38,7 @@ def test_case_32_no_circuit_of_what_rounding_makes(judged, around, aspect, kind,
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
     first = verdict.reason.splitlines()[0]
     assert first == (
-        "there is nothing to mediate: m(M) − m(∅) is 2.4e-07 logits [2.4e-07, 2.4e-07], which is not above zero: "
+        "there is no effect to mediate: m(M) − m(∅) is 2.4e-07 logits [2.4e-07, 2.4e-07], which is not above zero: "
         "rounding alone can produce differences of 1.0e-05 logits with logits this large"
     )
 
@@ -102,7 +102,7 @@ def test_zero_is_no_preference(judged, values):
     for against, clean in (("foils", np.full(64, values)), ("corrupt", np.full(64, values))):
         verdict = judged({"logit_diff": {"at_least": 0, "against": against}}, clean, rounding=ROUNDING)
         assert verdict.outcome == "fail"
-        assert verdict.reason.endswith("score alike on every prompt, but for rounding: there is no preference")
+        assert verdict.reason.endswith("equal scores on every prompt, apart from rounding: there is no preference")
         assert judged({"logit_diff": {"at_most": 0, "against": against}}, clean, rounding=ROUNDING).outcome == "pass"
         both = {"logit_diff": {"at_least": -0.5, "at_most": 0.5, "against": against}}
         assert judged(both, clean, rounding=ROUNDING).outcome == "pass"
@@ -118,6 +118,6 @@ def test_a_tie_is_no_win(judged):
 def test_case_37_zero_ablation_is_a_remedy_only_where_it_takes_something_away(judged, around, kind):
     check = {"circuit": {"nodes": CIRCUIT, "with": kind, "faithfulness": {"at_least": 0.5}}}
     lines = judged(check, around(5), rounding=ROUNDING).reason.splitlines()
-    assert lines[0].startswith("there is nothing to mediate: m(M) − m(∅) is 0.000 logits")
-    why = "zero ablation of all heads does not take the score away either (0.000 logits [0.000, 0.000])"
+    assert lines[0].startswith("there is no effect to mediate: m(M) − m(∅) is 0.000 logits")
+    why = "zero ablation of all heads does not lower the score either (0.000 logits [0.000, 0.000])"
     assert lines[1:] == ([why] if kind == "mean" else [])

@@ -7,7 +7,7 @@ from mi_checks.output.claim_text import claim_text
     ("bound", "outcome", "reason"),
     [
         (2.0, "pass", ""),
-        (4.0, "fail", "the whole interval is beyond the bound"),
+        (4.0, "fail", "the whole interval is outside the bound"),
         (3.01, "inconclusive", "the interval contains the bound; about "),
         (3.0, "inconclusive", "the interval contains the bound; the value sits on the bound, so no number of prompts"),
     ],
@@ -24,7 +24,7 @@ def test_how_many_prompts_are_told(judged, around):
     verdict = judged({"logit_diff": {"at_least": 2.8}}, around(3, spread=2))
     count = verdict.reason.split("--mi-count ")[1]
     assert verdict.reason == (
-        f"the interval contains the bound; about {count} prompts would settle it: --mi-count {count}"
+        f"the interval contains the bound; about {count} prompts would settle it (--mi-count {count})"
     )
     assert int(count) > 64
 

@@ -50,7 +50,7 @@ def test_one_less_than_claimed(judged, around, check, tests):
 def test_one_on_the_threshold(judged, around, check):
     verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.25))
     assert verdict.outcome == "inconclusive"
-    assert verdict.reason.startswith("too close to the threshold to tell (Holm-corrected over ")
+    assert verdict.reason.startswith("too close to the threshold to decide (Holm-corrected over ")
     assert verdict.reason.endswith(": L1H2")
 
 
@@ -62,7 +62,7 @@ def test_all_that_is_wrong_is_told(judged, around):
     assert verdict.reason.splitlines() == [
         "claimed, but below the threshold (Holm-corrected over 6 heads): L0H1",
         "above the threshold, but not claimed (Holm-corrected over 6 heads): L1H0",
-        "too close to the threshold to tell (Holm-corrected over 6 heads): L0H0, L1H2",
+        "too close to the threshold to decide (Holm-corrected over 6 heads): L0H0, L1H2",
     ]
 
 
@@ -106,7 +106,7 @@ def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, effe
         EXACTLY, around(effect_size), effects={"L0H1": around(effect_size, seed=1), "L1H2": around(effect_size, seed=2)}
     )
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
-    assert verdict.reason.startswith("there is nothing to mediate: clean − corrupt is ")
+    assert verdict.reason.startswith("there is no effect to mediate: clean − corrupt is ")
 
 
 def test_prompts_keep_the_values_of_the_deciding_node(judged, around):
@@ -120,5 +120,5 @@ def test_a_claimed_node_outside_the_swept_layers_is_not_passed_over(judged, arou
     with pytest.raises(MiChecksError) as error:
         judged(check, around(EFFECT_SIZE, seed=9))
     assert str(error.value) == (
-        "mediators claims L0H1, outside the layers swept: widen 'layers', or take them out of the claim"
+        "mediators claims L0H1, which is outside the layers that it sweeps; widen 'layers', or take it out of the claim"
     )

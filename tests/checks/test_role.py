@@ -48,7 +48,7 @@ def test_it_has_moved(judged):
 
 def test_it_has_moved_out_of_the_model(judged):
     verdict = judged([[0.64, 0.1, 0.2]], LOCKED)
-    assert "which score now outside the model L1H1, L1H2" in verdict.reason
+    assert "whose scores are now L1H1, L1H2 outside the model" in verdict.reason
 
 
 def test_one_of_several_is_gone(judged):
@@ -63,14 +63,14 @@ def test_it_has_vanished(judged):
     assert verdict.headline == (
         "no head of nano-x scores at least 0.4 as induction; the highest: L1H1 0.31, L1H2 0.30, L0H2 0.20"
     )
-    assert verdict.reason == "locked to L1H1 0.83, L1H2 0.71\nwhich score now L1H1 0.31, L1H2 0.30"
+    assert verdict.reason == "recorded as L1H1 0.83, L1H2 0.71\nwhose scores are now L1H1 0.31, L1H2 0.30"
 
 
 def test_not_locked_yet(judged):
     verdict = judged(BEFORE)
     assert verdict.outcome == "fail"
     assert verdict.headline == (
-        "not in roles.lock.yaml yet: bound to L1H1 0.80, L1H2 0.70; pytest --mi-update writes it"
+        "the role is not in roles.lock.yaml yet; it is bound to L1H1 0.80, L1H2 0.70; pytest --mi-update records it"
     )
 
 

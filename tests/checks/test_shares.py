@@ -69,7 +69,7 @@ def test_what_is_asked_of_the_engine(measurements, around, check, intervention, 
 def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, check, effect_size):
     verdict = judged(check, around(effect_size), effects={"L1H2": around(0.9 * effect_size, seed=1)})
     assert (verdict.outcome, verdict.estimate, verdict.suspects) == ("fail", None, False)
-    assert verdict.reason.startswith("there is nothing to mediate: clean − corrupt is ")
+    assert verdict.reason.startswith("there is no effect to mediate: clean − corrupt is ")
     assert verdict.reason.endswith("], which is not above zero")
 
 
@@ -108,7 +108,7 @@ def test_case_24_an_effect_of_zero_meets_a_bound_from_above(judged, around, chec
 def test_case_24_where_nothing_is_changed_no_bound_is_met(judged, around, check):
     verdict = judged(check, around(5), around(-5), changes=(0, 0))
     assert verdict.outcome == "fail"
-    assert verdict.reason.startswith("nothing was changed, so that nothing is shown: the activation of L")
+    assert verdict.reason.startswith("the intervention changes nothing, so it tests nothing: the activation of L")
     assert not verdict.suspects
 
 
@@ -165,4 +165,4 @@ def test_case_32_one_prompt_beyond_rounding_is_a_measurement(judged, around):
     moved = np.array([1e-3] + [1e-7] * 63)
     verdict = judged(RECOVERS, around(5), effects={"L1H2": moved}, rounding=1e-5)
     assert verdict.estimate.value == pytest.approx(moved.mean() / 5)
-    assert verdict.reason == "the whole interval is beyond the bound"
+    assert verdict.reason == "the whole interval is outside the bound"

@@ -22,7 +22,7 @@ def drawn(planted, *checks, measuring=None):
     measured.sweep("head")
     batch = few(measured)
     made = choose_engine("replay", planted.loaded_model, batch) if measuring is None else measuring(batch)
-    return circuit(measured, measured.on(batch).by(made))
+    return circuit(measured, measured.with_batch(batch).with_engine(made))
 
 
 def edges_of(found):

@@ -23,7 +23,12 @@ def on_few(planted, *checks):
     measured = planted.measurements(*checks)
     measured.sweep("head")
     batch = few(measured)
-    return measured, measured.on(batch).by(choose_engine("replay", planted.loaded_model, batch))
+    return measured, measured.with_batch(batch).with_engine(choose_engine("replay", planted.loaded_model, batch))
+
+
+def replayed(measured, batch):
+    """The same behaviour on other prompts, by the replay engine."""
+    return measured.with_batch(batch).with_engine(choose_engine("replay", measured.loaded_model, batch))
 
 
 def shares(heatmap):
@@ -44,7 +49,7 @@ def relabelled(measured, change):
         replace(pair, clean=prompt(pair.clean), corrupt=prompt(pair.corrupt)) for pair in measured.batch.pairs
     )
     batch = replace(measured.batch, pairs=pairs)
-    return measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))
+    return replayed(measured, batch)
 
 
 def test_what_tells_clean_from_corrupt_moves_as_planted():
@@ -81,7 +86,7 @@ def test_without_an_effect_size_there_is_no_map():
     _, measured = on_few(planting.skip_trigram())
     pairs = tuple(replace(pair, corrupt=pair.clean) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs)
-    assert position_map(measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))) is None
+    assert position_map(replayed(measured, batch)) is None
 
 
 def test_of_many_labels_the_first_and_the_last_are_shown():
@@ -113,7 +118,7 @@ def test_clean_and_corrupt_may_differ_in_length():
 
     pairs = tuple(replace(pair, corrupt=longer(pair.corrupt)) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs, by_labels=True)
-    share = shares(position_map(measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))))
+    share = shares(position_map(replayed(measured, batch)))
     assert share["L0", "a"] == pytest.approx(1, abs=0.1)
     assert abs(share["L0", "b END"]) < 0.1
 
@@ -162,7 +167,7 @@ def test_a_head_takes_what_it_writes_from_where_it_looks():
     measured, some = on_few(planted, claim)
     card = next(card for card in circuit(measured, some).cards if card.head == "L1H2")
     assert len(card.sources) == len(card.attention[-1])
-    shown = measured.examples["median"]
+    shown = measured.example_pairs["median"]
     assert int(np.argmax(card.sources)) == planted.batch.pairs[shown].clean.labels["B1"][0]
     (node,) = planted.roles["induction"]
     assert sum(card.sources) == pytest.approx(measured.measure(DirectEffects((node,)))[0, shown], abs=1e-3)
@@ -175,7 +180,7 @@ def test_maps_and_cards_are_recalled(tmp_path):
     store, seen = CacheStore(tmp_path), []
     for _ in range(2):
         cached_engine = CachedEngine(lambda: choose_engine("replay", planted.loaded_model, batch), store, "key")
-        some = measured.on(batch).by(cached_engine)
+        some = measured.with_batch(batch).with_engine(cached_engine)
         seen.append((circuit(measured, some), position_map(some)))
         cached_engine.save()
     assert seen[0] == seen[1]

@@ -67,7 +67,7 @@ def test_case_24_the_absence_of_a_path_can_be_claimed(pair, verdict, case, engin
     ("at", "bound", "outcome", "why"),
     [
         (None, {"removes": NONE}, "pass", ""),
-        (None, {"recovers": NONE}, "fail", "the whole interval is beyond the bound"),
+        (None, {"recovers": NONE}, "fail", "the whole interval is outside the bound"),
         ("a", {"removes": NONE}, "fail", "cannot reach END along this path"),
         ("pre", {"recovers": NONE}, "fail", "nothing was changed"),
     ],
@@ -97,11 +97,11 @@ def test_a_path_that_exists_is_not_claimed_away(pair, verdict, engine):
         (path("L0H0", "L1H1", via="v", at="pre", removes=NONE), "L0H0 at pre is the same on the clean and the corrupt"),
         (
             path("L0H0", "logits", at="a", recovers=NONE),
-            "what is changed of L0H0 at a cannot reach END along this path",
+            "the change to L0H0 at a cannot reach END along this path",
         ),
         (
             path("L0H0", "L1.mlp", at="a", recovers=NONE),
-            "what is changed of L0H0 at a cannot reach END along this path",
+            "the change to L0H0 at a cannot reach END along this path",
         ),
         (path("L0H0", "L1H1", via="q", at="a", recovers=NONE), "L0H0 at a cannot reach END along this path"),
     ],
@@ -118,7 +118,7 @@ def test_case_24_a_path_along_which_nothing_could_go_is_not_claimed_away(pair, v
     [
         ("patching", {"nodes": "L0H0", "removes": NONE}, "pass", ""),
         ("patching", {"nodes": "L0H2", "removes": NONE}, "pass", ""),
-        ("patching", {"nodes": ["L0H0", "L0H2"], "removes": NONE}, "fail", "the whole interval is beyond the bound"),
+        ("patching", {"nodes": ["L0H0", "L0H2"], "removes": NONE}, "fail", "the whole interval is outside the bound"),
         ("patching", {"nodes": "L0H0", "removes": {"at_least": 0.05}}, "fail", "is changed on every prompt, and the"),
         ("ablation", {"nodes": "L0H0", "with": "zero", "removes": NONE}, "pass", ""),
         ("ablation", {"nodes": "L0H0", "with": "mean", "removes": NONE}, "pass", ""),
@@ -134,7 +134,7 @@ def test_case_24_a_path_along_which_nothing_could_go_is_not_claimed_away(pair, v
             "patching",
             {"nodes": "L1H1", "at": "a", "recovers": NONE},
             "fail",
-            "changed of L1H1 at a cannot reach END, w",
+            "the change to L1H1 at a cannot reach END in",
         ),
         ("patching", {"nodes": "L0H1", "at": "pre", "recovers": NONE}, "fail", "the same on the clean and the corrupt"),
         ("mediators", {"component": "neuron", "above": 0.1, "exactly": [], "layers": [0]}, "pass", ""),
@@ -181,12 +181,12 @@ def test_case_37_a_behaviour_in_one_direction_has_no_circuit_and_is_told_the_rem
     found = claim_of(forward, engine, claim[0], {**claim[1], "with": kind})
     assert (found.outcome, found.estimate) == ("fail", None)
     first, *more = found.reason.splitlines()
-    assert first.startswith("there is nothing to mediate: m(M) − m(∅) is ")
+    assert first.startswith("there is no effect to mediate: m(M) − m(∅) is ")
     assert more[0].startswith(f"{kind} ablation puts in what is written on ")
-    assert "in one direction only (answers ·va, foils ·vb, never the other way round)" in more[0]
+    assert "one direction only (answers are ·va, foils are ·vb, never the reverse)" in more[0]
     what = "all edges" if "edges" in claim[1] else "all heads"
     assert more[1].startswith(
-        f"zero ablation of {what} takes away 8.000 logits [8.000, 8.000]: claim the circuit 'with"
+        f"zero ablation of {what} lowers the score by 8.000 logits [8.000, 8.000]: claim the circuit 'with"
     )
     assert "or let half of the pairs ask for the reverse" in more[1]
 

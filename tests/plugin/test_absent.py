@@ -20,7 +20,7 @@ def test_it_fails_where_the_behaviour_shows_up(project):
     result.stdout.re_match_lines(
         [
             r"fail: measured .*, bound at least 1\.5",
-            r"  claim     declared absent: it is not so that the answer's logit exceeds the foils' by at least 1\.5.*",
+            r"  claim     the behaviour is absent: “the mean logit difference is at least 1\.5.*",
             r"  because   the behaviour shows up on a model for which it is declared absent.*",
             r"  claimed   behaviours/ab.yaml:20",
             r"  re-run    pytest behaviours/ab.yaml::nano-attn-2l::absent",

@@ -39,7 +39,7 @@ def test_an_effect_size_that_is_none_has_no_shares(project, folder):
     result.stdout.re_match_lines(
         [
             "fail: nothing measured, bound at least 0.3",
-            r"  because   there is nothing to mediate: clean − corrupt is .* logits \[.*\], which is not above zero",
+            r"  because   there is no effect to mediate: clean − corrupt is .* logits \[.*\], which is not above zero",
         ]
     )
 
@@ -150,4 +150,4 @@ def test_case_32_a_model_whose_logits_are_all_alike_passes_nothing(project, fold
     assert "Traceback" not in output
     assert "Warning" not in output
     assert "there is no preference" in output
-    assert "zero ablation of all heads does not take the score away either" in output
+    assert "zero ablation of all heads does not lower the score either" in output

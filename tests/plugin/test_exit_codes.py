@@ -44,7 +44,7 @@ def test_1_when_a_check_is_inconclusive(project):
     result.stdout.fnmatch_lines(
         [
             "inconclusive: measured 5.* bound at least 5",
-            "  because   the interval contains the bound; about * prompts would settle it: --mi-count *",
+            "  because   the interval contains the bound; about * prompts would settle it (--mi-count *",
             "ab  [?] 0/1",
         ]
     )

@@ -52,7 +52,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         rf"\(95 % interval, bootstrap of the ratio of means, {COUNT} prompts\)",
         rf"  parts     {INTERVAL} of {INTERVAL} logits \(clean − corrupt\)",
         rf"  bound     at least {bound}",
-        r"  because   the whole interval is beyond the bound",
+        r"  because   the whole interval is outside the bound",
         rf"  worst of {COUNT} prompts: \d+",
         r"    clean    (·\w+)+",
         r"    corrupt  (·\w+)+",
@@ -76,7 +76,7 @@ def test_a_wrong_set_is_told_with_its_correction(output):
     message = output[output.index("mediators[head] ____") :]
     assert re.search(
         rf"^fail: measured {INTERVAL} of (L1H\d), bound at (?:most|least) [\d.]+\n"
-        r"  claim     exactly L0H3, L1H0 recover more than [\d.]+ of clean − corrupt\n"
+        r"  claim     exactly L0H3, L1H0 each recover more than [\d.]+ of clean − corrupt\n"
         r"  measured  .*\n"
         r"  deciding  \1 \(Holm-corrected over 12 heads\)$",
         message,
@@ -202,5 +202,5 @@ def test_case_26_nothing_to_recover_is_said_in_the_score_s_unit(project):
     text = project.behaviour(checks="  - patching: {nodes: L0H0, recovers: {at_least: 0.5}}")
     project.copy("ab", text.replace("prompts:\n", "prompts:\n  score: probability\n"))
     output = project.run().stdout.str()
-    assert "there is nothing to mediate: clean − corrupt is 0.000 probability [0.000, 0.000], which is not" in output
+    assert "there is no effect to mediate: clean − corrupt is 0.000 probability [0.000, 0.000], which is not" in output
     assert "likely cause  the prompts have no effect to recover: clean − corrupt is 0.000" in output

@@ -75,9 +75,9 @@ def test_not_locked_yet(roles):
     result.assert_outcomes(passed=4, failed=2)  # the checks are about what the roles are bound to now
     result.stdout.fnmatch_lines(
         [
-            "fail: not in roles.lock.yaml yet: bound to L1H2 0.92, L1H1 0.89; pytest --mi-update writes it",
-            "  claim     the role induction of nano-attn-2l is bound as roles.lock.yaml has it "
-            "(score induction, at least 0.5)",
+            "fail: the role is not in roles.lock.yaml yet; it is bound to L1H2 0.92, L1H1 0.89; "
+            "pytest --mi-update records it",
+            "  claim     the role induction is bound to a node, as in roles.lock.yaml (score induction, at least 0.5)",
             "  claimed   behaviours/ab.yaml:19",
             "  re-run    pytest 'behaviours/ab.yaml::nano-attn-2l::role[[]induction]'",
         ]
@@ -112,7 +112,7 @@ def test_a_role_that_has_moved(roles):
     result.stdout.fnmatch_lines(
         [
             "fail: the role induction has moved: L1H0, L1H2 → L1H2, L1H1",
-            "  claim     the role induction of nano-attn-2l is bound to L1H0, L1H2, as roles.lock.yaml has it "
+            "  claim     the role induction is bound to L1H0, L1H2, as in roles.lock.yaml "
             "(score induction, at least 0.5)",
             "  because   bound now to L1H2 0.92, L1H1 0.89",
             "            locked to L1H0 0.83, L1H2 0.71",
@@ -159,7 +159,7 @@ def test_a_role_with_no_match_is_not_written(roles):
     result.stdout.fnmatch_lines(
         [
             "fail: no head of nano-attn-2l scores at least 0.95 as induction; the highest: L1H2 0.92, *",
-            "the role 'induction' is bound to no node of nano-attn-2l",
+            "the role 'induction' is not bound to any node of nano-attn-2l",
         ]
     )
     assert lock(roles) == WRITTEN.replace("      induction: {L1H1: 0.89, L1H2: 0.92}\n", "")
@@ -203,7 +203,7 @@ def test_a_model_that_is_not_named_and_has_nothing_of_it(roles):
     result.stdout.re_match_lines(
         [
             r"fail: no head of nano-gelu-1l scores at least 0\.4 as previous; the highest: L0H1 0\.18, L0H2 .*",
-            r"the role 'induction' is bound to no node of nano-gelu-1l",
+            r"the role 'induction' is not bound to any node of nano-gelu-1l",
         ]
     )
 
@@ -212,7 +212,7 @@ def test_a_layer_that_a_model_does_not_have(roles):
     behaviour(roles, checks=f"{CHECKS}\n  - patching: {{nodes: layer 1 heads, recovers: {{at_least: 0.1}}}}")
     result = roles.run("--mi-model", "nano-gelu-1l", "-k", "layer")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines(["'layer 1 heads' names no node of nano-gelu-1l"])
+    result.stdout.fnmatch_lines(["'layer 1 heads' does not name any node of nano-gelu-1l"])
 
 
 def test_locked_nodes_outside_the_weights(roles, folder):
@@ -220,7 +220,7 @@ def test_locked_nodes_outside_the_weights(roles, folder):
     result.assert_outcomes(failed=2, deselected=3)
     result.stdout.fnmatch_lines(
         [
-            "            which score now outside the model L1H1, L1H2",
+            "            whose scores are now L1H1, L1H2 outside the model",
             "'induction': L1H1 is outside nano-attn-2l, which has layer 0 only",
         ]
     )

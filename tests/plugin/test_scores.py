@@ -25,7 +25,7 @@ def test_a_score_of_the_project_is_measured(scored):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.re_match_lines(
         [
-            r"  claim     the score probability more than on the corrupt prompt is at least 5",
+            r"  claim     the mean score probability, clean − corrupt, is at least 5",
             r"  measured  0\.\d+ \[.*\] probability \(95 % interval.*",
         ]
     )

@@ -10,6 +10,7 @@ from mi_checks.output.claim_text import claim_text
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import SCHEMA_VERSION
 from mi_checks.results.write_run import run_text, write_run
+from tests.made_results import before_the_sixth_schema
 
 
 def told(path):
@@ -53,7 +54,7 @@ def test_an_older_one_has_no_cards_of_neurons_and_no_sources(drawn, third_schema
 @pytest.mark.parametrize(("revision", "step"), [("checkpoint 500", "500"), ("main", None), ("checkpoint x", None)])
 def test_an_older_one_has_the_training_step_in_the_revision(run, path, revision, step):
     models = {"m": {"revision": revision}, "other": {}}
-    path.write_text(run_text(replace(run, models=models)))
+    path.write_text(json.dumps(before_the_sixth_schema(replace(run, models=models))))
     assert read_run(path).models == {"m": {"revision": revision, **({"step": step} if step else {})}, "other": {}}
 
 
@@ -217,11 +218,9 @@ def test_a_number_beyond_all_numbers(path):
 
 
 def test_one_of_the_fifth_schema_had_sentences_for_claims(run, tmp_path):
-    data = json.loads(run_text(run))
-    data["schema_version"] = 5
-    for result in data["results"]:
-        result["claim"] = "L1H1 carries it"
+    data = before_the_sixth_schema(run)
     data["results"][0]["claim"] = ""
+    data["results"][1]["claim"] = "L1H1 carries it"
     path = tmp_path / "run.json"
     path.write_text(json.dumps(data))
     first, second, *_ = read_run(path).results

@@ -184,11 +184,11 @@ def mediators_claim(tested: TestedSweep, name: str, held_out: ClaimVerifier, *, 
     except NoEffectSize as none:
         raise UnsupportedClaim(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_mediator = np.array([node in tested.significant for node in sweep.nodes])
-    weakest = _node_fraction(sweep, int(np.where(is_mediator, sweep.shares, np.inf).argmin()))
+    weakest = _node_fraction(sweep, int(np.where(is_mediator, sweep.fractions, np.inf).argmin()))
     fields: dict[str, Any] = {"component": component, **({"at": at} if at else {})}
     above = _clear_threshold(sweep, is_mediator, threshold, held_out.n_check_pairs)
     if above is not None:
-        strongest_other = int(np.where(is_mediator, -np.inf, sweep.shares).argmax())
+        strongest_other = int(np.where(is_mediator, -np.inf, sweep.fractions).argmax())
         other = () if is_mediator.all() else (_node_fraction(sweep, strongest_other),)
         note = "threshold moved so that every node is clear of it" if above != threshold else ""
         entry = {"mediators": {**fields, "above": above, "exactly": name}}

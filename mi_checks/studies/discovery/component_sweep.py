@@ -65,7 +65,7 @@ def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], abo
     """
     unpatched, effect_size = measured.unpatched, float(measured.unpatched.effect_size.mean())
 
-    width, at = measured.loaded_model.shape.d_mlp, measured.everywhere
+    width, at = measured.loaded_model.shape.d_mlp, measured.default_position
 
     def patched(group: NeuronGroup) -> NeuronGroup:
         # the whole layer: the same effect, and measured anyway
@@ -154,7 +154,7 @@ def sweep_component(
     nodes = all_nodes(component, measured.loaded_model.shape)
     if not nodes:
         return None
-    each = budget.seconds_each(measured, engine, _both_directions(nodes, measured.everywhere))
+    each = budget.seconds_each(measured, engine, _both_directions(nodes, measured.default_position))
     few = len(nodes) <= MIN_SELECTED + N_SAMPLED  # the selection would be all of them
     count = math.ceil((2 + verification_ratio) * len(nodes))
     if few or budget.allows(count, each):
@@ -188,7 +188,7 @@ def _sweep_selection(
     patched_effects = measure_effects(
         measured, [nodes[i] for i in patched], above, COMPONENT_PLURALS[component], among=len(nodes)
     )
-    exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
+    exact = {"recovers": patched_effects.recovers.sweep.fractions, "removes": patched_effects.removes.sweep.fractions}
     own = estimates[:, patched]
     is_sampled = np.isin(patched, sample)
     selection = NodeSelection(

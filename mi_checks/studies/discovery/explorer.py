@@ -114,7 +114,7 @@ class Explorer:
         whole, _ = self._of_first(len(self.prompts.exploration))
         measured, engine = self._sweep_measurements()
         few, _ = self._of_first(min(PRELIMINARY_PAIRS, len(measured.batch)))
-        above, at = self.options.above, measured.everywhere
+        above, at = self.options.above, measured.default_position
         kind: AblationKind = "mean" if self.prompts.equally_long else "zero"
         verification_ratio = len(self.prompts.held_out) / len(measured.batch)
         heads = sweep_component(
@@ -188,7 +188,7 @@ class Explorer:
         pairs = len(self.prompts.exploration)
         if pairs > REDUCED_SWEEP_PAIRS:
             few, engine = self._of_first(min(PRELIMINARY_PAIRS, pairs))
-            interventions = _both_directions(all_nodes("head", self.loaded_model.shape), few.everywhere)
+            interventions = _both_directions(all_nodes("head", self.loaded_model.shape), few.default_position)
             each = self.budget.seconds_each(few, engine, interventions) * pairs / len(few.batch)
             if not math.isinf(self.budget.limit_s) and each and not self.budget.allows(len(interventions), each):
                 fewer = self._of_first(REDUCED_SWEEP_PAIRS)
@@ -197,7 +197,7 @@ class Explorer:
 
     def _gradient_fractions(self, measured: Measurements, engine: ChunkedEngine, component: Component) -> Floats:
         """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
-        shape, at = self.loaded_model.shape, measured.everywhere
+        shape, at = self.loaded_model.shape, measured.default_position
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
         both = engine.cached_array(
             f"gradients of {components} at {at} by {code_digest(ESTIMATE_SOURCES, ())}",

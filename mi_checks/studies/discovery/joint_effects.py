@@ -97,7 +97,7 @@ class SetPatching:
         return dict(zip(nodes, self.moved([(node,) for node in nodes]), strict=True)) if nodes else {}
 
     def _intervention(self, nodes: NodeSet) -> Intervention:
-        at = self.measured.everywhere
+        at = self.measured.default_position
         if self.method == "denoising":
             return denoise(*nodes, at=at)
         return noise(*nodes, at=at) if self.method == "noising" else ablate(*nodes, kind=self.method)

@@ -61,7 +61,7 @@ def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> Teste
     tested = len(sweep.nodes) if tested is None else tested
     more, less = beyond_threshold(sweep.recovered, sweep.effect_size, above, tested)
     _, against = beyond_threshold(sweep.recovered, sweep.effect_size, -above, tested)
-    order = np.argsort(-sweep.shares, kind="stable")
+    order = np.argsort(-sweep.fractions, kind="stable")
     return TestedSweep(
         sweep,
         above,
@@ -133,7 +133,7 @@ class NodeEffects:
     def strength(self, node: Node) -> float:
         """Return the larger of both effects in absolute value, a fraction of clean − corrupt."""
         place = self.recovers.sweep.nodes.index(node)
-        return max(abs(float(each.sweep.shares[place])) for each in (self.recovers, self.removes))
+        return max(abs(float(each.sweep.fractions[place])) for each in (self.recovers, self.removes))
 
 
 def measure_effects(
@@ -156,8 +156,8 @@ def measure_effects(
         selection: how they were selected.
     """
     tested = TESTS_PER_NODE * (len(nodes) if among is None else among)
-    at = measured.everywhere
-    recovered = measured.alone(nodes, at, f"{title}, denoised")
+    at = measured.default_position
+    recovered = measured.sweep_of(nodes, at, f"{title}, denoised")
     return NodeEffects(
         assess_sweep(recovered, above, tested),
         assess_sweep(noising_sweep(measured, nodes, title), above, tested),
@@ -167,7 +167,7 @@ def measure_effects(
 
 def noising_sweep(measured: Measurements, nodes: Sequence[Node], title: str) -> Sweep:
     """Noise nodes, each alone; the sweep's `recovered` is what that removes, clean − patched, `node prompt`."""
-    at, clean = measured.everywhere, measured.unpatched.clean.logit_diff
+    at, clean = measured.default_position, measured.unpatched.clean.logit_diff
     patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
     removed: np.typing.NDArray[np.float64] = clean - patched
     return Sweep(tuple(nodes), at, removed, measured.unpatched.effect_size)
@@ -198,7 +198,7 @@ def unexplained_layers(measured: Measurements, layers: NodeEffects, neurons: Nod
 
 def _same_effect(measured: Measurements, layer: Node, neurons: Sequence[Node]) -> bool:
     """Return whether patching the neurons together has the layer's effect, in both directions."""
-    at, unpatched = measured.everywhere, measured.unpatched
+    at, unpatched = measured.default_position, measured.unpatched
     moved = []
     for patch, start in ((denoise, unpatched.corrupt.logit_diff), (noise, unpatched.clean.logit_diff)):
         both = measured.logit_diffs([patch(*neurons, at=at), patch(layer, at=at)], "neurons of MLP layers")

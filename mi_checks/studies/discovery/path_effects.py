@@ -114,7 +114,7 @@ def measure_paths(
     every = list(_edges(measured, sorted(nodes), sorted(mlps), parallel))
     if not every:
         return PathEffects()
-    at, unpatched = measured.everywhere, measured.unpatched
+    at, unpatched = measured.default_position, measured.unpatched
     allowed = most([edge.intervention(patch, at) for edge in every for patch in (denoise, noise)]) // 2
     ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
     affordable_edges = set(ranked[: max(1, allowed)])

@@ -125,7 +125,7 @@ def _mediating(measured: Measurements) -> dict[Node, _Alone]:
 
 
 def _alone(nodes: Sequence[Node], measured: Measurements) -> list[_Alone]:
-    where = measured.everywhere
+    where = measured.default_position
     estimates = _recovered([denoise(node, at=where) for node in nodes], measured)
     return [_Alone(where or "", estimate, _mediates(estimate)) for estimate in estimates]
 
@@ -156,7 +156,7 @@ def _measured(
     """Return what each path recovers alone; those that transmit nothing only if they are claimed."""
     one_stream = [(s, r) for s, r in dict.fromkeys(edges) if reaches(s, r)]
     possible = [(s, r) for s, r in one_stream if not (parallel and r.kind == "mlp" and s.layer == r.layer)]
-    paths = [denoise(sender, at=on_few.everywhere, into=(receiver,)) for sender, receiver in possible]
+    paths = [denoise(sender, at=on_few.default_position, into=(receiver,)) for sender, receiver in possible]
     found = dict(zip(possible, _recovered(paths, on_few), strict=True))
     return {edge: estimate for edge, estimate in found.items() if edge in claimed.edges or _mediates(estimate)}
 

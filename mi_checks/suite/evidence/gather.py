@@ -81,7 +81,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
         effect=shown,
         examples=omitted.attempt(
             "the list of example prompts",
-            lambda: tuple(_example(measured, index, rank) for rank, index in measured.examples.items()),
+            lambda: tuple(_example(measured, index, rank) for rank, index in measured.example_pairs.items()),
             (),
         ),
         heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
@@ -179,16 +179,16 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     layers = sorted({node.layer for node in sweep.nodes})
     rows = tuple(f"L{layer}" for layer in layers)
     if sweep.nodes[0].kind == "neuron":
-        strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:MAX_HEATMAP_NEURONS])
+        strongest = np.sort(np.argsort(-np.abs(sweep.fractions))[:MAX_HEATMAP_NEURONS])
         columns = tuple(str(sweep.nodes[i]) for i in strongest)
         values = tuple(
-            tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
+            tuple(float(sweep.fractions[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
             for layer in layers
         )
         title = f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
         return Heatmap(title, rows, columns, values, "neuron", sweep.at or "")
     heads = range(measured.loaded_model.shape.n_heads)
-    shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
+    shares = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
     component = sweep.nodes[0].kind
@@ -212,7 +212,7 @@ def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
         if measured.unpatched.effect_size.mean() > 0 and not any(
             sweep.nodes[0].kind == "head" for sweep in measured.sweeps
         ):
-            measured.sweep("head", at=measured.everywhere)
+            measured.sweep("head", at=measured.default_position)
 
 
 MAX_MAP_LABELS = 12  # columns at most

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from mi_checks.checks.ablation import refuse_unequal_lengths
-from mi_checks.checks.hypothesis import checks_made
+from mi_checks.checks.hypothesis import checks_on_model
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.engine.clean_run_quantities import AttentionPattern, NeuronActivations, PromotedTokens
 from mi_checks.engine.direct_attribution import DirectEffects, DirectEffectsBySource, nonlinearity
 from mi_checks.engine.interventions import ablate
@@ -48,7 +48,7 @@ def head_cards(
 
 def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omissions) -> HeadCard:
     """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
-    shown = measured.examples["median"]
+    shown = measured.example_pairs["median"]
     pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
     rows = enumerate(pattern) if len(pattern) <= MAX_PATTERN_TOKENS else [(len(pattern) - 1, pattern[-1])]
     ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
@@ -83,7 +83,7 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
 
 def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
     """How the first check that ablates this node alone does so, and what that removes."""
-    for check in checks_made(measured):
+    for check in checks_on_model(measured):
         if not isinstance(check, AblationCheck):
             continue
         try:
