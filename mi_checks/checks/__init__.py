@@ -2,14 +2,14 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "ablation",
-    "absent",
     "circuits",
     "curve",
     "dispatch",
     "effect",
     "hypothesis",
+    "logit_diff",
     "measurements",
+    "patching",
     "path",
     "role",
     "strongest_neurons",
