@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mi_checks.output.tables import markdown_row
 from mi_checks.studies.calibration import calibration_output
 from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
 from mi_checks.studies.calibration.calibration import Calibration
@@ -120,4 +121,4 @@ def test_what_was_counted_is_on_the_page():
     for table in calibration_tables(COUNTED):
         assert f"### {table.title}\n" in page
         for row in table.rows:
-            assert calibration_output.markdown_row(row) in page
+            assert markdown_row(row) in page

@@ -9,7 +9,7 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.circuit_search import is_faithful, prune
 
 HEADS = ("L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2")
-NOTHING = "ablating every head takes nothing away for sure: m(M) − m(∅) is "
+NOTHING = "ablating every head has no significant effect: m(M) − m(∅) is "
 
 
 def circuits(stubbed, score, effect_size=1.0, shape=None, heads=HEADS):
@@ -108,7 +108,7 @@ def test_where_ablation_moves_no_more_than_rounding_there_is_no_circuit(stubbed)
     """2.4e-7 logits in every prompt are significantly above zero, and yet nothing to be faithful to."""
     found = pruned(stubbed, lambda left: 1.0 if left else 1.0 - 2.4e-7)
     assert found.nodes == ()
-    assert found.reason == f"{NOTHING}2.4e-07 logits, and clean − corrupt 1.000"
+    assert found.reason == f"{NOTHING}2.4e-07 logits, and clean − corrupt is 1.000"
 
 
 def test_what_does_not_hold_on_all_prompts_comes_back(stubbed):

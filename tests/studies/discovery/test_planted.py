@@ -64,7 +64,7 @@ def test_the_circuit_is_what_was_planted_of_heads(name, found_at):
     elif name in AND_NEURON:
         assert not circuit
         why = discovery.mechanism.circuit.reason
-        assert why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
+        assert why.startswith("ablating every head has no significant effect: m(M) − m(∅)")
         assert "use zero ablation, or swap the clean and the corrupted prompt in half of the pairs" in why
     else:
         assert circuit == heads

@@ -51,7 +51,7 @@ def test_what_only_weakens_does_not_go():
 def test_a_flat_curve_at_zero_does_not_appear():
     found = appearance([0.01, -0.02, 0.0, 0.01, 0.02])
     assert (found.kind, found.appears, found.reason) == (
-        "does not appear", None, "at no checkpoint significantly above zero",
+        "does not appear", None, "not significantly above zero at any checkpoint",
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_all_tests_are_corrected_together():
     assert [*tests[0].zero, *tests[0].first[1:], tests[0].last[1]] == pytest.approx(expected[:6].tolist())
     assert tests[0].first[0] == tests[0].last[2] == 1.0
     assert tests[0].last[0] == tests[0].first[2]  # the one test of the first against the last
-    assert "Holm over the 12 tests made here" in method_text(made)
+    assert "Holm-corrected over the 12 tests made here" in method_text(made)
 
 
 def holds(bracket, place):

@@ -8,7 +8,7 @@ from tests.studies.emergence.curves import role, small
 
 
 @pytest.mark.parametrize(
-    ("scores", "forms", "goes"),
+    ("scores", "forms", "disappears"),
     [
         ((0.1, 0.3, 0.9, 0.9, 0.9), Bracket(1, 2), None),
         ((0.5, 0.9, 0.9, 0.9, 0.9), Bracket(None, 0), None),

@@ -24,7 +24,7 @@ def test_the_whole_answer():
         "induction_circuit  between 400 and 650                            ▁▁▄▇█  −0.10   0.10  3.00  5.50  6.00",
         "quote (nats)       from the start                                 ▇▇▇██   5.00   5.50  5.20  6.00  5.80",
         "docstring          does not appear                                ▁▁▁▁▁   0.02  −0.01  0.00  0.01  0.02",
-        "docstring: does not appear, at no checkpoint significantly above zero",
+        "docstring: does not appear, not significantly above zero at any checkpoint",
         "",
         "role                  forms                       200          400          500          650          1200",
         "previous_token ≥ 0.4  between 200 and 400  ▂▅▇▇█  "
@@ -63,7 +63,7 @@ def test_markdown_has_every_effect_with_its_interval():
     (row,) = [line for line in lines if line.startswith("| induction_circuit ")]
     assert row.count("[") == 5
     assert "- previous_token forms before induction_circuit (between 200 and 400; between 400 and 650)" in lines
-    assert "- docstring: does not appear, at no checkpoint significantly above zero" in lines
+    assert "- docstring: does not appear, not significantly above zero at any checkpoint" in lines
     assert "- long at 200: only 3 prompts are left" in lines
 
 
