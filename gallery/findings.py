@@ -13,7 +13,7 @@ from gallery.facts import BRIEF, Facts
 from gallery.questions import KINDS, QUESTIONS
 from mi_checks.compare.neighbouring_models import method
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_names import bundled
+from mi_checks.models.model_names import bundled_models
 from mi_checks.output import numbers
 from mi_checks.output.progress import progress_bar
 from mi_checks.output.tables import markdown_table
@@ -58,7 +58,7 @@ def page() -> str:
         MiChecksError: a behaviour is wrong or cannot be measured.
     """
     behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
-    matrix = survey(behaviours, progress=progress_bar(sys.stderr), only=bundled(), cache_folder=CACHE)
+    matrix = survey(behaviours, progress=progress_bar(sys.stderr), only=bundled_models(), cache_folder=CACHE)
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")

@@ -8,7 +8,7 @@ import pytest
 
 from gallery.findings import differing
 from mi_checks.cli.main import main
-from mi_checks.models.model_names import bundled, checkpoints
+from mi_checks.models.model_names import bundled_checkpoints, bundled_models
 from mi_checks.plugin.hooks import OPTIONS, SWITCHES
 from mi_checks.spec.behaviour import CHECKS_BY_KIND
 from mi_checks.spec.load_file import load_behaviour
@@ -22,7 +22,7 @@ def test_the_example_is_a_valid_behaviour(tmp_path):
     example = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]
     path = tmp_path / "example.yaml"
     path.write_text(example)
-    assert check_models(load_behaviour(path), bundled()) == ()
+    assert check_models(load_behaviour(path), bundled_models()) == ()
 
 
 def test_the_checks_it_shows_are_valid(tmp_path):
@@ -47,7 +47,7 @@ def test_every_check_is_in_the_table(kind):
 
 
 def test_the_models_it_names_ship():
-    assert set(re.findall(r"nano-\w+-\dl(?:@\d+)?", README)) <= {*bundled(), *checkpoints()}
+    assert set(re.findall(r"nano-\w+-\dl(?:@\d+)?", README)) <= {*bundled_models(), *bundled_checkpoints()}
 
 
 def test_its_picture_and_pages_exist():

@@ -31,7 +31,7 @@ def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, s
         count: number of prompt pairs.
         seed: the seed to use instead of the behaviour's own, or None.
     """
-    dependencies = [repr(prompts), *loaded_model.reads_as, count, seed]
+    dependencies = [repr(prompts), *loaded_model.prompt_dependencies, count, seed]
     return _sha256([*dependencies, code_digest(PROMPT_SOURCES, PROMPT_LIBRARIES)])
 
 

@@ -80,7 +80,7 @@ def draft(options: argparse.Namespace) -> int:
     output: Path | None = options.output
     if output is not None:
         check_output(output, force=options.force)
-    resolve(options.model).require()
+    resolve(options.model).check_loadable()
     with report_errors_at(f"{options.file}: reading it"):
         loaded = behaviour_of(options.file, options.case)
     require_not_absent(loaded, options.model)

@@ -46,20 +46,20 @@ def bisect(options: argparse.Namespace) -> int:
         MiChecksError: an argument is wrong, or a checkpoint cannot be measured.
     """
     from mi_checks.history.run_store import History
-    from mi_checks.models.model_checkpoints import with_series
-    from mi_checks.models.model_names import resolve, without_label
+    from mi_checks.models.model_checkpoints import expand_series
+    from mi_checks.models.model_names import resolve, without_checkpoint_label
     from mi_checks.spec.load_file import claimed_check
 
-    models = with_series(options.over)
+    models = expand_series(options.over)
     if len(models) < 2:
         raise MiChecksError(
             f"--over names only {models[0]}; name at least two checkpoints, in order, or a series such as "
             "'nano-attn-2l@*'"
         )
     for model in models:
-        resolve(model).require()
+        resolve(model).check_loadable()
     first = resolve(models[0])
-    claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
+    claims = options.model or (first.claims if first.stands_in else resolve(without_checkpoint_label(models[0])).claims)
     loaded = behaviour_of(options.file, options.case)
     claimed_check(loaded, claims, options.check)
     from mi_checks.studies.bisect import bisect_output

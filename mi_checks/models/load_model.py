@@ -9,18 +9,18 @@ from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.downloads import download
+from mi_checks.models.downloads import download_from_hub
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.legacy import load_legacy
-from mi_checks.models.loaders.loader_common import Loaded, Placement, told
+from mi_checks.models.loaders.loader_common import LoadedBridge, Placement, error_text
 from mi_checks.models.loaders.native import load_native
 from mi_checks.models.loaders.transformers_loader import load_gguf, load_huggingface
 from mi_checks.models.model_names import resolve
-from mi_checks.models.sources.gguf_file import Gguf
-from mi_checks.models.sources.hub_model import Hub
-from mi_checks.models.sources.model_folder import Folder
-from mi_checks.models.sources.model_source import Source, Unloadable
-from mi_checks.models.sources.packaged_model import Packaged
+from mi_checks.models.sources.gguf_file import GgufFile
+from mi_checks.models.sources.hub_model import HubModel
+from mi_checks.models.sources.model_folder import ModelFolder
+from mi_checks.models.sources.model_source import ModelSource, Unloadable
+from mi_checks.models.sources.packaged_model import PackagedModel
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.node_names import ModelShape
 
@@ -54,11 +54,11 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
             raise Unloadable("it has no layers, by its config")
         check_causal(loaded.bridge, loaded.rows)
     except Unloadable as error:
-        raise model.unloadable(error) from error
+        raise model.load_error(error) from error
     except MiChecksError:
         raise
     except Exception as error:  # any error of a library, at any step
-        raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
+        raise model.load_error(Unloadable(f"it cannot be loaded: {error_text(error)}")) from error
     return LoadedModel(
         name=model.claims,
         bridge=loaded.bridge,
@@ -66,7 +66,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
         shape=shape,
         n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
-            source=model.source.described,
+            source=model.source.provenance_name,
             weights_sha256=loaded.weights_sha256,
             tokenizer_sha256=loaded.tokenizer_sha256,
             dtype=dtype,
@@ -75,22 +75,22 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
             revision=loaded.revision,
             step=loaded.step,
         ),
-        unwrapped=loaded.unwrapped,
+        unwrapped_model=loaded.unwrapped_model,
     )
 
 
-def _loaded(source: Source, to: Placement) -> Loaded:
-    source.require()
+def _loaded(source: ModelSource, to: Placement) -> LoadedBridge:
+    source.check_loadable()
     match source:
-        case Folder():
+        case ModelFolder():
             return LOADERS[source.layout](source, to)
-        case Hub():
-            folder = download(source)
-            folder.require()
+        case HubModel():
+            folder = download_from_hub(source)
+            folder.check_loadable()
             return LOADERS[folder.layout](folder, to)
-        case Gguf():
+        case GgufFile():
             return load_gguf(source.path, to)
-        case Packaged():
+        case PackagedModel():
             loaded = load_gguf(source.path, to, revision=source.version)
             if loaded.weights_sha256 != source.sha256:
                 raise Unloadable(
@@ -100,7 +100,7 @@ def _loaded(source: Source, to: Placement) -> Loaded:
     raise TypeError(source)
 
 
-def _check_vocabulary(loaded: Loaded) -> None:
+def _check_vocabulary(loaded: LoadedBridge) -> None:
     """Raise if the tokenizer belongs to another model.
 
     Added tokens may be beyond the embedding, because no prompt may use them.
@@ -118,7 +118,7 @@ def _check_vocabulary(loaded: Loaded) -> None:
         raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), and the model embeds {rows} tokens")
 
 
-def _rows(loaded: Loaded) -> int | None:
+def _rows(loaded: LoadedBridge) -> int | None:
     """Return the number of tokens that the model embeds if the tokenizer has more, otherwise None."""
     rows = loaded.rows
     return rows if any(token >= rows for token in loaded.tokenizer.get_vocab().values()) else None

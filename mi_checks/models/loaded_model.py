@@ -63,7 +63,9 @@ class Guards:
 NOT_GUARDED = Guards()
 
 
-ReadsAs = tuple[str, int | None, int | None, int]  # tokenizer's digest, first token, embedded tokens, context length
+PromptDependencies = tuple[
+    str, int | None, int | None, int
+]  # tokenizer's digest, first token, embedded tokens, context length
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class LoadedModel:
         shape: its numbers of layers, heads and neurons.
         n_ctx: the longest prompt, in tokens.
         provenance: its origin.
-        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, on the same weights; None if the
-            bridge was made elsewhere.
+        unwrapped_model: the model that the bridge wraps, without TransformerLens' hooks, on the same weights; None if
+            the bridge was made elsewhere.
         guards: what was tested when it was loaded, and what is therefore refused.
     """
 
@@ -102,11 +104,11 @@ class LoadedModel:
     shape: ModelShape
     n_ctx: int
     provenance: Provenance
-    unwrapped: nn.Module | None = None
+    unwrapped_model: nn.Module | None = None
     guards: Guards = NOT_GUARDED
 
     @property
-    def reads_as(self) -> ReadsAs:
+    def prompt_dependencies(self) -> PromptDependencies:
         """Return what a model's prompts depend on: models for which this is equal use the same prompts."""
         tokens = self.tokenization
         return self.provenance.tokenizer_sha256, tokens.bos, tokens.rows, self.n_ctx

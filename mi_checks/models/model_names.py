@@ -10,26 +10,26 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.model_paths import (
-    GGUF,
-    based,
-    expanded,
+    GGUF_PREFIX,
+    equals_splits,
+    expand_home,
     is_file,
     is_folder,
-    labelled_folder,
     looks_like_path,
-    seen_from_here,
-    splits,
+    relative_to_cwd,
+    relative_to_folder,
+    split_checkpoint_label,
 )
-from mi_checks.models.sources.gguf_file import Gguf
-from mi_checks.models.sources.hub_model import TOYS, Hub
-from mi_checks.models.sources.model_folder import Folder
-from mi_checks.models.sources.model_source import NotFetched, Source, Unloadable
-from mi_checks.models.sources.packaged_model import PACKAGED
+from mi_checks.models.sources.gguf_file import GgufFile
+from mi_checks.models.sources.hub_model import TOY_MODELS, HubModel
+from mi_checks.models.sources.model_folder import ModelFolder
+from mi_checks.models.sources.model_source import ModelSource, NotFetched, Unloadable
+from mi_checks.models.sources.packaged_model import PACKAGED_MODELS
 from mi_checks.models.sources.weight_files import sha256
 from mi_checks.spec.node_names import ModelShape
 
-NANO = Path(__file__).parent / "nano"
-TOKENIZER = NANO / "tokenizer.json"
+NANO_FOLDER = Path(__file__).parent / "nano"
+NANO_TOKENIZER = NANO_FOLDER / "tokenizer.json"
 HUB_PREFIX = "hf:"
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+-]+)?", re.ASCII)
 
@@ -45,15 +45,15 @@ class ModelName:
     of these, the weights run under the claims made for `nano-attn-2l`.
 
     Attributes:
-        given: the name as it was written.
+        name_as_given: the name as it was written.
         claims: the name under which behaviour files list the model's claims.
         source: the source of the weights.
         stands_in: whether it was written as `NAME=MODEL`.
     """
 
-    given: str
+    name_as_given: str
     claims: str
-    source: Source
+    source: ModelSource
     stands_in: bool = False
 
     @property
@@ -66,29 +66,29 @@ class ModelName:
         try:
             return self.source.shape
         except Unloadable as error:
-            raise self.unloadable(error) from error
+            raise self.load_error(error) from error
 
     @property
     def label(self) -> str | None:
         """Return the text after `@`: a training checkpoint's label, or a revision on the hub; None without one."""
         match self.source:
-            case Folder():
+            case ModelFolder():
                 return self.source.label
-            case Hub():
+            case HubModel():
                 return self.source.version
             case _:
                 return None
 
-    def require(self) -> None:
+    def check_loadable(self) -> None:
         """Raise if loading cannot be tried.
 
         Raises:
             MiChecksError: something must be downloaded or installed first.
         """
         try:
-            self.source.require()
+            self.source.check_loadable()
         except Unloadable as error:
-            raise self.unloadable(error) from error
+            raise self.load_error(error) from error
 
     def weights_sha256(self) -> str | None:
         """Return the hash that provenance will record; None for a model on the hub, known only after loading.
@@ -99,31 +99,31 @@ class ModelName:
         try:
             files = self.source.weight_files
         except Unloadable as error:
-            raise self.unloadable(error) from error
+            raise self.load_error(error) from error
         return None if files is None else sha256(files)
 
-    def unloadable(self, reason: Unloadable) -> MiChecksError:
+    def load_error(self, reason: Unloadable) -> MiChecksError:
         """Return the reason as an error that begins with the model's name."""
         kind = NotFetched if isinstance(reason, NotFetched) else MiChecksError
-        return kind(f"model {self.given!r}: {reason}")
+        return kind(f"model {self.name_as_given!r}: {reason}")
 
 
-def bundled() -> tuple[str, ...]:
+def bundled_models() -> tuple[str, ...]:
     """Return the models that ship with the project."""
-    return tuple(sorted(folder.parent.name for folder in NANO.glob("*/config.json")))
+    return tuple(sorted(folder.parent.name for folder in NANO_FOLDER.glob("*/config.json")))
 
 
-def checkpoints() -> dict[str, Path]:
+def bundled_checkpoints() -> dict[str, Path]:
     """Return the bundled training checkpoints: `nano-attn-2l@200` → weights, in the order of training."""
     return {
         f"{path.parent.parent.name}@{int(path.stem.removeprefix('step-'))}": path
-        for path in sorted(NANO.glob("*/checkpoints/step-*.safetensors"))
+        for path in sorted(NANO_FOLDER.glob("*/checkpoints/step-*.safetensors"))
     }
 
 
 def known_names() -> tuple[str, ...]:
     """Return every name that is a model by itself: bundled models, packaged ones and TransformerLens' toy models."""
-    return (*bundled(), *checkpoints(), *PACKAGED, *TOYS)
+    return (*bundled_models(), *bundled_checkpoints(), *PACKAGED_MODELS, *TOY_MODELS)
 
 
 def is_known(name: str) -> bool:
@@ -139,16 +139,16 @@ def resolve(name: str) -> ModelName:
     """
     source = _prefixed(name) or _known(name) or _folder(name) or _on_the_hub(name)
     if source is not None:
-        return ModelName(name, called(name), source)
-    for claims, text in splits(name):
+        return ModelName(name, canonical_name(name), source)
+    for claims, text in equals_splits(name):
         # For compatibility, the second part is read as a folder before anything else.
         source = _folder(text) or _prefixed(text) or _known(text) or _on_the_hub(text, after=claims)
         if claims and source is not None:
-            return ModelName(name, called(claims), source, stands_in=True)
+            return ModelName(name, canonical_name(claims), source, stands_in=True)
     raise MiChecksError(_unknown(name))
 
 
-def called(name: str, base: Path | None = None) -> str:
+def canonical_name(name: str, base: Path | None = None) -> str:
     """Return a model's canonical name: a path is normalised and relative to where this process runs; others are kept.
 
     So the same folder has one name, whether a behaviour file, a configuration or a command line named it.
@@ -162,7 +162,7 @@ def called(name: str, base: Path | None = None) -> str:
     prefix, text, label, exists = _as_path(name, base)
     if not exists and (base is None or not looks_like_path(text)):
         return name
-    seen = seen_from_here(based(text, base))
+    seen = relative_to_cwd(relative_to_folder(text, base))
     if not prefix and "/" not in seen and (not exists or is_known(seen)):
         seen = f"./{seen}"  # so that it is read as a folder and not as a model's name
     return f"{prefix}{seen}" + ("" if label is None else f"@{label}")
@@ -175,14 +175,14 @@ def is_path(name: str, base: Path | None = None) -> bool:
 
 def _as_path(name: str, base: Path | None) -> tuple[str, str, str | None, bool]:
     """Return a name as prefix, path, label of a training checkpoint, and whether the path exists."""
-    if name.startswith(GGUF):
-        path = name.removeprefix(GGUF)
-        return GGUF, path, None, is_file(based(path, base))
-    folder = labelled_folder(name, base)
+    if name.startswith(GGUF_PREFIX):
+        path = name.removeprefix(GGUF_PREFIX)
+        return GGUF_PREFIX, path, None, is_file(relative_to_folder(path, base))
+    folder = split_checkpoint_label(name, base)
     return ("", name, None, False) if folder is None else ("", *folder, True)
 
 
-def without_label(name: str) -> str:
+def without_checkpoint_label(name: str) -> str:
     """Return a training checkpoint's model, `nano-attn-2l@200` → `nano-attn-2l`, and any other name unchanged.
 
     Raises:
@@ -192,42 +192,42 @@ def without_label(name: str) -> str:
     return name if label is None else name.removesuffix(f"@{label}")
 
 
-def _prefixed(text: str) -> Source | None:
+def _prefixed(text: str) -> ModelSource | None:
     """Return the source of a name with the prefix `gguf:` or `hf:`."""
-    if text.startswith(GGUF):
-        path = expanded(text.removeprefix(GGUF))
-        return Gguf(path) if is_file(path) else None
+    if text.startswith(GGUF_PREFIX):
+        path = expand_home(text.removeprefix(GGUF_PREFIX))
+        return GgufFile(path) if is_file(path) else None
     repo = text.removeprefix(HUB_PREFIX)
     return _hub(repo) if repo != text and HUB_NAME.fullmatch(repo) else None
 
 
-def _known(text: str) -> Source | None:
+def _known(text: str) -> ModelSource | None:
     word, _, label = text.partition("@")
-    if text in bundled():
-        return Folder(NANO / text, name="bundled")
-    if text in checkpoints():
-        return Folder(NANO / word, label, name="bundled")
-    if word in TOYS:
-        toy = TOYS[word]
-        return Hub(toy.repo, label or None, toy.known_shape)
-    return PACKAGED.get(text)
+    if text in bundled_models():
+        return ModelFolder(NANO_FOLDER / text, name="bundled")
+    if text in bundled_checkpoints():
+        return ModelFolder(NANO_FOLDER / word, label, name="bundled")
+    if word in TOY_MODELS:
+        toy = TOY_MODELS[word]
+        return HubModel(toy.repo, label or None, toy.known_shape)
+    return PACKAGED_MODELS.get(text)
 
 
-def _folder(text: str) -> Folder | None:
-    folder = labelled_folder(text)
-    return None if folder is None else Folder(expanded(folder[0]), folder[1])
+def _folder(text: str) -> ModelFolder | None:
+    folder = split_checkpoint_label(text)
+    return None if folder is None else ModelFolder(expand_home(folder[0]), folder[1])
 
 
-def _on_the_hub(text: str, after: str = "") -> Hub | None:
+def _on_the_hub(text: str, after: str = "") -> HubModel | None:
     """Return `org/name` on the hub, unless a folder `org`, or one at the start of `after`, shows it is a path."""
     owner, slash, _ = text.partition("/")
     local = os.path.exists(owner) or ("/" in after and os.path.exists(after.partition("/")[0] or "/"))
     return _hub(text) if slash and HUB_NAME.fullmatch(text) and not local else None
 
 
-def _hub(text: str) -> Hub:
+def _hub(text: str) -> HubModel:
     repo, _, version = text.partition("@")
-    return Hub(repo, version or None)
+    return HubModel(repo, version or None)
 
 
 def _unknown(name: str) -> str:
@@ -235,25 +235,27 @@ def _unknown(name: str) -> str:
     claims, equals, text = name.partition("=")
     if equals and ("/" in claims or looks_like_path(claims)):
         # It is more likely a path that contains `=` than a model's name and another path.
-        return f"model {name!r}: there is no folder {str(expanded(name))!r}, and no model {text!r} to run as {claims!r}"
+        return (
+            f"model {name!r}: there is no folder {str(expand_home(name))!r}, and no model {text!r} to run as {claims!r}"
+        )
     if equals and not text:
         return f"model {name!r}: name a folder after '='"
     if equals and not claims:
         return f"model {name!r}: name the model whose claims it is held to before '=', or leave out '='"
     text = text if equals else name
-    near = near_name(text, known_names())
+    near = name_suggestion(text, known_names())
     kind, colon, rest = text.partition(":")
-    if text.startswith(GGUF):
+    if text.startswith(GGUF_PREFIX):
         return f"model {name!r}: there is no file {rest!r}"
     if text.startswith(HUB_PREFIX):
         return f"model {name!r}: {rest!r} is no name on the Hugging Face hub; write hf:owner/name"
     if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
-        near = f"; before a colon there can be {HUB_PREFIX} and {GGUF}"
+        near = f"; before a colon there can be {HUB_PREFIX} and {GGUF_PREFIX}"
     if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
         near = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
     if equals or "/" in text or looks_like_path(text):
-        return f"model {name!r}: there is no folder {str(expanded(text))!r}{near}"
-    known = ", ".join((*bundled(), *checkpoints()))
+        return f"model {name!r}: there is no folder {str(expand_home(text))!r}{near}"
+    known = ", ".join((*bundled_models(), *bundled_checkpoints()))
     return f"unknown model {name!r}; bundled models: {known}; others: mi-checks models list{near}"
 
 
@@ -276,7 +278,7 @@ OWNER_PATTERNS = (
 HUB_URL = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+?)/?(?:/tree/([\w./-]+?))?/?")
 
 
-def near_name(text: str, known: Iterable[str]) -> str:
+def name_suggestion(text: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?`, or another hint, for a name that is no model; "" if there is no hint."""
     meant = _meant(text)
     if meant is not None:
@@ -286,7 +288,7 @@ def near_name(text: str, known: Iterable[str]) -> str:
     for owner, pattern in OWNER_PATTERNS:
         if re.fullmatch(pattern, text.partition("@")[0], re.IGNORECASE):
             return f"; did you mean '{owner}/{text}'?"
-    if is_file(expanded(text)):
+    if is_file(expand_home(text)):
         return f"; that is a file: name the folder it is in, {str(Path(text).parent)!r}"
     return ""
 
@@ -303,7 +305,7 @@ def _meant(text: str) -> str | None:
         return f"{kind.lower()}:{rest}"
     if colon and kind.lower() in ("huggingface", "hub"):
         return f"hf:{rest.lstrip('/')}"
-    if text.endswith(".gguf") and is_file(expanded(text)):
-        return f"{GGUF}{text}"
+    if text.endswith(".gguf") and is_file(expand_home(text)):
+        return f"{GGUF_PREFIX}{text}"
     slashed = text.replace("\\", "/")
-    return slashed if slashed != text and is_folder(expanded(slashed)) else None
+    return slashed if slashed != text and is_folder(expand_home(slashed)) else None

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-GGUF = "gguf:"
+GGUF_PREFIX = "gguf:"
 
 
-def expanded(text: str) -> Path:
+def expand_home(text: str) -> Path:
     """Return a path as it was written, with `~` as the user's home."""
     try:
         return Path(text).expanduser()
@@ -33,24 +33,24 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def splits(name: str) -> Iterator[tuple[str, str]]:
+def equals_splits(name: str) -> Iterator[tuple[str, str]]:
     """Yield every way to read a name as `NAME=MODEL`, the shortest NAME first, as both may contain `=`."""
     for place, character in enumerate(name):
         if character == "=":
             yield name[:place], name[place + 1 :]
 
 
-def labelled_folder(text: str, base: Path | None = None) -> tuple[str, str | None] | None:
+def split_checkpoint_label(text: str, base: Path | None = None) -> tuple[str, str | None] | None:
     """Return a text as (folder, label of a training checkpoint or None), or None if there is no such folder.
 
     Args:
         text: `path/to/folder` or `path/to/folder@label`.
         base: the folder that it is relative to, or None for the one in which this process runs.
     """
-    if text and is_folder(based(text, base)):
+    if text and is_folder(relative_to_folder(text, base)):
         return text, None
     place, _, label = text.rpartition("@")
-    return (place, label) if place and label and is_folder(based(place, base)) else None
+    return (place, label) if place and label and is_folder(relative_to_folder(place, base)) else None
 
 
 def looks_like_path(text: str) -> bool:
@@ -58,13 +58,13 @@ def looks_like_path(text: str) -> bool:
     return text.startswith(("./", "../", "~", "/", ".\\", "..\\")) or text in (".", "..") or "\\" in text
 
 
-def based(text: str, base: Path | None) -> Path:
+def relative_to_folder(text: str, base: Path | None) -> Path:
     """Return the path of a text that is relative to a folder, or to the one in which this process runs."""
-    path = expanded(text)
+    path = expand_home(text)
     return path if base is None else base / path
 
 
-def seen_from_here(target: Path) -> str:
+def relative_to_cwd(target: Path) -> str:
     """Return a normalised path, relative to the folder in which this process runs if it is inside that."""
     here = Path.cwd()
     target = Path(os.path.normpath(here / target))

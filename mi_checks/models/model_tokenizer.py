@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mi_checks.models.model_names import TOKENIZER, resolve
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.model_names import NANO_TOKENIZER, resolve
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.prompts.tokenization import Tokenization
 
@@ -22,20 +22,20 @@ def load_tokenization(name: str) -> Tokenization:
     """
     model = resolve(name)
     try:
-        if isinstance(model.source, Folder) and (path := _file(model.source)) is not None:
+        if isinstance(model.source, ModelFolder) and (path := _file(model.source)) is not None:
             return Tokenization(_read(path), bos=None, rows=_rows(model.source))
     except Unloadable as error:
-        raise model.unloadable(error) from error
+        raise model.load_error(error) from error
     from mi_checks.models.load_model import load
 
     return load(name, device="cpu").tokenization
 
 
-def _file(folder: Folder) -> Path | None:
+def _file(folder: ModelFolder) -> Path | None:
     own = folder.path / "tokenizer.json"
     if own.exists():
         return own
-    return TOKENIZER if folder.layout == "native" else None
+    return NANO_TOKENIZER if folder.layout == "native" else None
 
 
 def _read(path: Path) -> Tokenizer:
@@ -45,7 +45,7 @@ def _read(path: Path) -> Tokenizer:
         raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from error
 
 
-def _rows(folder: Folder) -> int | None:
+def _rows(folder: ModelFolder) -> int | None:
     """Return the number of tokens that the model embeds according to its config, or None."""
     config = folder.config
     text = config.get("text_config")

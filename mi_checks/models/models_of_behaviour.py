@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mi_checks.models.model_names import called, is_known, is_path, known_names, near_name
-from mi_checks.models.model_paths import GGUF, based, looks_like_path
+from mi_checks.models.model_names import canonical_name, is_known, is_path, known_names, name_suggestion
+from mi_checks.models.model_paths import GGUF_PREFIX, looks_like_path, relative_to_folder
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.model_validation import check_models
 from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.spec.rename_models import rename_models
 
 
-def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
+def with_canonical_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
     """Return a behaviour whose model names are relative to the folder in which this process runs.
 
     A path in a behaviour file, or in one that it extends, is relative to that file's folder. A name that stands for a
@@ -29,7 +29,7 @@ def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
     problems: list[SpecProblem] = []
     for model in loaded.behaviour.models:
         folder = loaded.source.file_of(("models", model)).parent.absolute()
-        name = called(model, folder)
+        name = canonical_name(model, folder)
         first = next((other for other, known in names.items() if known == name), None)
         message = None
         if first is not None:
@@ -51,14 +51,14 @@ def unknown_models(loaded: LoadedBehaviour) -> tuple[SpecProblem, ...]:
     """Return the models that do not exist. Names with '/' or ':' are not checked, as they may exist elsewhere.
 
     Args:
-        loaded: a behaviour, as `with_own_models` returns it.
+        loaded: a behaviour, as `with_canonical_models` returns it.
     """
     existing = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
-    return check_models(loaded, dict.fromkeys((*known_names(), *existing)), near_name)
+    return check_models(loaded, dict.fromkeys((*known_names(), *existing)), name_suggestion)
 
 
 def _from(folder: Path, model: str) -> str:
     """Return how a file in a folder would write a path that is relative to where this process runs."""
-    path = model.removeprefix(GGUF)
-    seen = Path(os.path.relpath(based(path, None).absolute(), folder)).as_posix()
+    path = model.removeprefix(GGUF_PREFIX)
+    seen = Path(os.path.relpath(relative_to_folder(path, None).absolute(), folder)).as_posix()
     return model.removesuffix(path) + seen

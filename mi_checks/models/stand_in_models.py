@@ -9,7 +9,7 @@ from mi_checks.models.model_names import ModelName, is_known, resolve
 from mi_checks.spec.node_names import ModelShape
 
 
-def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:
+def under_reference_model(models: Iterable[str], base: str) -> tuple[str, ...]:
     """Return `BASE=MODEL` for each model, and a model that is already written in this form unchanged.
 
     Args:
@@ -77,7 +77,7 @@ def refuse_update(model: ModelName, option: str) -> None:
     Raises:
         MiChecksError: the model runs under the name of one whose own weights are others, or may be.
     """
-    if model.given == model.claims or not is_known(model.claims):
+    if model.name_as_given == model.claims or not is_known(model.claims):
         return
     name = model.claims
     try:
@@ -89,6 +89,6 @@ def refuse_update(model: ModelName, option: str) -> None:
         return
     why = f"its weights are {here[:N_SHOWN_DIGITS]}" if here else "of its weights nobody knows before they are loaded"
     raise MiChecksError(
-        f"--mi-model {model.given}: {option} would record it as {name}: {why}, and those of {name} itself are "
+        f"--mi-model {model.name_as_given}: {option} would record it as {name}: {why}, and those of {name} itself are "
         f"{str(own)[:N_SHOWN_DIGITS]}; leave out {option}"
     )

@@ -14,7 +14,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.models.model_names import bundled
+from mi_checks.models.model_names import bundled_models
 from mi_checks.mutants.exchange_partners import (
     by_attention,
     by_composition,
@@ -69,7 +69,7 @@ def silenced_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
     """Return the bundled models declared to have a behaviour, first those held to the same bounds as an absent one."""
-    ship = bundled()
+    ship = bundled_models()
     entries = {
         name: entry for name, entry in behaviour.models.items() if name in ship and isinstance(entry, ModelEntry)
     }
@@ -83,7 +83,7 @@ def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
 
 def read_same_prompts(loaded_model: LoadedModel, other: LoadedModel) -> bool:
     """Return whether two models read the same prompts."""
-    return loaded_model.reads_as == other.reads_as
+    return loaded_model.prompt_dependencies == other.prompt_dependencies
 
 
 def nodes_zeroed_together(claim: MutationTarget) -> tuple[Mutation, ...]:

@@ -38,7 +38,7 @@ def read_options(config: pytest.Config) -> Options:
     models = choose_models(value_of("mi_model"), "--mi-model", base)
     chosen_models = [resolve(model) for model in models]
     if base is not None:
-        resolve(base).require()
+        resolve(base).check_loadable()
         check_same_heads(base, models[0], (resolve(base).shape, chosen_models[0].shape))
         if value_of("mi_update") or value_of("mi_update_new_only"):
             raise MiChecksError(

@@ -11,7 +11,7 @@ from mi_checks.cache.cached_prompts_and_guards import cached_prompts, with_guard
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import AlreadyReportedError, report_errors_at
 from mi_checks.models.load_model import load
-from mi_checks.models.loaded_model import LoadedModel, ReadsAs
+from mi_checks.models.loaded_model import LoadedModel, PromptDependencies
 from mi_checks.models.sources.model_source import NotFetched
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts
@@ -19,7 +19,9 @@ from mi_checks.results.run import GuardResult, ModelGuards
 from mi_checks.spec.load_file import LoadedBehaviour
 
 SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half the memory, or a smaller model"
-PromptsKey = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
+PromptsKey = tuple[
+    tuple[str, str], PromptDependencies, int | None
+]  # a behaviour, what its prompts depend on of a model, a count
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class LoadedModels:
             MiChecksError: there are too few; each time for the same reason.
         """
         count = self.settings.count or loaded.behaviour.pairs_for(loaded_model.name)
-        key = (loaded.key, loaded_model.reads_as, count)  # models that read alike share prompts
+        key = (loaded.key, loaded_model.prompt_dependencies, count)  # models that read alike share prompts
         if key in self._undrawn:
             raise self._undrawn[key].with_traceback(None)
         if key not in self._batches:

@@ -100,7 +100,7 @@ class ReferenceSuite:
         result = check_result(
             identity,
             outcome,
-            claim=Claim("reference model", against=self._base.given),
+            claim=Claim("reference model", against=self._base.name_as_given),
             estimate=None if deciding is None else deciding.change,
             bound=None if deciding is None else deciding.bound,
             message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
@@ -150,7 +150,7 @@ class ReferenceSuite:
         return found, base_message(found, base.told, (base.header.weights, now.weights))
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:
-        own = self._base.given == self._base.claims  # NAME=FOLDER is another than what is recorded under NAME
+        own = self._base.name_as_given == self._base.claims  # NAME=FOLDER is another than what is recorded under NAME
         return own and not self._other and baseline_path(loaded, self._base.claims).exists()
 
     def _read(
@@ -172,14 +172,14 @@ class ReferenceSuite:
         if unlike:
             raise MiChecksError(unlike_message(unlike, shown))
         effects = {name: then.checks[name] for name in preference}
-        told = f"{self._base.given}, recorded in {shown}"
+        told = f"{self._base.name_as_given}, recorded in {shown}"
         return _Base(told, then.header, effects, then.mediators, then.effect_sizes)
 
     def _measured(
         self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: BaselineHeader, *, swept: bool
     ) -> _Base:
         """Of the base what is compared: these checks, or where there are none its effect, and the model's sweeps."""
-        base, own = self._base.given, self._own
+        base, own = self._base.name_as_given, self._own
         self._check_tokenizers(own.loaded_models.loaded_model(base).provenance.tokenizer_sha256, now.tokenizer)
         check_same_heads(
             base,
@@ -213,7 +213,7 @@ class ReferenceSuite:
     def _check_tokenizers(self, base: str, model: str) -> None:
         if base != model:
             raise MiChecksError(
-                f"not judged: --mi-base {self._base.given} has another tokenizer ({base[:12]}) than the model "
+                f"not judged: --mi-base {self._base.name_as_given} has another tokenizer ({base[:12]}) than the model "
                 f"({model[:12]}), so no prompt is the same in both; judge it against a base of its own tokenizer"
             )
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import report_errors_at
-from mi_checks.models.model_checkpoints import with_series
-from mi_checks.models.model_names import called, is_known, resolve
-from mi_checks.models.models_of_behaviour import unknown_models, with_own_models
+from mi_checks.models.model_checkpoints import expand_series
+from mi_checks.models.model_names import canonical_name, is_known, resolve
+from mi_checks.models.models_of_behaviour import unknown_models, with_canonical_models
 from mi_checks.models.sources.model_source import NotFetched
-from mi_checks.models.stand_in_models import under_base
+from mi_checks.models.stand_in_models import under_reference_model
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.spec.additions import NO_ADDITIONS, Additions
 from mi_checks.spec.check import Check
@@ -43,13 +43,13 @@ def choose_models(names: Iterable[str], option: str = "--model", base: str | Non
         MiChecksError: a name is unknown, a model must be fetched first, or two models run under the same claims, so
             that they would share a column of the report.
     """
-    models = tuple(dict.fromkeys(map(called, with_series(names))))
+    models = tuple(dict.fromkeys(map(canonical_name, expand_series(names))))
     if base is not None:
-        models = under_base(models, base)
+        models = under_reference_model(models, base)
     model_of_claims: dict[str, str] = {}
     for model in models:
         resolved = resolve(model)
-        resolved.require()
+        resolved.check_loadable()
         other = model_of_claims.setdefault(resolved.claims, model)
         if other != model:
             raise MiChecksError(f"{option}: {other} and {model} run under the same claims; run them one at a time")
@@ -151,7 +151,7 @@ def load_file(path: Path, root: Path, added: Additions = NO_ADDITIONS) -> tuple[
             lists all of them.
         MiChecksError: the file cannot be read.
     """
-    behaviours = tuple(map(with_own_models, load_behaviours(path, root, added)))
+    behaviours = tuple(map(with_canonical_models, load_behaviours(path, root, added)))
     problems: list[SpecProblem] = []
     for loaded in behaviours:
         names = [name for name in loaded.behaviour.models if is_known(name)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli.main import main
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 
 INDUCTION = """\
 name: induction
@@ -96,7 +96,9 @@ def test_it_writes_a_page_beside_what_it_prints(capsys, folder):
 
 
 def test_a_folder_of_one_s_own_under_other_claims(capsys, folder):
-    shutil.copytree(NANO / "nano-attn-2l", "mine", ignore=shutil.ignore_patterns("step-00[256]*", "metrics.json"))
+    shutil.copytree(
+        NANO_FOLDER / "nano-attn-2l", "mine", ignore=shutil.ignore_patterns("step-00[256]*", "metrics.json")
+    )
     code, out, err = told(capsys, "--count", "24", "--format", "json", "--model", "nano-attn-2l=mine@*")
     assert (code, err) == (0, "")
     (series,) = json.loads(out)["series"]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from mi_checks.cli.main import main
 from mi_checks.history.run_store import History, run_summaries
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import NANO, resolve
+from mi_checks.models.model_names import NANO_FOLDER, resolve
 from mi_checks.suite.suite import Suite
 from tests.plugin.conftest import BEHAVIOUR
 
@@ -120,9 +120,9 @@ def test_what_a_run_of_pytest_measured_is_known_too(pytester, capsys, file, meas
 
 
 def test_64_checkpoints_take_8_measurements(capsys, file, measured, tmp_path):
-    shutil.copy(NANO / "nano-attn-2l/config.json", tmp_path)
+    shutil.copy(NANO_FOLDER / "nano-attn-2l/config.json", tmp_path)
     (tmp_path / "checkpoints").mkdir()
-    steps = NANO / "nano-attn-2l/checkpoints"
+    steps = NANO_FOLDER / "nano-attn-2l/checkpoints"
     before, after = (load_file(steps / f"step-00{step}.safetensors") for step in (400, 500))
     for step in range(63):
         weights = before if step < 41 else after
@@ -237,8 +237,8 @@ def test_one_of_several_cases_must_be_named(capsys, file):
 
 
 def test_a_checkpoint_that_cannot_be_measured_ends_it_and_what_was_before_is_kept(capsys, file, tmp_path):
-    shutil.copy(NANO / "nano-attn-2l/config.json", tmp_path)
-    shutil.copy(NANO / "nano-attn-2l/model.safetensors", tmp_path)
+    shutil.copy(NANO_FOLDER / "nano-attn-2l/config.json", tmp_path)
+    shutil.copy(NANO_FOLDER / "nano-attn-2l/model.safetensors", tmp_path)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints/step-1.safetensors").write_bytes(b"cut")
     code, out, err = bisect(

@@ -9,9 +9,9 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.cli.main import main
-from mi_checks.models.model_names import bundled
-from mi_checks.models.sources.hub_model import TOYS
-from mi_checks.models.sources.packaged_model import PACKAGED, SMOLLM2
+from mi_checks.models.model_names import bundled_models
+from mi_checks.models.sources.hub_model import TOY_MODELS
+from mi_checks.models.sources.packaged_model import PACKAGED_MODELS, SMOLLM2
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def test_the_list_has_every_name_and_its_shape(capsys):
     assert main(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line.split() for line in lines if line}
-    assert {*bundled(), *TOYS, "smollm2-135m"} <= set(rows)
+    assert {*bundled_models(), *TOY_MODELS, "smollm2-135m"} <= set(rows)
     assert rows["nano-attn-2l"][1:4] == ["2", "6", "–"]
     assert rows["gelu-3l"][1:4] == ["3", "8", "2048"]
     assert rows["smollm2-135m"][1:4] == ["30", "9/3", "1536"]
@@ -98,7 +98,7 @@ def test_fetching_says_where_it_is(capsys, monkeypatch):
     SMOLLM2.path.parent.mkdir(parents=True)
     SMOLLM2.path.write_bytes(b"weights")
     known = replace(SMOLLM2, sha256=hashlib.sha256(b"weights").hexdigest())
-    monkeypatch.setitem(PACKAGED, SMOLLM2.name, known)
+    monkeypatch.setitem(PACKAGED_MODELS, SMOLLM2.name, known)
     assert main(["models", "fetch", "smollm2-135m"]) == 0
     assert capsys.readouterr() == (f"{SMOLLM2.path}\n", "")
 

@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 
 from mi_checks.compare.neighbouring_models import comparable, method, misses, neighbour_differences, order, steps
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import bundled, resolve
+from mi_checks.models.model_names import bundled_models, resolve
 from mi_checks.results.evidence import Architecture
 from mi_checks.stats.p_values import holm, mean_p_value
 from tests.effects import around, effect
@@ -156,7 +156,7 @@ def test_a_step_says_what_changes():
     assert [step.change for step in steps(found)] == ["gelu, 1 → 2 layers", "1 layer, attention-only → gelu"]
 
 
-@pytest.mark.parametrize("name", [name for name in bundled() if name.endswith("-1l")])
+@pytest.mark.parametrize("name", [name for name in bundled_models() if name.endswith("-1l")])
 def test_the_kind_is_read_off_the_model_and_not_its_name(name):
     loaded_model = load(name)
     assert loaded_model.kind == {"attn": "attention-only"}.get(name.split("-")[1], name.split("-")[1])

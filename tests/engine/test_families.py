@@ -17,7 +17,7 @@ from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.model_names import NANO_TOKENIZER
 from mi_checks.spec.node_names import ModelShape
 from tests.engine.cases import (
     ARCHITECTURES,
@@ -67,7 +67,7 @@ ACROSS = [(family, mode) for family in FAMILIES for mode in MODES]
 def tokenizer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
     special = dict.fromkeys(("bos_token", "eos_token", "pad_token"), "<|endoftext|>")
-    made = transformers.PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER), **special)
+    made = transformers.PreTrainedTokenizerFast(tokenizer_file=str(NANO_TOKENIZER), **special)
     made.save_pretrained(folder)
     return transformers.AutoTokenizer.from_pretrained(folder)
 

@@ -11,7 +11,7 @@ from gallery.facts import Facts, about
 from gallery.findings import PAGE, composed, differing
 from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
 from mi_checks.compare.neighbouring_models import EffectMatrix
-from mi_checks.models.model_names import bundled
+from mi_checks.models.model_names import bundled_models
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK_FILE_NAME
 from tests.effects import around, effect
@@ -211,4 +211,4 @@ def test_every_check_it_names_is_one(page, behaviours):
 
 
 def test_the_models_it_names_ship(page):
-    assert set(re.findall(r"nano-\w+-\dl", page)) <= set(bundled())
+    assert set(re.findall(r"nano-\w+-\dl", page)) <= set(bundled_models())

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 from transformers import Gemma3TextConfig, Qwen2Config, Qwen3Config
 
-from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.model_names import NANO_TOKENIZER
 from tests.models.written import VOCABULARY
 
 SHAPE = {
@@ -92,7 +92,7 @@ def write_gguf(path: Path, model: Any, architecture: str = "llama") -> None:
 
 
 def _write_tokenizer(writer: gguf.GGUFWriter) -> None:
-    tokenizer = json.loads(TOKENIZER.read_text(encoding="utf-8"))
+    tokenizer = json.loads(NANO_TOKENIZER.read_text(encoding="utf-8"))
     writer.add_vocab_size(VOCABULARY)
     writer.add_tokenizer_model("gpt2")
     words = sorted(tokenizer["model"]["vocab"].items(), key=lambda item: item[1])

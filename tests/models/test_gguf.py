@@ -159,7 +159,7 @@ def test_smollm2_without_having_fetched_it(tmp_path, monkeypatch):
     wanted = "model 'smollm2-135m': not fetched yet; fetch it once (93 MB): mi-checks models fetch smollm2-135m"
     assert message("smollm2-135m") == wanted
     with pytest.raises(MiChecksError) as error:
-        resolve("smollm2-135m").require()
+        resolve("smollm2-135m").check_loadable()
     assert str(error.value) == wanted
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.models.downloads import download
-from mi_checks.models.sources.hub_model import Hub as Source
+from mi_checks.models.downloads import download_from_hub
+from mi_checks.models.sources.hub_model import HubModel as Source
 from mi_checks.models.sources.model_source import Unloadable
 from tests.models.written import llama, toy_config, write_huggingface, write_legacy
 
@@ -21,7 +21,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOY = "NeelNanda/GELU_2L512W_C4_Code"
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
+class HubModel(http.server.BaseHTTPRequestHandler):
     """Repositories are folders of `root`; whatever is asked for is noted in `asked`."""
 
     root: Path
@@ -81,7 +81,7 @@ def hub(tmp_path):
     """Its folder, what was asked of it, and Python run with it as the hub."""
     root, asked = tmp_path / "repos", []
     root.mkdir()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Hub,), {"root": root, "asked": asked}))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (HubModel,), {"root": root, "asked": asked}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -176,7 +176,7 @@ def test_what_a_download_fails_of(monkeypatch, raised, said):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
     with pytest.raises(Unloadable) as error:
-        download(Source("org/name"))
+        download_from_hub(Source("org/name"))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
     assert error.value.__cause__ is raised
@@ -192,7 +192,7 @@ def test_the_hubs_answer_is_told(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
     with pytest.raises(Unloadable, match="the Hugging Face hub answers with HTTP status 503, and org/name is not in"):
-        download(Source("org/name"))
+        download_from_hub(Source("org/name"))
 
 
 def test_what_the_hub_does_not_have(hub):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import TOKENIZER, resolve
+from mi_checks.models.model_names import NANO_TOKENIZER, resolve
 from mi_checks.spec.node_names import ModelShape
 from tests.models.written import TOKENS, VOCABULARY, gpt2, llama, write_huggingface
 
@@ -266,4 +266,4 @@ def test_no_connection(monkeypatch, tmp_path):
 def test_the_bundled_tokenizer_is_not_taken_for_another_models(tmp_path):
     write_huggingface(tmp_path, llama(), tokenizer=False)
     assert "tokenizer.json is missing" in message(tmp_path)
-    assert TOKENIZER.exists()
+    assert NANO_TOKENIZER.exists()

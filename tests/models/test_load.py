@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import NANO, TOKENIZER, checkpoints
+from mi_checks.models.model_names import NANO_FOLDER, NANO_TOKENIZER, bundled_checkpoints
 
 MODEL = "nano-attn-1l"
 
@@ -18,7 +18,7 @@ MODEL = "nano-attn-1l"
 @pytest.fixture
 def folder(tmp_path):
     for file in ("config.json", "model.safetensors"):
-        shutil.copy(NANO / MODEL / file, tmp_path / file)
+        shutil.copy(NANO_FOLDER / MODEL / file, tmp_path / file)
     return tmp_path
 
 
@@ -38,17 +38,17 @@ def test_provenance_of_a_bundled_model():
     assert loaded_model.name == MODEL
     assert loaded_model.n_ctx >= 128
     assert found.source == "bundled"
-    assert found.weights_sha256 == sha256(NANO / MODEL / "model.safetensors")
-    assert found.tokenizer_sha256 == sha256(TOKENIZER)
+    assert found.weights_sha256 == sha256(NANO_FOLDER / MODEL / "model.safetensors")
+    assert found.tokenizer_sha256 == sha256(NANO_TOKENIZER)
     assert (found.dtype, found.device, found.mode) == ("float32", "cpu", "raw")
 
 
 def test_a_checkpoint_has_other_weights():
-    name, path = next(iter(checkpoints().items()))
+    name, path = next(iter(bundled_checkpoints().items()))
     found = load(name, device="cpu").provenance
     assert found.source == "bundled"
     assert found.weights_sha256 == sha256(path)
-    assert found.weights_sha256 != sha256(NANO / name.split("@")[0] / "model.safetensors")
+    assert found.weights_sha256 != sha256(NANO_FOLDER / name.split("@")[0] / "model.safetensors")
 
 
 def test_provenance_of_a_folder(folder):
@@ -64,16 +64,16 @@ def test_provenance_of_a_folder_named_without_a_slash(folder, monkeypatch):
 
 
 def test_a_folders_own_tokenizer_is_used(folder):
-    tokenizer = json.loads(TOKENIZER.read_text(encoding="utf-8"))
+    tokenizer = json.loads(NANO_TOKENIZER.read_text(encoding="utf-8"))
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")  # the same, in other bytes
     found = load(str(folder), device="cpu").provenance
-    assert found.tokenizer_sha256 == sha256(folder / "tokenizer.json") != sha256(TOKENIZER)
+    assert found.tokenizer_sha256 == sha256(folder / "tokenizer.json") != sha256(NANO_TOKENIZER)
 
 
 def test_every_weight_is_the_files():
     """A weight that was not in the file would be a random one."""
     bridge = load(MODEL, device="cpu").bridge
-    stored = load_file(NANO / MODEL / "model.safetensors")
+    stored = load_file(NANO_FOLDER / MODEL / "model.safetensors")
     torch.testing.assert_close(bridge.blocks[0].attn.o.weight.data, stored["layers.0.attn.o.weight"].float())
     torch.testing.assert_close(bridge.embed.weight.data, stored["tok_embed.weight"].float())
     assert not bridge.training
@@ -132,7 +132,7 @@ def test_weights_of_another_width_name_one_that_does_not_fit(folder):
 
 
 def test_weights_of_more_layers_name_one_that_is_too_many(folder):
-    shutil.copy(NANO / "nano-attn-2l" / "model.safetensors", folder / "model.safetensors")
+    shutil.copy(NANO_FOLDER / "nano-attn-2l" / "model.safetensors", folder / "model.safetensors")
     found = message(str(folder))
     assert "does not fit config.json" in found
     assert "1.attn" in found

@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_names import NANO, bundled, checkpoints, is_known, known_names, resolve
-from mi_checks.models.sources.hub_model import TOYS, Hub
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.model_names import (
+    NANO_FOLDER,
+    bundled_checkpoints,
+    bundled_models,
+    is_known,
+    known_names,
+    resolve,
+)
+from mi_checks.models.sources.hub_model import TOY_MODELS, HubModel
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.spec.node_names import ModelShape
 
 
@@ -29,15 +36,19 @@ def folder(tmp_path):
 
 def test_the_twelve_shapes_are_bundled():
     kinds = ("attn", "gelu", "solu")
-    assert {f"nano-{kind}-{layers}l" for kind in kinds for layers in (1, 2, 3, 4)} == set(bundled())
-    assert list(bundled()) == sorted(bundled())
+    assert {f"nano-{kind}-{layers}l" for kind in kinds for layers in (1, 2, 3, 4)} == set(bundled_models())
+    assert list(bundled_models()) == sorted(bundled_models())
 
 
 def test_each_bundled_name_has_its_files():
-    for name in bundled():
+    for name in bundled_models():
         found = resolve(name)
         source = found.source
-        assert (found.claims, source.path, source.weights) == (name, NANO / name, NANO / name / "model.safetensors")
+        assert (found.claims, source.path, source.weights) == (
+            name,
+            NANO_FOLDER / name,
+            NANO_FOLDER / name / "model.safetensors",
+        )
         assert source.weights.is_file()
 
 
@@ -49,7 +60,7 @@ def test_shapes_are_read_without_weights():
 
 
 def test_checkpoints_come_in_the_order_of_training():
-    found = checkpoints()
+    found = bundled_checkpoints()
     assert {name.split("@")[0] for name in found} >= {"nano-attn-2l", "nano-gelu-2l"}
     for model in {name.split("@")[0] for name in found}:
         steps = [int(name.split("@")[1]) for name in found if name.startswith(f"{model}@")]
@@ -59,10 +70,10 @@ def test_checkpoints_come_in_the_order_of_training():
 
 
 def test_a_checkpoint_has_its_models_shape_and_claims_of_its_own():
-    name = next(iter(checkpoints()))
+    name = next(iter(bundled_checkpoints()))
     found = resolve(name)
     assert found.claims == name
-    assert found.source.weights == checkpoints()[name]
+    assert found.source.weights == bundled_checkpoints()[name]
     assert found.shape == resolve(name.split("@")[0]).shape
 
 
@@ -78,43 +89,43 @@ def test_a_checkpoint_has_its_models_shape_and_claims_of_its_own():
     ],
 )
 def test_an_unknown_name(name, near):
-    known = ", ".join((*bundled(), *checkpoints()))
+    known = ", ".join((*bundled_models(), *bundled_checkpoints()))
     assert message(name) == f"unknown model {name!r}; bundled models: {known}; others: mi-checks models list{near}"
 
 
 def test_a_folder(folder, monkeypatch):
     here = folder("{}")
     found = resolve(str(here))
-    assert (found.claims, found.source) == (str(here), Folder(here))
+    assert (found.claims, found.source) == (str(here), ModelFolder(here))
     monkeypatch.chdir(here.parent)
-    assert resolve(here.name).source == Folder(Path(here.name))  # without a slash, where there is one of that name
+    assert resolve(here.name).source == ModelFolder(Path(here.name))  # without a slash, where there is one of that name
 
 
 def test_a_folder_under_the_claims_of_a_model(folder):
     here = folder("{}")
     found = resolve(f"nano-attn-2l={here}")
-    assert (found.claims, found.source) == ("nano-attn-2l", Folder(here))
+    assert (found.claims, found.source) == ("nano-attn-2l", ModelFolder(here))
 
 
 def test_a_folders_checkpoint(folder):
     here = folder("{}")
-    assert resolve(f"{here}@200").source == Folder(here, "200")
-    assert resolve(f"nano-attn-2l={here}@200").source == Folder(here, "200")
+    assert resolve(f"{here}@200").source == ModelFolder(here, "200")
+    assert resolve(f"nano-attn-2l={here}@200").source == ModelFolder(here, "200")
 
 
 def test_a_folder_with_an_at_sign_in_its_name(tmp_path):
     (tmp_path / "model@3").mkdir()
-    assert resolve(str(tmp_path / "model@3")).source == Folder(tmp_path / "model@3")
+    assert resolve(str(tmp_path / "model@3")).source == ModelFolder(tmp_path / "model@3")
 
 
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("hf:gpt2", Hub("gpt2")),
-        ("EleutherAI/pythia-70m", Hub("EleutherAI/pythia-70m")),
-        ("EleutherAI/pythia-70m@step1000", Hub("EleutherAI/pythia-70m", "step1000")),
-        ("hf:EleutherAI/pythia-70m@refs/pr/1", Hub("EleutherAI/pythia-70m", "refs/pr/1")),
-        ("mine=hf:gpt2", Hub("gpt2")),
+        ("hf:gpt2", HubModel("gpt2")),
+        ("EleutherAI/pythia-70m", HubModel("EleutherAI/pythia-70m")),
+        ("EleutherAI/pythia-70m@step1000", HubModel("EleutherAI/pythia-70m", "step1000")),
+        ("hf:EleutherAI/pythia-70m@refs/pr/1", HubModel("EleutherAI/pythia-70m", "refs/pr/1")),
+        ("mine=hf:gpt2", HubModel("gpt2")),
     ],
 )
 def test_a_name_on_the_hub(name, source, tmp_path, monkeypatch):
@@ -141,7 +152,7 @@ def test_the_toy_models_by_the_names_transformerlens_gave_them(kind, layers):
 def test_the_toy_models_are_those_transformerlens_supports():
     from transformer_lens.supported_models import OFFICIAL_MODEL_NAMES
 
-    assert {toy.repo for toy in TOYS.values()} <= set(OFFICIAL_MODEL_NAMES)
+    assert {toy.repo for toy in TOY_MODELS.values()} <= set(OFFICIAL_MODEL_NAMES)
 
 
 def test_a_toy_models_checkpoints_are_known_without_being_listed():

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_checkpoints import series
-from mi_checks.models.model_names import called, known_names, near_name, resolve, without_label
-from mi_checks.models.models_of_behaviour import unknown_models, with_own_models
-from mi_checks.models.sources.gguf_file import Gguf
-from mi_checks.models.sources.hub_model import Hub
-from mi_checks.models.sources.model_folder import Folder
-from mi_checks.models.stand_in_models import under_base
+from mi_checks.models.model_checkpoints import series_models
+from mi_checks.models.model_names import canonical_name, known_names, name_suggestion, resolve, without_checkpoint_label
+from mi_checks.models.models_of_behaviour import unknown_models, with_canonical_models
+from mi_checks.models.sources.gguf_file import GgufFile
+from mi_checks.models.sources.hub_model import HubModel
+from mi_checks.models.sources.model_folder import ModelFolder
+from mi_checks.models.stand_in_models import under_reference_model
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.problems import SpecError
 
@@ -46,30 +46,30 @@ def folder(here):
 def test_case_15_a_folder_whatever_is_in_its_name(path, folder):
     folder(path)
     found = resolve(path)
-    assert (found.claims, found.source, found.stands_in) == (path, Folder(Path(path)), False)
+    assert (found.claims, found.source, found.stands_in) == (path, ModelFolder(Path(path)), False)
     labelled = resolve(f"{path}@200")
-    assert (labelled.claims, labelled.source) == (f"{path}@200", Folder(Path(path), "200"))
+    assert (labelled.claims, labelled.source) == (f"{path}@200", ModelFolder(Path(path), "200"))
     under = resolve(f"nano-attn-2l={path}")
-    assert (under.claims, under.source, under.stands_in) == ("nano-attn-2l", Folder(Path(path)), True)
+    assert (under.claims, under.source, under.stands_in) == ("nano-attn-2l", ModelFolder(Path(path)), True)
     under = resolve(f"nano-attn-2l={path}@200")
-    assert (under.claims, under.source) == ("nano-attn-2l", Folder(Path(path), "200"))
-    assert under_base([path, f"nano-attn-2l={path}"], "nano-attn-2l") == (f"nano-attn-2l={path}",) * 2
+    assert (under.claims, under.source) == ("nano-attn-2l", ModelFolder(Path(path), "200"))
+    assert under_reference_model([path, f"nano-attn-2l={path}"], "nano-attn-2l") == (f"nano-attn-2l={path}",) * 2
 
 
 def test_case_15_both_sides_may_hold_an_equals_sign(folder):
     folder("runs/lr=0.1")
     folder("runs/lr=0.2")
     found = resolve("runs/lr=0.1=runs/lr=0.2")
-    assert (found.claims, found.source) == ("runs/lr=0.1", Folder(Path("runs/lr=0.2")))
+    assert (found.claims, found.source) == ("runs/lr=0.1", ModelFolder(Path("runs/lr=0.2")))
 
 
 @pytest.mark.parametrize("path", ["x=1/model.gguf", "x@1.gguf", "a:b.gguf", "with space.gguf"])
 def test_case_15_a_gguf_file_whatever_is_in_its_name(path, here):
     (here / path).parent.mkdir(exist_ok=True)
     (here / path).touch()
-    assert resolve(f"gguf:{path}").source == Gguf(Path(path))
+    assert resolve(f"gguf:{path}").source == GgufFile(Path(path))
     assert resolve(f"gguf:{path}").claims == f"gguf:{path}"
-    assert resolve(f"mine=gguf:{path}").source == Gguf(Path(path))
+    assert resolve(f"mine=gguf:{path}").source == GgufFile(Path(path))
 
 
 @pytest.mark.parametrize("name", ["runs/lr=0.1", "./lr=0.1", "runs/lr=0.1/step", "~/lr=0.1"])
@@ -96,7 +96,7 @@ def test_case_15_a_path_with_an_equals_sign_that_is_not_there(name, here):
 def test_case_15_a_folder_has_one_name_however_its_path_is_written(written, name, folder, here):
     folder("runs/m")
     written = written.format(here=here)
-    assert resolve(written).claims == called(written) == name
+    assert resolve(written).claims == canonical_name(written) == name
     assert resolve(name).claims == name
 
 
@@ -104,9 +104,9 @@ def test_case_15_the_users_home(folder, here, monkeypatch):
     monkeypatch.setenv("HOME", str(here / "home"))
     folder("home/m")
     (here / "home" / "x.gguf").touch()
-    assert resolve("~/m").source == Folder(here / "home" / "m")
-    assert resolve("nano-attn-2l=~/m").source == Folder(here / "home" / "m")
-    assert resolve("gguf:~/x.gguf").source == Gguf(here / "home" / "x.gguf")
+    assert resolve("~/m").source == ModelFolder(here / "home" / "m")
+    assert resolve("nano-attn-2l=~/m").source == ModelFolder(here / "home" / "m")
+    assert resolve("gguf:~/x.gguf").source == GgufFile(here / "home" / "x.gguf")
     assert message("~nobody-of-that-name/m").startswith("model '~nobody-of-that-name/m': there is no folder ")
 
 
@@ -116,9 +116,9 @@ def test_case_15_a_folder_that_is_named_as_a_model_is(folder):
     folder("gpt2")
     assert resolve("nano-attn-2l").source.name == "bundled"
     found = resolve("./nano-attn-2l")
-    assert (found.claims, found.source) == ("./nano-attn-2l", Folder(Path("./nano-attn-2l")))
-    assert resolve("gpt2").source == Folder(Path("gpt2"))
-    assert resolve("hf:gpt2").source == Hub("gpt2")
+    assert (found.claims, found.source) == ("./nano-attn-2l", ModelFolder(Path("./nano-attn-2l")))
+    assert resolve("gpt2").source == ModelFolder(Path("gpt2"))
+    assert resolve("hf:gpt2").source == HubModel("gpt2")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_case_15_a_folder_that_is_named_as_a_model_is(folder):
 def test_case_15_what_may_have_been_meant(name, meant, here):
     assert message(name).endswith(f"; did you mean {meant!r}?")
     assert message(f"nano-attn-2l={name}").endswith(f"; did you mean {meant!r}?")
-    assert isinstance(resolve(meant).source, Hub | Folder)
+    assert isinstance(resolve(meant).source, HubModel | ModelFolder)
 
 
 def test_case_15_files_and_separators_that_are_not_those_of_a_folder(folder, here):
@@ -163,7 +163,7 @@ def test_case_15_what_no_file_system_can_have(name, here):
 
 
 def test_case_15_a_revision_with_all_that_git_allows(here):
-    assert resolve("hf:org/name@v1.0+cu12").source == Hub("org/name", "v1.0+cu12")
+    assert resolve("hf:org/name@v1.0+cu12").source == HubModel("org/name", "v1.0+cu12")
     assert resolve("hf:org/name@refs/pr/1").label == "refs/pr/1"
     assert "is no name on the Hugging Face hub" in message("hf:org/name@")
 
@@ -173,10 +173,10 @@ def test_case_15_a_series_in_a_folder_with_an_equals_sign(here, tmp_path):
 
     (tmp_path / "lr=0.1").mkdir()
     write_legacy(tmp_path / "lr=0.1", toy_config(), checkpoints={300: 2, 1200: 3})
-    assert series("lr=0.1@*") == ("lr=0.1@300", "lr=0.1@1200", "lr=0.1")
-    assert series("mine=lr=0.1@*") == ("mine=lr=0.1@300", "mine=lr=0.1@1200", "mine=lr=0.1")
-    assert without_label("lr=0.1@300") == without_label("lr=0.1") == "lr=0.1"
-    assert without_label("nano-attn-2l@200") == "nano-attn-2l"
+    assert series_models("lr=0.1@*") == ("lr=0.1@300", "lr=0.1@1200", "lr=0.1")
+    assert series_models("mine=lr=0.1@*") == ("mine=lr=0.1@300", "mine=lr=0.1@1200", "mine=lr=0.1")
+    assert without_checkpoint_label("lr=0.1@300") == without_checkpoint_label("lr=0.1") == "lr=0.1"
+    assert without_checkpoint_label("nano-attn-2l@200") == "nano-attn-2l"
 
 
 BEHAVIOUR = """\
@@ -223,7 +223,7 @@ def test_case_15_a_path_in_a_file_counts_from_the_files_folder(model, name, fold
         folder(each)
     (here / "x.gguf").touch()
     written = loaded(here / "behaviours" / "x.yaml", model)
-    found = with_own_models(written)
+    found = with_canonical_models(written)
     assert tuple(found.behaviour.models) == (name,)
     assert found.behaviour.checks[0].check.models == (name,)
     assert found.behaviour.sets_for(name) == written.behaviour.sets_for(model) != {}
@@ -240,7 +240,7 @@ def test_case_15_from_another_folder_the_same_file_names_the_same_model(folder, 
     for place, name in (("behaviours", "m"), ("m", str(here / "behaviours" / "m"))):
         (here / place).mkdir(exist_ok=True)
         monkeypatch.chdir(here / place)
-        (found,) = with_own_models(written).behaviour.models
+        (found,) = with_canonical_models(written).behaviour.models
         assert found == name
         assert resolve(found).source.path.resolve() == here / "behaviours" / "m"
 
@@ -253,7 +253,7 @@ def test_case_15_a_path_in_a_file_that_counts_from_elsewhere(model, meant, folde
     folder("m")
     (here / "x.gguf").touch()
     with pytest.raises(SpecError) as error:
-        with_own_models(loaded(here / "behaviours" / "x.yaml", model))
+        with_canonical_models(loaded(here / "behaviours" / "x.yaml", model))
     assert str(error.value) == (
         f"x.yaml:12:3: there is no {model!r} beside this file, which its paths count from; did you mean {meant!r}?"
     )
@@ -263,7 +263,7 @@ def test_case_15_a_path_in_a_file_that_counts_from_elsewhere(model, meant, folde
 def test_case_15_other_weights_under_a_models_name_are_for_the_command_line(model, folder, here):
     folder("m")
     with pytest.raises(SpecError) as error:
-        with_own_models(loaded(here / "behaviours" / "x.yaml", model))
+        with_canonical_models(loaded(here / "behaviours" / "x.yaml", model))
     assert str(error.value) == (
         f"x.yaml:12:3: there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
     )
@@ -275,11 +275,11 @@ def test_case_15_one_folder_by_two_names_in_a_file(folder, here):
     text = written.path.read_text().replace("['m']", "[m, ./m]")
     written.path.write_text(f"{text}  ./m: {{nodes: {{a: L0H1}}}}\n")
     with pytest.raises(SpecError, match=r"x\.yaml:13:3: './m' is the same model as 'm', which this file names too"):
-        with_own_models(load_behaviour(written.path, written.path.parent))
+        with_canonical_models(load_behaviour(written.path, written.path.parent))
 
 
 def test_case_15_an_unknown_model_in_a_file(here):
-    (problem,) = unknown_models(with_own_models(loaded(here / "x.yaml", "gpt2")))
+    (problem,) = unknown_models(with_canonical_models(loaded(here / "x.yaml", "gpt2")))
     assert problem.message.startswith("unknown model 'gpt2'; known models: ")
     assert problem.message.endswith("; did you mean 'hf:gpt2'?")
 
@@ -288,10 +288,10 @@ def test_case_15_a_model_of_an_extended_file_counts_from_that(folder, here):
     folder("behaviours/shared/m")
     loaded(here / "behaviours" / "shared" / "_base.yaml", "m")
     (here / "behaviours" / "y.yaml").write_text("name: y\nextends: shared/_base.yaml\n")
-    found = with_own_models(load_behaviour(here / "behaviours" / "y.yaml", here))
+    found = with_canonical_models(load_behaviour(here / "behaviours" / "y.yaml", here))
     assert tuple(found.behaviour.models) == ("behaviours/shared/m",)
 
 
 def test_near_names_of_what_is_near_nothing():
-    assert near_name("qqqq", known_names()) == ""
-    assert sys.getsizeof(near_name("x" * 10_000, known_names())) < 1000
+    assert name_suggestion("qqqq", known_names()) == ""
+    assert sys.getsizeof(name_suggestion("x" * 10_000, known_names())) < 1000

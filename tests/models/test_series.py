@@ -6,30 +6,30 @@ import shutil
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_checkpoints import series, with_series
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_checkpoints import expand_series, series_models
+from mi_checks.models.model_names import NANO_FOLDER
 
 STEPS = ("nano-attn-2l@200", "nano-attn-2l@400", "nano-attn-2l@500", "nano-attn-2l@650", "nano-attn-2l")
 
 
 def test_a_bundled_model_s_checkpoints_then_the_model():
-    assert series("nano-attn-2l@*") == STEPS
+    assert series_models("nano-attn-2l@*") == STEPS
 
 
 def test_others_stay_and_each_comes_once():
     given = ["nano-attn-2l@500", "nano-gelu-1l", "nano-attn-2l@*"]
-    assert with_series(given) == ("nano-attn-2l@500", "nano-gelu-1l", *STEPS[:2], *STEPS[3:])
+    assert expand_series(given) == ("nano-attn-2l@500", "nano-gelu-1l", *STEPS[:2], *STEPS[3:])
 
 
 def test_a_folder_s_checkpoints_in_the_order_of_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine/checkpoints").mkdir(parents=True)
-    shutil.copy(NANO / "nano-attn-2l/config.json", tmp_path / "mine")
+    shutil.copy(NANO_FOLDER / "nano-attn-2l/config.json", tmp_path / "mine")
     (tmp_path / "mine/model.safetensors").touch()
     for step in (1000, 200, 30):
         (tmp_path / f"mine/checkpoints/step-{step}.safetensors").touch()
-    assert series("mine@*") == ("mine@30", "mine@200", "mine@1000", "mine")
-    assert series("nano-attn-2l=mine@*")[0] == "nano-attn-2l=mine@30"
+    assert series_models("mine@*") == ("mine@30", "mine@200", "mine@1000", "mine")
+    assert series_models("nano-attn-2l=mine@*")[0] == "nano-attn-2l=mine@30"
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,12 @@ def test_a_folder_s_checkpoints_in_the_order_of_training(tmp_path, monkeypatch):
 )
 def test_none_to_list(name, message):
     with pytest.raises(MiChecksError, match=message):
-        series(name)
+        series_models(name)
 
 
 def test_a_folder_without_any(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(json.loads((NANO / "nano-attn-2l/config.json").read_text())))
+    (tmp_path / "config.json").write_text(
+        json.dumps(json.loads((NANO_FOLDER / "nano-attn-2l/config.json").read_text()))
+    )
     with pytest.raises(MiChecksError, match="there are no training checkpoints of"):
-        series(f"{tmp_path}@*")
+        series_models(f"{tmp_path}@*")

@@ -13,8 +13,8 @@ from transformers import AutoTokenizer, OPTConfig, Qwen2Config
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, own_beginning
-from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.loaders.tokenizer_files import beginning_token, declared_special_tokens, read_folder_tokenizer
+from mi_checks.models.model_names import NANO_TOKENIZER
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Prompts
@@ -36,7 +36,7 @@ def config(folder, made, **more):
 
 
 def vocabulary_files(folder, tokenizer=None):
-    tokenizer = tokenizer or Tokenizer.from_file(str(TOKENIZER))
+    tokenizer = tokenizer or Tokenizer.from_file(str(NANO_TOKENIZER))
     tokenizer.model.save(str(folder))
 
 
@@ -54,18 +54,18 @@ def test_case_13_vocab_json_and_merges_txt(tmp_path, made, declared):
     vocabulary_files(tmp_path)
     if declared:
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(declared))
-    found = folders_tokenizer(tmp_path)
-    bundled = Tokenizer.from_file(str(TOKENIZER))
+    found = read_folder_tokenizer(tmp_path)
+    bundled = Tokenizer.from_file(str(NANO_TOKENIZER))
     for text in TEXTS:
         assert found.tokenizer.encode(text, add_special_tokens=False).ids == bundled.encode(text).ids
-    assert found.sha256 == folders_tokenizer(tmp_path).sha256
+    assert found.sha256 == read_folder_tokenizer(tmp_path).sha256
     assert len(found.sha256) == 64
 
 
 def test_case_13_a_family_with_a_split_of_its_own_keeps_it(tmp_path):
     config(tmp_path, Qwen2Config())
     vocabulary_files(tmp_path)
-    found = folders_tokenizer(tmp_path).tokenizer
+    found = read_folder_tokenizer(tmp_path).tokenizer
     assert found.encode("12 the", add_special_tokens=False).tokens == ["1", "2", "Ġthe"]  # digits one by one
 
 
@@ -104,7 +104,7 @@ def test_case_13_a_vocabulary_that_is_none(tmp_path, vocabulary):
     (tmp_path / "vocab.json").write_text(vocabulary)
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")
     with pytest.raises(Unloadable) as error:
-        folders_tokenizer(tmp_path)
+        read_folder_tokenizer(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/vocab.json ")
     assert "\n" not in str(error.value)
 
@@ -134,7 +134,7 @@ def sentence_pieces(folder, kind="bpe", **options):
 )
 def test_case_13_a_sentencepiece_model_reads_as_sentencepiece_does(tmp_path, kind, options):
     theirs = sentence_pieces(tmp_path, kind, **options)
-    ours = folders_tokenizer(tmp_path).tokenizer
+    ours = read_folder_tokenizer(tmp_path).tokenizer
     for text in (
         "the name",
         "When Mary and John  went\n to the store",
@@ -143,8 +143,8 @@ def test_case_13_a_sentencepiece_model_reads_as_sentencepiece_does(tmp_path, kin
         "hello",
     ):
         assert ours.encode(text, add_special_tokens=False).ids == theirs.encode(text)
-    assert own_beginning(ours, {}) == theirs.bos_id()
-    assert own_beginning(ours, {"add_bos_token": False}) is None
+    assert beginning_token(ours, {}) == theirs.bos_id()
+    assert beginning_token(ours, {"add_bos_token": False}) is None
 
 
 def test_case_13_a_model_whose_tokenizer_is_a_sentencepiece_model(tmp_path):
@@ -165,23 +165,23 @@ def test_case_13_an_added_token_with_an_id_that_it_cannot_get(tmp_path):
     sentence_pieces(tmp_path)
     (tmp_path / "added_tokens.json").write_text('{"<|tool|>": 9999}')
     with pytest.raises(Unloadable, match=r"adds the token '<\|tool\|>' with an id \(9999\) it cannot get"):
-        folders_tokenizer(tmp_path)
+        read_folder_tokenizer(tmp_path)
 
 
 def test_case_13_a_sentencepiece_model_that_a_fast_tokenizer_cannot_follow(tmp_path):
     sentence_pieces(tmp_path, "word", byte_fallback=False)
     with pytest.raises(Unloadable, match=r"tokenizer\.model cannot be made a fast tokenizer"):
-        folders_tokenizer(tmp_path)
+        read_folder_tokenizer(tmp_path)
     (tmp_path / "tokenizer.model").write_bytes(b"IQ== 0\nIg== 1\n")  # tiktoken's format
     with pytest.raises(Unloadable, match=r"tokenizer\.model is no SentencePiece model; save the tokenizer as"):
-        folders_tokenizer(tmp_path)
+        read_folder_tokenizer(tmp_path)
 
 
 def test_case_13_without_the_packages_that_read_it(tmp_path, monkeypatch):
     sentence_pieces(tmp_path)
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(Unloadable, match=r"install them with pip install 'mi-checks\[sentencepiece\]'"):
-        folders_tokenizer(tmp_path)
+        read_folder_tokenizer(tmp_path)
 
 
 def test_case_13_vocab_txt(tmp_path):
@@ -189,17 +189,17 @@ def test_case_13_vocab_txt(tmp_path):
     bert = tokenizer_of("bert")
     words = sorted(bert.get_vocab().items(), key=lambda item: item[1])
     (tmp_path / "vocab.txt").write_text("\n".join(each for each, _ in words) + "\n", encoding="utf-8")
-    found = folders_tokenizer(tmp_path).tokenizer
+    found = read_folder_tokenizer(tmp_path).tokenizer
     for text in ("The cat sat", "hello, world"):
         assert found.encode(text, add_special_tokens=False).ids == bert.encode(text, add_special_tokens=False).ids
-    assert own_beginning(found, {}) == bert.token_to_id("[CLS]")
+    assert beginning_token(found, {}) == bert.token_to_id("[CLS]")
 
 
 @pytest.mark.parametrize("manner", MANNERS)
 def test_case_12_the_token_that_begins_a_prompt_is_the_one_that_transformers_puts_there(tmp_path, manner):
     tokenizer = write_tokenizer(manner, tmp_path, tokenizer_class="PreTrainedTokenizerFast")
     theirs = AutoTokenizer.from_pretrained(str(tmp_path))("the cat")["input_ids"]
-    found = own_beginning(tokenizer, declarations(tmp_path))
+    found = beginning_token(tokenizer, declared_special_tokens(tmp_path))
     assert found == (None if beginning_of(manner) is None else theirs[0])
     assert found == tokenizer.token_to_id(BEGINNINGS.get(manner, "no such token"))
 
@@ -211,7 +211,9 @@ def test_case_12_what_the_folder_declares_decides(tmp_path, manner, adds):
     token = BEGINNINGS.get(manner, "<|endoftext|>")
     declared = {"bos_token": {"content": token}, "eos_token": token, "add_bos_token": adds, "add_eos_token": True}
     tokenizer = write_tokenizer(manner, tmp_path, **declared)
-    assert own_beginning(tokenizer, declarations(tmp_path)) == (tokenizer.token_to_id(token) if adds else None)
+    assert beginning_token(tokenizer, declared_special_tokens(tmp_path)) == (
+        tokenizer.token_to_id(token) if adds else None
+    )
 
 
 def test_case_12_a_beginning_that_is_written_twice_is_one(tmp_path):
@@ -219,8 +221,8 @@ def test_case_12_a_beginning_that_is_written_twice_is_one(tmp_path):
     begin = tokenizer.token_to_id("<s>")
     tokenizer.post_processor = processors.TemplateProcessing("<s> <s> $A", special_tokens=[("<s>", begin)])
     assert tokenizer.encode("the").ids[:2] == [begin, begin]
-    assert own_beginning(tokenizer, {}) == begin
-    assert own_beginning(tokenizer, {"add_bos_token": True, "bos_token": "<s>"}) == begin
+    assert beginning_token(tokenizer, {}) == begin
+    assert beginning_token(tokenizer, {"add_bos_token": True, "bos_token": "<s>"}) == begin
 
 
 def test_case_12_several_tokens_before_every_text_are_refused():
@@ -228,18 +230,18 @@ def test_case_12_several_tokens_before_every_text_are_refused():
     special = [("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))]
     tokenizer.post_processor = processors.TemplateProcessing("<s> </s> $A", special_tokens=special)
     with pytest.raises(Unloadable, match="begins every text with '<s>' '</s>', and a prompt here begins with one"):
-        own_beginning(tokenizer, {})
+        beginning_token(tokenizer, {})
 
 
 def test_case_12_a_declared_beginning_that_the_tokenizer_does_not_know():
     with pytest.raises(Unloadable, match="asks for '<nobody>' before every text, which is no token of its tokenizer"):
-        own_beginning(tokenizer_of("gpt2"), {"add_bos_token": True, "bos_token": "<nobody>"})
+        beginning_token(tokenizer_of("gpt2"), {"add_bos_token": True, "bos_token": "<nobody>"})
 
 
 def with_tokens(folder, made, extra):
     """A model of `VOCABULARY` rows with so many added tokens after the bundled ones."""
     model = write_huggingface(folder, made, tokenizer=False)
-    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    tokenizer = Tokenizer.from_file(str(NANO_TOKENIZER))
     tokenizer.add_special_tokens([f"<extra{n}>" for n in range(extra)])
     tokenizer.save(str(folder / "tokenizer.json"))
     return model
@@ -290,7 +292,7 @@ def test_case_11_a_padded_embedding_changes_no_prompt(tmp_path):
         build_prompts(prompts, loaded_model.tokenization, behaviour="x") for loaded_model in (padded, whole)
     )
     assert ours.sha256 == theirs.sha256
-    assert padded.reads_as == whole.reads_as
+    assert padded.prompt_dependencies == whole.prompt_dependencies
 
 
 def test_case_11_the_token_that_begins_every_prompt_is_beyond_the_embedding(tmp_path):
@@ -303,9 +305,9 @@ def test_case_11_the_token_that_begins_every_prompt_is_beyond_the_embedding(tmp_
 
 
 def test_a_native_folders_own_older_tokenizer_is_not_passed_over(tmp_path):
-    from mi_checks.models.model_names import NANO
+    from mi_checks.models.model_names import NANO_FOLDER
 
     for file in ("config.json", "model.safetensors"):
-        shutil.copy(NANO / "nano-attn-1l" / file, tmp_path / file)
+        shutil.copy(NANO_FOLDER / "nano-attn-1l" / file, tmp_path / file)
     (tmp_path / "tekken.json").write_text("{}")
     assert "tekken.json cannot be read here" in message(tmp_path)

@@ -9,7 +9,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import check_causal, load
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 from mi_checks.models.sources.model_source import Unloadable
 from tests.models.written import TOKENS, VOCABULARY, toy_config, write_legacy
 
@@ -79,7 +79,7 @@ def own(tmp_path):
     folder = tmp_path / "nano"
     folder.mkdir()
     for file in ("config.json", "model.safetensors"):
-        shutil.copy(NANO / "nano-gelu-1l" / file, folder / file)
+        shutil.copy(NANO_FOLDER / "nano-gelu-1l" / file, folder / file)
     return folder
 
 

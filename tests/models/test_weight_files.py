@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.downloads import download
+from mi_checks.models.downloads import download_from_hub
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import NANO, resolve
-from mi_checks.models.sources.hub_model import Hub
+from mi_checks.models.model_names import NANO_FOLDER, resolve
+from mi_checks.models.sources.hub_model import HubModel
 from mi_checks.models.sources.weight_files import sha256
 from tests.models.written import TOKENS, gpt2, llama, toy_config, write_huggingface, write_legacy
 
@@ -158,7 +158,7 @@ def test_case_13_an_adapter_beside_base_weights_is_not_left_out_silently(tmp_pat
     )
     assert found.endswith("or move the adapter away to measure the base alone")
     with pytest.raises(MiChecksError, match="adapters are not applied"):
-        resolve(str(tmp_path)).require()  # before anything is run
+        resolve(str(tmp_path)).check_loadable()  # before anything is run
 
 
 def test_case_13_a_folder_that_is_an_adapter_alone(tmp_path):
@@ -174,8 +174,8 @@ def test_case_13_an_adapter_in_the_other_layouts(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     assert "holds an adapter beside its base weights" in message(tmp_path)
     with pytest.raises(MiChecksError, match="adapters are not applied"):
-        resolve(f"nano-attn-2l={tmp_path}").require()
-    assert not list(NANO.glob("*/adapter*"))
+        resolve(f"nano-attn-2l={tmp_path}").check_loadable()
+    assert not list(NANO_FOLDER.glob("*/adapter*"))
 
 
 def asked_of_the_hub(monkeypatch, folder):
@@ -193,7 +193,7 @@ def asked_of_the_hub(monkeypatch, folder):
 def test_case_13_the_hub_is_asked_for_pickles_where_it_has_no_safetensors(tmp_path, monkeypatch):
     write_huggingface(tmp_path, llama())
     asked = asked_of_the_hub(monkeypatch, tmp_path)
-    download(Hub("org/name", "v1"))
+    download_from_hub(HubModel("org/name", "v1"))
     assert len(asked) == 1
     first = asked[0][2]
     assert "model.safetensors" in first
@@ -202,7 +202,7 @@ def test_case_13_the_hub_is_asked_for_pickles_where_it_has_no_safetensors(tmp_pa
     as_pickles(tmp_path, 2)
     (tmp_path / "tokenizer.json").unlink()
     asked.clear()
-    download(Hub("org/name", "v1"))
+    download_from_hub(HubModel("org/name", "v1"))
     (_, revision, patterns) = asked[1]
     assert revision == tmp_path.name  # the commit that the first download came to
     assert {"pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"} <= set(patterns)

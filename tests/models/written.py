@@ -13,7 +13,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, XGLMConfig
 
-from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.model_names import NANO_TOKENIZER
 
 VOCABULARY = 2048
 TOKENS = torch.arange(1, 20)[None]
@@ -58,7 +58,7 @@ def write_huggingface(folder: Path, config: Any, *, shard: str = "5GB", tokenize
         parameter.data += 0.1 * torch.randn(parameter.shape)
     model.save_pretrained(folder, max_shard_size=shard)
     if tokenizer:
-        shutil.copy(TOKENIZER, folder / "tokenizer.json")
+        shutil.copy(NANO_TOKENIZER, folder / "tokenizer.json")
     return model
 
 
@@ -124,7 +124,7 @@ def write_legacy(
 ):
     """A folder as a toy model's repository is; the bridges whose weights it holds, by seed."""
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    shutil.copy(TOKENIZER, folder / "tokenizer.json")
+    shutil.copy(NANO_TOKENIZER, folder / "tokenizer.json")
     checkpoints = checkpoints or {}
     bridges = {seed: native(config, seed) for seed in (final, *checkpoints.values())}
     torch.save(hooked_names(bridges[final], config), folder / "toy_final.pth")

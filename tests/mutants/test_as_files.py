@@ -12,7 +12,7 @@ from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.load_model import load
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 from mi_checks.mutants.node_mutations import ExchangedHeads, NegatedLogits, NegatedNodes, UniformHeads, ZeroedNodes
 from mi_checks.prompts.build_prompts import build_prompts
 from tests.engine.conftest import INDUCTION
@@ -64,7 +64,7 @@ def turned(weights):
 def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
     torch.set_num_threads(1)
     for file in ("config.json", "model.safetensors"):
-        shutil.copy(NANO / model / file, tmp_path / file)
+        shutil.copy(NANO_FOLDER / model / file, tmp_path / file)
     weights = load_file(tmp_path / "model.safetensors")
     edit(weights)
     save_file(weights, tmp_path / "model.safetensors")

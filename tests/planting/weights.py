@@ -12,7 +12,7 @@ import torch
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.loader_common import Placement
-from mi_checks.models.loaders.native import fill, native_bridge
+from mi_checks.models.loaders.native import load_native_weights, native_bridge
 from mi_checks.spec.model_validation import ModelShape
 from tests.planting.vocabulary import BOS, D_VOCAB, tokenization
 
@@ -152,7 +152,7 @@ class Weights:
         weights = {name: weight + noise * self._normal(*weight.shape) for name, weight in weights.items()}
         here = Placement(torch.device("cpu"), torch.float32)
         bridge = native_bridge(config(self.shape), here).eval()
-        fill(bridge, weights, here)
+        load_native_weights(bridge, weights, here)
         bridge.requires_grad_(False)
         provenance = Provenance("planted by hand", "", "", "float32", "cpu", "raw")
         return LoadedModel(name, bridge, tokenization(), self.shape, N_CTX, provenance)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 
 INI = """\
 [pytest]
@@ -128,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def folder(model: str = "nano-attn-2l", *, zero_heads=(), exchange=(), logits=1.0, nan=False, edit=None) -> Path:
         to = tmp_path_factory.mktemp("model")
         for file in ("config.json", "model.safetensors"):
-            shutil.copy(NANO / model / file, to / file)
+            shutil.copy(NANO_FOLDER / model / file, to / file)
         if zero_heads or exchange or nan or logits != 1 or edit:
             weights = load_file(to / "model.safetensors")
             weights["head.weight"] *= logits

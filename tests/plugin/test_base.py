@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 from tests.plugin.conftest import CHECKS
 
 BASE = ("--mi-base", "nano-attn-2l")
@@ -160,7 +160,7 @@ def test_the_base_may_be_other_weights_too(whole, folder):
 
 def test_another_tokenizer_shares_no_prompts(whole, folder):
     model = folder()
-    tokenizer = json.loads((NANO.parent / "nano/tokenizer.json").read_text())
+    tokenizer = json.loads((NANO_FOLDER.parent / "nano/tokenizer.json").read_text())
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))  # the same, written otherwise
     _, found, lines = judged(whole, model)
     assert found["outcome"] == "error"

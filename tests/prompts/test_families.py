@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.model_names import NANO_TOKENIZER
 from mi_checks.prompts.align import align_pair, tokenize_prompt
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
@@ -284,7 +284,7 @@ def test_case_10_what_a_tokenizer_does_not_know_is_no_single_token_and_no_answer
 @pytest.mark.parametrize("spaces", ["prepend", "first", "always"])
 def test_case_10_the_suites_prompts_under_llama_2s_manner(spaces):
     """All that can be built with the bundled vocabulary, and no space before a text, can be built with one."""
-    bundled = Tokenizer.from_file(str(TOKENIZER))
+    bundled = Tokenizer.from_file(str(NANO_TOKENIZER))
     with_space, without = (
         Tokenization(tokenizer, tokenizer.token_to_id("<s>"))
         for tokenizer in (in_llama2s_manner(bundled, spaces), in_llama2s_manner(bundled, "never"))

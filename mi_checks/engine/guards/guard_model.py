@@ -47,8 +47,8 @@ def _compare(loaded_model: LoadedModel, probes: GuardProbes) -> list[Guard]:
     engine = ReferenceEngine(replace(loaded_model, guards=Guards()), probes.batch())
     logits, broken = _fetch_hooks(engine)
     results = [Guard(f"reading {KIND_NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
-    if loaded_model.unwrapped is not None:
-        plain = PlainModel(loaded_model.unwrapped, [str(block.name) for block in loaded_model.bridge.blocks])
+    if loaded_model.unwrapped_model is not None:
+        plain = PlainModel(loaded_model.unwrapped_model, [str(block.name) for block in loaded_model.bridge.blocks])
         same = _compare_logits(plain.logits(probes.tokens), logits.float(), tolerance)
         results.append(same)
         if not same.holds:

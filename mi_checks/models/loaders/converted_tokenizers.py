@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from mi_checks.models.loaders.loader_common import quiet, told
+from mi_checks.models.loaders.loader_common import error_text, quiet_transformers
 from mi_checks.models.sources.model_source import Unloadable
 
 
@@ -29,7 +29,7 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
         vocabulary = json.loads(path.read_text(encoding="utf-8"))
         words = {str(word): int(token) for word, token in vocabulary.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise Unloadable(f"{path} is no vocabulary: {told(error)}") from error
+        raise Unloadable(f"{path} is no vocabulary: {error_text(error)}") from error
     if not words:
         raise Unloadable(f"{path} is no vocabulary: it is empty")
     kinds = [AutoTokenizer] + ([GPT2Tokenizer] if "Ġ" in words else [])
@@ -43,7 +43,7 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
         if all(tokenizer.token_to_id(word) == token for word, token in words.items()):
             return tokenizer
         reasons.append(ValueError("transformers gives its tokens other ids"))
-    raise Unloadable(f"{path} with merges.txt is no tokenizer: {told(reasons[-1])}") from reasons[-1]
+    raise Unloadable(f"{path} with merges.txt is no tokenizer: {error_text(reasons[-1])}") from reasons[-1]
 
 
 def read_word_pieces(folder: Path) -> Tokenizer:
@@ -59,14 +59,14 @@ def read_word_pieces(folder: Path) -> Tokenizer:
         words = path.read_text(encoding="utf-8").splitlines()
         tokenizer = _read(BertTokenizer, folder)
     except Exception as error:  # transformers and the Rust library may raise anything
-        raise Unloadable(f"{path} is no vocabulary: {told(error)}") from error
+        raise Unloadable(f"{path} is no vocabulary: {error_text(error)}") from error
     if not words or any(tokenizer.token_to_id(word) != token for token, word in enumerate(words)):
         raise Unloadable(f"{path} is no vocabulary: a word for each line, each once")
     return tokenizer
 
 
 def _read(kind: Any, folder: Path) -> Tokenizer:
-    with quiet():
+    with quiet_transformers():
         loaded = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     tokenizer: Tokenizer = loaded.backend_tokenizer
     return tokenizer
@@ -100,7 +100,7 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
     except ImportError as error:
         raise Unloadable(
-            f"{path} is read with the packages sentencepiece and protobuf ({told(error)}); install them with "
+            f"{path} is read with the packages sentencepiece and protobuf ({error_text(error)}); install them with "
             "pip install 'mi-checks[sentencepiece]', or save the tokenizer as tokenizer.json"
         ) from error
     try:
@@ -114,7 +114,7 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         once = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
         odd = next((text for text in _probes(theirs) if not _alike(ours, theirs, text, once=once)), None)
     except Exception as error:  # the Rust library raises no narrower type
-        raise Unloadable(f"{path} cannot be made a fast tokenizer: {told(error)}") from error
+        raise Unloadable(f"{path} cannot be made a fast tokenizer: {error_text(error)}") from error
     if odd is not None:
         raise Unloadable(
             f"{path} splits {odd[:40]!r} otherwise than a fast tokenizer made from it; save the tokenizer as "

@@ -12,12 +12,16 @@ from typing import Any
 
 from transformer_lens.conversion_utils import convert_tl_checkpoint
 
-from mi_checks.models.downloads import TOKENIZER_FILES, snapshot
-from mi_checks.models.loaders.loader_common import Loaded, Placement, read_state_dict, told
-from mi_checks.models.loaders.native import fill, native_parts
-from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, trained_beginning
-from mi_checks.models.loaders.transformerlens_config import check_normalization, refuse_unread
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.downloads import TOKENIZER_FILES, download_files
+from mi_checks.models.loaders.loader_common import LoadedBridge, Placement, error_text, read_state_dict
+from mi_checks.models.loaders.native import load_native_weights, native_bridge_and_model
+from mi_checks.models.loaders.tokenizer_files import (
+    declared_special_tokens,
+    read_folder_tokenizer,
+    toy_model_beginning_token,
+)
+from mi_checks.models.loaders.transformerlens_config import check_normalization, refuse_unread_keys
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.models.sources.weight_files import sha256
 
@@ -28,7 +32,7 @@ READ_KEYS = (
 )  # fmt: skip
 
 
-def load_legacy(folder: Folder, to: Placement) -> Loaded:
+def load_legacy(folder: ModelFolder, to: Placement) -> LoadedBridge:
     """Load a folder in this layout.
 
     Args:
@@ -39,23 +43,23 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
         Unloadable: a file is missing, is more than tensors, or does not fit the config.
     """
     config, weights_path = native_config(folder.config), folder.weights
-    bridge, unwrapped = native_parts(config, to)
+    bridge, unwrapped_model = native_bridge_and_model(config, to)
     try:
-        fill(bridge, convert_tl_checkpoint(read_state_dict(weights_path), bridge.cfg), to)
+        load_native_weights(bridge, convert_tl_checkpoint(read_state_dict(weights_path), bridge.cfg), to)
     except (RuntimeError, ValueError) as error:
-        raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
+        raise Unloadable(f"{weights_path} does not fit config.json: {error_text(error)}") from error
     place = _tokenizer_folder(folder)
-    files = folders_tokenizer(place)
+    files = read_folder_tokenizer(place)
     without = folder.config.get("default_prepend_bos") is False
-    return Loaded(
+    return LoadedBridge(
         bridge,
         files.tokenizer,
-        bos=None if without else trained_beginning(files.tokenizer, declarations(place)),
+        bos=None if without else toy_model_beginning_token(files.tokenizer, declared_special_tokens(place)),
         weights_sha256=sha256([weights_path]),
         tokenizer_sha256=files.sha256,
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),
         step=folder.step,
-        unwrapped=unwrapped,
+        unwrapped_model=unwrapped_model,
     )
 
 
@@ -78,7 +82,7 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     normalization = config.get("normalization", config.get("normalization_type"))
     check_normalization(normalization)
-    refuse_unread(config, (*READ_KEYS, "positional_embedding_type"))
+    refuse_unread_keys(config, (*READ_KEYS, "positional_embedding_type"))
     eps = config.get("ln_eps", config.get("eps"))
     return {
         **({} if eps is None else {"eps": eps}),
@@ -92,12 +96,12 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tokenizer_folder(folder: Folder) -> Path:
+def _tokenizer_folder(folder: ModelFolder) -> Path:
     """Return the folder itself, or a copy of the tokenizer repository on the hub that its config names."""
     name = folder.config.get("tokenizer_name")
     if (folder.path / "tokenizer.json").exists() or not isinstance(name, str):
         return folder.path
     try:
-        return snapshot(name, None, TOKENIZER_FILES)
+        return download_files(name, None, TOKENIZER_FILES)
     except Unloadable as error:
         raise Unloadable(f"it has no tokenizer.json beside it, and its tokenizer is elsewhere: {error}") from error

@@ -35,7 +35,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedBridge:
     """A bridge with its tokenizer.
 
     Attributes:
@@ -46,7 +46,7 @@ class Loaded:
         tokenizer_sha256: hash of the tokenizer's file.
         revision: the revision that was loaded, or "" if there are none.
         step: the training step of a numbered checkpoint, in digits; "" for other weights.
-        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, sharing the bridge's weights.
+        unwrapped_model: the model that the bridge wraps, without TransformerLens' hooks, sharing the bridge's weights.
     """
 
     bridge: TransformerBridge
@@ -56,7 +56,7 @@ class Loaded:
     tokenizer_sha256: str
     revision: str = ""
     step: str = ""
-    unwrapped: nn.Module | None = None
+    unwrapped_model: nn.Module | None = None
 
     @property
     def rows(self) -> int:
@@ -64,7 +64,7 @@ class Loaded:
         return int(self.bridge.embed.weight.shape[0])
 
 
-def told(error: BaseException, lines: int = 2) -> str:
+def error_text(error: BaseException, lines: int = 2) -> str:
     """Return the first lines of a library's error as one line, shortened if it is long.
 
     For an error without a message, return its type and the function that raised it.
@@ -94,14 +94,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise Unloadable(f"{path} holds more than tensors, and only tensors are loaded (weights_only=True)") from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise Unloadable(f"{path} is no file of weights: {told(error, 1)}") from error
+        raise Unloadable(f"{path} is no file of weights: {error_text(error, 1)}") from error
     if not isinstance(state_dict, dict) or not all(isinstance(tensor, Tensor) for tensor in state_dict.values()):
         raise Unloadable(f"{path} is no state dict: a mapping of names to tensors")
     return state_dict
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Suppress the progress bars and warnings of transformers, not all of which can be switched off."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -116,7 +116,7 @@ def quiet() -> Iterator[None]:
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def sharing_weights(model: Model) -> Model:
+def copy_sharing_weights(model: Model) -> Model:
     """Return a copy of a model's modules with the same parameters and buffers, which therefore takes no memory.
 
     It must be made before the model is wrapped, because TransformerLens replaces modules of the model.

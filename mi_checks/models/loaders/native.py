@@ -15,11 +15,16 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 from transformer_lens.model_bridge.sources.native import NativeModel, initialize_native_model
 
-from mi_checks.models.loaders.loader_common import Loaded, Placement, sharing_weights, told
-from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, has_tokenizer, trained_beginning
-from mi_checks.models.loaders.transformerlens_config import NATIVE_KEYS, check_normalization, refuse_unread
-from mi_checks.models.model_names import TOKENIZER
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.loaders.loader_common import LoadedBridge, Placement, copy_sharing_weights, error_text
+from mi_checks.models.loaders.tokenizer_files import (
+    declared_special_tokens,
+    has_tokenizer,
+    read_folder_tokenizer,
+    toy_model_beginning_token,
+)
+from mi_checks.models.loaders.transformerlens_config import NATIVE_KEYS, check_normalization, refuse_unread_keys
+from mi_checks.models.model_names import NANO_TOKENIZER
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.models.sources.weight_files import sha256
 
@@ -35,7 +40,7 @@ NATIVE_TO_BRIDGE = {
 }
 
 
-def load_native(folder: Folder, to: Placement) -> Loaded:
+def load_native(folder: ModelFolder, to: Placement) -> LoadedBridge:
     """Load a folder in this layout.
 
     Args:
@@ -47,18 +52,20 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
             model does not do.
     """
     check_normalization(folder.config.get("normalization_type", "LN"))
-    refuse_unread(folder.config, NATIVE_KEYS)
+    refuse_unread_keys(folder.config, NATIVE_KEYS)
     weights_path = folder.weights
-    place = folder.path if has_tokenizer(folder.path) else TOKENIZER.parent
-    files, declared = folders_tokenizer(place), declarations(place)
-    bridge, unwrapped = native_parts(folder.config, to)
+    place = folder.path if has_tokenizer(folder.path) else NANO_TOKENIZER.parent
+    files, declared = read_folder_tokenizer(place), declared_special_tokens(place)
+    bridge, unwrapped_model = native_bridge_and_model(folder.config, to)
     try:
-        fill(bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to)
+        load_native_weights(
+            bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to
+        )
     except FileNotFoundError as error:
         raise Unloadable(f"{weights_path} is missing") from error
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
-    return Loaded(
+        raise Unloadable(f"{weights_path} does not fit config.json: {error_text(error)}") from error
+    return LoadedBridge(
         bridge,
         files.tokenizer,
         bos=_beginning(files.tokenizer, declared),
@@ -66,7 +73,7 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
         tokenizer_sha256=files.sha256,
         revision=f"checkpoint {folder.label}" if folder.label else "",
         step=folder.step,
-        unwrapped=unwrapped,
+        unwrapped_model=unwrapped_model,
     )
 
 
@@ -74,7 +81,7 @@ def _beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
     """Return the token that training texts began with: the one that the files name, else the vocabulary's first."""
     if declared.get("add_bos_token") is False:
         return None
-    named = trained_beginning(tokenizer, declared)
+    named = toy_model_beginning_token(tokenizer, declared)
     return 0 if named is None else named
 
 
@@ -88,10 +95,10 @@ def native_bridge(config: Mapping[str, Any], to: Placement) -> TransformerBridge
     Raises:
         Unloadable: TransformerLens cannot build the model.
     """
-    return native_parts(config, to)[0]
+    return native_bridge_and_model(config, to)[0]
 
 
-def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerBridge, NativeModel]:
+def native_bridge_and_model(config: Mapping[str, Any], to: Placement) -> tuple[TransformerBridge, NativeModel]:
     """Return TransformerLens' own model with random weights, in its bridge and without it; both share their weights.
 
     It does what `TransformerBridge.boot_native` does, which gives no access to the model before it is wrapped.
@@ -107,7 +114,7 @@ def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerB
             if cfg.init_weights:
                 initialize_native_model(model, cfg)
         model = model.to(to.device, to.dtype)
-        unwrapped = sharing_weights(model)
+        unwrapped_model = copy_sharing_weights(model)
         bridge = build_bridge_from_module(
             model,
             architecture="TransformerLensNative",
@@ -117,11 +124,11 @@ def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerB
             model_name="native",
         )
     except Exception as error:  # any error of TransformerLens or torch for numbers that do not fit each other
-        raise Unloadable(f"TransformerLens makes no model of its config.json: {told(error)}") from error
-    return bridge, unwrapped
+        raise Unloadable(f"TransformerLens makes no model of its config.json: {error_text(error)}") from error
+    return bridge, unwrapped_model
 
 
-def fill(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement) -> None:
+def load_native_weights(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement) -> None:
     """Load all weights of a native bridge.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from mi_checks.models.loaders.loader_common import told
+from mi_checks.models.loaders.loader_common import error_text
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.models.sources.weight_files import sha256
 
@@ -26,7 +26,7 @@ UNSUPPORTED_FILES = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.m
 
 
 @dataclass(frozen=True)
-class TokenizerFiles:
+class FolderTokenizer:
     """A tokenizer and the digest of its files.
 
     Attributes:
@@ -38,7 +38,7 @@ class TokenizerFiles:
     sha256: str
 
 
-def folders_tokenizer(folder: Path) -> TokenizerFiles:
+def read_folder_tokenizer(folder: Path) -> FolderTokenizer:
     """Return the tokenizer of a folder in transformers' layout.
 
     It is read from `tokenizer.json`, or from the files that older models have instead: `vocab.json` with `merges.txt`,
@@ -49,9 +49,9 @@ def folders_tokenizer(folder: Path) -> TokenizerFiles:
     """
     path = folder / "tokenizer.json"
     if path.exists():
-        return TokenizerFiles(read_tokenizer(path), sha256([path]))
+        return FolderTokenizer(read_tokenizer(path), sha256([path]))
     tokenizer = _converted(folder)
-    return TokenizerFiles(tokenizer, hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
+    return FolderTokenizer(tokenizer, hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -65,10 +65,10 @@ def read_tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises no narrower type
-        raise Unloadable(f"{path} is no tokenizer: {told(error)}") from error
+        raise Unloadable(f"{path} is no tokenizer: {error_text(error)}") from error
 
 
-def declarations(folder: Path) -> dict[str, Any]:
+def declared_special_tokens(folder: Path) -> dict[str, Any]:
     """Return the special tokens in `tokenizer_config.json` and `special_tokens_map.json`, as plain strings."""
     declared: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
@@ -88,14 +88,14 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
+def beginning_token(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
     """Return the token that this tokenizer puts before a text, or None.
 
     What it puts after a text, or twice before it, is not part of a prompt.
 
     Args:
         tokenizer: the tokenizer.
-        declared: the special tokens that the files declare, see `declarations`.
+        declared: the special tokens that the files declare, see `declared_special_tokens`.
 
     Raises:
         Unloadable: it puts several different tokens there, or the files name a token that it does not know.
@@ -117,7 +117,7 @@ def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | No
     return before[0] if before else None
 
 
-def trained_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
+def toy_model_beginning_token(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
     """Return the beginning-of-sequence token of TransformerLens' toy models, with which their training texts begin."""
     names = [declared.get("bos_token"), *BEGINNINGS]
     return next((found for found in (_id(tokenizer, name) for name in names) if found is not None), None)
@@ -140,7 +140,7 @@ def _converted(folder: Path) -> Tokenizer:
     if "vocab.json" in names and "merges.txt" in names:
         return read_byte_pairs(folder)
     if "tokenizer.model" in names:
-        add_bos = declarations(folder).get("add_bos_token", True)
+        add_bos = declared_special_tokens(folder).get("add_bos_token", True)
         return _with_added(read_sentencepiece(folder / "tokenizer.model", add_bos=add_bos), folder)
     if "vocab.txt" in names:
         return read_word_pieces(folder)

@@ -32,7 +32,7 @@ FIXED_VALUES: Mapping[str, tuple[Any, ...]] = {
     "ln_eps": (1e-5,),  # the loader of the toy models' layout reads it
 }
 OFF_VALUES: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # values with which a key has no effect
-CHANGES = frozenset(
+CHANGING_KEYS = frozenset(
     (
         "attn_types", "experts_per_token", "factored_embed", "is_audio_model", "is_multimodal", "is_stateful",
         "is_visual_model", "layer_norm_folding", "load_in_4bit", "num_experts", "parallel_attn_mlp",
@@ -58,13 +58,13 @@ HARMLESS_KEYS = frozenset(
         "weight_init_scheme",
     )
 )  # fmt: skip
-TRAINING = re.compile(
+TRAINING_KEY = re.compile(
     r"(adam|apply_anthropic|batch|batches|checkpoint|checkpoints|dataset|debug|decay_steps|eval|grad_norm|initializer|"
     r"learning_rate|lr|optim|optimizer|save|store|train|training|wandb|warmup)(_.*)?"
 )
 
 
-def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
+def refuse_unread_keys(config: Mapping[str, Any], read: Collection[str]) -> None:
     """Raise if a config describes something of the model that is not read.
 
     Args:
@@ -77,9 +77,9 @@ def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
     changes: list[str] = []
     unknown: list[str] = []
     for key, value in config.items():
-        if key in read or key in HARMLESS_KEYS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
+        if key in read or key in HARMLESS_KEYS or TRAINING_KEY.fullmatch(key) or _asks_for_nothing(key, value, config):
             continue
-        (changes if key in CHANGES or key in FIXED_VALUES else unknown).append(f"{key}: {value!r}")
+        (changes if key in CHANGING_KEYS or key in FIXED_VALUES else unknown).append(f"{key}: {value!r}")
     if changes:
         raise Unloadable(
             f"its config.json says {_listed(changes)}, which changes what the model computes and which the model that "

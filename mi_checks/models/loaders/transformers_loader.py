@@ -12,10 +12,22 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.loaders.loader_common import Loaded, Placement, quiet, read_state_dict, sharing_weights, told
-from mi_checks.models.loaders.tokenizer_files import SPECIAL_TOKEN_KEYS, declarations, folders_tokenizer, own_beginning
+from mi_checks.models.loaders.loader_common import (
+    LoadedBridge,
+    Placement,
+    copy_sharing_weights,
+    error_text,
+    quiet_transformers,
+    read_state_dict,
+)
+from mi_checks.models.loaders.tokenizer_files import (
+    SPECIAL_TOKEN_KEYS,
+    beginning_token,
+    declared_special_tokens,
+    read_folder_tokenizer,
+)
 from mi_checks.models.sources.gguf_file import read_header, require_reader
-from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.model_folder import ModelFolder
 from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.models.sources.weight_files import are_pickles, find_weight_files, sha256
 
@@ -36,7 +48,7 @@ UNSUPPORTED = {
 }
 
 
-def load_huggingface(folder: Folder, to: Placement) -> Loaded:
+def load_huggingface(folder: ModelFolder, to: Placement) -> LoadedBridge:
     """Load a folder with transformers and wrap the model in a bridge.
 
     Args:
@@ -53,13 +65,13 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable("it needs code of its own (auto_map in config.json), which is never run")
     if folder.config.get("is_encoder_decoder"):
         raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
-    weights, declared = find_weight_files(folder.path), declarations(folder.path)
-    files = folders_tokenizer(folder.path)
-    bos = own_beginning(files.tokenizer, declared)
+    weights, declared = find_weight_files(folder.path), declared_special_tokens(folder.path)
+    files = read_folder_tokenizer(folder.path)
+    bos = beginning_token(files.tokenizer, declared)
     special = {key: value for key, value in declared.items() if key in SPECIAL_TOKEN_KEYS}
     pickles = are_pickles(weights)
     try:
-        bridge, unwrapped = bridged(
+        bridge, unwrapped_model = load_bridge(
             str(folder.path),
             PreTrainedTokenizerFast(tokenizer_object=files.tokenizer, **special),
             to,
@@ -71,18 +83,18 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         for path in weights if pickles else ():
             read_state_dict(path)  # raises if this file is at fault, and says why
         raise
-    return Loaded(
+    return LoadedBridge(
         bridge,
         files.tokenizer,
         bos=bos,
         weights_sha256=sha256(weights),
         tokenizer_sha256=files.sha256,
         revision=folder.revision,
-        unwrapped=unwrapped,
+        unwrapped_model=unwrapped_model,
     )
 
 
-def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[TransformerBridge, nn.Module]:
+def load_bridge(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[TransformerBridge, nn.Module]:
     """Return a model that transformers loads, in a bridge, and the same model on the same weights without the bridge.
 
     Args:
@@ -97,7 +109,7 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
     # Otherwise TransformerLens loads the tokenizer again by its name, which may be on the hub.
     tokenizer.init_kwargs |= {"add_bos_token": True, "name_or_path": place}
     try:
-        with quiet():
+        with quiet_transformers():
             hf_model, info = AutoModelForCausalLM.from_pretrained(
                 place,
                 dtype=to.dtype,
@@ -112,19 +124,19 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
     except MiChecksError:
         raise
     except Exception as error:  # any error of transformers for unexpected files
-        raise Unloadable(f"transformers cannot load it: {told(error)}") from error
+        raise Unloadable(f"transformers cannot load it: {error_text(error)}") from error
     if "gguf_file" in how:
         _undo_gguf(hf_model)
     _check_supported(hf_model)
-    unwrapped = sharing_weights(hf_model)
+    unwrapped_model = copy_sharing_weights(hf_model)
     try:
-        with quiet():
+        with quiet_transformers():
             bridge = TransformerBridge.boot_transformers(
                 place, hf_model=hf_model, tokenizer=tokenizer, device=to.device, dtype=to.dtype
             )
     except Exception as error:  # any error of TransformerLens for an unexpected model
-        raise Unloadable(f"TransformerLens cannot wrap {type(hf_model).__name__}: {told(error)}") from error
-    return bridge, unwrapped
+        raise Unloadable(f"TransformerLens cannot wrap {type(hf_model).__name__}: {error_text(error)}") from error
+    return bridge, unwrapped_model
 
 
 def _check_supported(hf_model: Any) -> None:
@@ -179,13 +191,13 @@ def _unnumbered(name: str) -> str:
     return re.sub(r"\d+", "#", name)
 
 
-def _is_in_transformers(folder: Folder) -> bool:
+def _is_in_transformers(folder: ModelFolder) -> bool:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     return folder.config.get("model_type") in CONFIG_MAPPING
 
 
-def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
+def load_gguf(path: Path, to: Placement, *, revision: str = "") -> LoadedBridge:
     """Load a GGUF file.
 
     Args:
@@ -201,22 +213,22 @@ def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
     read_header(path)  # raises with a one-line message if it is not a GGUF file
     place = {"gguf_file": path.name, "local_files_only": True}
     try:
-        with quiet():
+        with quiet_transformers():
             hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **place)
             tokenizer = hf_tokenizer.backend_tokenizer
     except Exception as error:  # any error of transformers or gguf for an unexpected file
-        raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from error
-    bos = own_beginning(tokenizer, {})
+        raise Unloadable(f"{path}: its tokenizer cannot be read: {error_text(error)}") from error
+    bos = beginning_token(tokenizer, {})
     # If blocks stayed quantized, transformers would look for compiled kernels on the hub.
-    bridge, unwrapped = bridged(
+    bridge, unwrapped_model = load_bridge(
         str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
     )
-    return Loaded(
+    return LoadedBridge(
         bridge,
         tokenizer,
         bos=bos,
         weights_sha256=sha256([path]),
         tokenizer_sha256=hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),  # it has no file of its own
         revision=revision,
-        unwrapped=unwrapped,
+        unwrapped_model=unwrapped_model,
     )

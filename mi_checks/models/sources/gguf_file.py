@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mi_checks.models.sources.model_source import Source, Unloadable, existing
+from mi_checks.models.sources.model_source import ModelSource, Unloadable, require_files
 from mi_checks.spec.node_names import ModelShape
 
 NUMBER_FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -86,13 +86,13 @@ def _string(file: BinaryIO) -> bytes:
 
 
 @dataclass(frozen=True)
-class Gguf(Source):
+class GgufFile(ModelSource):
     """A file with weights, usually quantized, and tokenizer; the weights are de-quantized when loaded."""
 
     path: Path
 
     @property
-    def described(self) -> str:
+    def provenance_name(self) -> str:
         """Return the file as the user may write it."""
         return f"gguf:{self.path}"
 
@@ -108,9 +108,9 @@ class Gguf(Source):
         Raises:
             Unloadable: it is missing.
         """
-        return existing([self.path])
+        return require_files([self.path])
 
-    def require(self) -> None:
+    def check_loadable(self) -> None:
         """Raise if the file does not exist or there is no package to read it with."""
         read_header(self.path)
         require_reader()

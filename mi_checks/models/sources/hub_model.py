@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.models.sources.config_json import huggingface_shape, is_huggingface, read_config
-from mi_checks.models.sources.model_source import Source
+from mi_checks.models.sources.model_source import ModelSource
 from mi_checks.spec.node_names import ModelShape
 
 LEGACY_OWNERS = ("NeelNanda", "ArthurConmy", "Baidicoot")  # published before TransformerLens used transformers' layout
 
 
 @dataclass(frozen=True)
-class Hub(Source):
+class HubModel(ModelSource):
     """A model that is downloaded over the network, only because its name asks for it, and then used again.
 
     Attributes:
@@ -32,7 +32,7 @@ class Hub(Source):
         return self.repo.partition("/")[0] in LEGACY_OWNERS
 
     @property
-    def described(self) -> str:
+    def provenance_name(self) -> str:
         """Return the model as the user may write it."""
         return f"hf:{self.repo}"
 
@@ -61,13 +61,13 @@ class Hub(Source):
         return
 
 
-def _toys() -> dict[str, Hub]:
+def _toys() -> dict[str, HubModel]:
     kinds = {"attn-only": ("Attn_Only", None), "gelu": ("GELU", 2048), "solu": ("SoLU", 2048)}
     return {
-        f"{kind}-{layers}l": Hub(f"NeelNanda/{prefix}_{layers}L512W_C4_Code", None, ModelShape(layers, 8, d_mlp))
+        f"{kind}-{layers}l": HubModel(f"NeelNanda/{prefix}_{layers}L512W_C4_Code", None, ModelShape(layers, 8, d_mlp))
         for kind, (prefix, d_mlp) in kinds.items()
         for layers in range(1, 5)
     }
 
 
-TOYS = _toys()  # TransformerLens' name → source
+TOY_MODELS = _toys()  # TransformerLens' name → source

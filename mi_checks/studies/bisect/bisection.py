@@ -159,7 +159,7 @@ class CheckBisection:
             model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models
         ]
         for model in map(resolve, self.model_names):
-            model.require()
+            model.check_loadable()
         locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)
         self.claims_sha256 = claims_digest(loaded.text, {role: list(nodes) for role, nodes in locked.items()})
         self.outcomes: dict[int, CheckpointOutcome] = {}

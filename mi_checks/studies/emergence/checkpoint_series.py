@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.model_checkpoints import EACH, series, training_step, with_series
-from mi_checks.models.model_names import checkpoints, resolve, without_label
+from mi_checks.models.model_checkpoints import SERIES_SUFFIX, expand_series, series_models, training_step
+from mi_checks.models.model_names import bundled_checkpoints, resolve, without_checkpoint_label
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ def chosen_series(names: Sequence[str]) -> tuple[CheckpointSeries, ...]:
             a model is given.
     """
     members: dict[str, list[str]] = {}
-    for name in with_series(names or tuple(f"{model}{EACH}" for model in _with_checkpoints())):
-        resolve(name).require()
+    for name in expand_series(names or tuple(f"{model}{SERIES_SUFFIX}" for model in _with_checkpoints())):
+        resolve(name).check_loadable()
         members.setdefault(_trained(name), []).append(name)
     return tuple(_series(model, names_of_model) for model, names_of_model in members.items())
 
 
 def _series(model: str, names: list[str]) -> CheckpointSeries:
     if len(names) < 2:
-        whole = series(f"{model}{EACH}")  # raises if there are none, because that is the mistake
+        whole = series_models(f"{model}{SERIES_SUFFIX}")  # raises if there are none, because that is the mistake
         raise MiChecksError(
             f"emergence needs two checkpoints of a model at least, and of {model!r} there is only {names[0]}; "
-            f"use '{model}{EACH}' for its {len(whole)}, or name another"
+            f"use '{model}{SERIES_SUFFIX}' for its {len(whole)}, or name another"
         )
     steps = {name: training_step(name) for name in names}
 
@@ -85,8 +85,8 @@ def _series(model: str, names: list[str]) -> CheckpointSeries:
 
 def _trained(name: str) -> str:
     """Return the model that a name is a checkpoint of, such as `nano-attn-2l` for `nano-attn-2l@200` and for itself."""
-    return without_label(name)
+    return without_checkpoint_label(name)
 
 
 def _with_checkpoints() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.partition("@")[0] for name in checkpoints()))
+    return tuple(dict.fromkeys(name.partition("@")[0] for name in bundled_checkpoints()))

@@ -7,7 +7,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_checkpoints import training_step
-from mi_checks.models.model_names import NANO
+from mi_checks.models.model_names import NANO_FOLDER
 from mi_checks.studies.emergence.checkpoint_series import chosen_series
 
 
@@ -30,7 +30,7 @@ def test_single_checkpoints_in_the_order_of_training():
 def test_a_folder_whose_end_nobody_wrote_down(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine/checkpoints").mkdir(parents=True)
-    shutil.copy(NANO / "nano-attn-2l/config.json", tmp_path / "mine")
+    shutil.copy(NANO_FOLDER / "nano-attn-2l/config.json", tmp_path / "mine")
     (tmp_path / "mine/model.safetensors").touch()
     for step in (30, 1000):
         (tmp_path / f"mine/checkpoints/step-{step}.safetensors").touch()
