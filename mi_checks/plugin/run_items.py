@@ -353,7 +353,7 @@ class ItemRunner:
         with omitted.suppressing(f"the warnings of {what}"):
             self._lint(loaded, model, known.get((loaded.behaviour.name, resolve(model).claims), {}))
         try:
-            evidence = self.suite.close(loaded, model, drawn=True)
+            evidence = self.suite.close(loaded, model, for_report=True)
             if evidence is not None:
                 self.session_results.add_evidence(evidence)
         except BaseException as error:
@@ -371,10 +371,10 @@ class ItemRunner:
         if "suite" in self.__dict__:
             session_results.provenance.update(self.suite.provenance())
             session_results.guards.update(self.suite.loaded_models.guards())
-            session_results.cache_counts = asdict(self.suite.reuse)
+            session_results.cache_counts = asdict(self.suite.cache_counts)
         if "base_suite" in self.__dict__:
             session_results.provenance.update(self.base_suite.provenance())
-            session_results.cache_counts = asdict(self.suite.reuse.plus(self.base_suite.reuse))
+            session_results.cache_counts = asdict(self.suite.cache_counts.plus(self.base_suite.cache_counts))
 
 
 def _claims(model: str) -> str:

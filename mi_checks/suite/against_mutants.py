@@ -1,4 +1,4 @@
-"""Behaviours × models × checks → what the checks say of mutants. `suite.suite` measures the models as they are."""
+"""The verdicts of checks on mutants. `mi_checks.suite.suite` measures the unmutated models."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from mi_checks.spec.preference_checks import AbsentCheck
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.suite.suite import Suite
 
-Found = tuple[tuple[Mutant, ...], str]  # and why there are none, if there are none
+MutantsAndReason = tuple[tuple[Mutant, ...], str]  # the mutants and, if there are none, the reason
 
 
 class MutantSuite:
     """The mutants of the behaviours and models of a suite."""
 
     def __init__(self, suite: Suite) -> None:
-        """Begin with none."""
+        """Begin without mutants."""
         self._suite = suite
-        self._mutants: dict[tuple[tuple[str, str], str], MutantJudge] = {}
+        self._judges: dict[tuple[tuple[str, str], str], MutantJudge] = {}
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
     ) -> MutantsResult:
-        """One check on models in which what it claims is false; the arguments are those of `Suite.check`.
+        """Run one check on models in which its claim is false; the arguments are those of `Suite.check`.
 
         Raises:
             MiChecksError: the check itself cannot be measured.
@@ -47,7 +47,7 @@ class MutantSuite:
             mutants, message = self._mutants_of(loaded, model, check)
         else:
             mutants, message = (), f"the check does not pass on the unmutated model ({verdict.outcome})"
-        slept = any(not mutant.killed for mutant in mutants)
+        has_survivor = any(not mutant.killed for mutant in mutants)
         if mutants:
             message = survivors_message(
                 claim_text(verdict.claim), str(verdict.bound), mutants, location=str(place), rerun=rerun
@@ -57,7 +57,7 @@ class MutantSuite:
             model=resolve(model).claims,
             check=check.id,
             node_id=node_id,
-            outcome="fail" if slept else "pass" if mutants else "skipped",
+            outcome="fail" if has_survivor else "pass" if mutants else "skipped",
             mutants=mutants,
             message=message,
             place=place,
@@ -65,36 +65,36 @@ class MutantSuite:
         )
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
-        """Give up the mutants of a behaviour on a model, before the suite gives up the model's own measurements."""
-        mutants = self._mutants.pop((loaded.key, model), None)
-        if mutants is not None:
-            mutants.close()
+        """Free the mutants of a behaviour on a model; to be called before `Suite.close`."""
+        judge = self._judges.pop((loaded.key, model), None)
+        if judge is not None:
+            judge.close()
 
-    def _mutants_of(self, loaded: LoadedBehaviour, model: str, check: Check) -> Found:
+    def _mutants_of(self, loaded: LoadedBehaviour, model: str, check: Check) -> MutantsAndReason:
         if isinstance(check, AbsentCheck):
-            return self._taken_for(loaded, model)
+            return self._stand_in(loaded, model)
         suite, name = self._suite, resolve(model).claims
         if suite.settings.engine == "reference" or replayable_model(suite.loaded_models.loaded_model(model)) is None:
             return (), f"mutants need the replay engine, and {name} is measured by the reference engine"
         if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
             return (), f"the score {check.role.score} is defined by this project and reads the unmutated model"
         key = (loaded.key, model)
-        if key not in self._mutants:
-            engine = partial(_replaying, suite, loaded, model)
+        if key not in self._judges:
+            engine = partial(_replay_engine, suite, loaded, model)
             store = suite.store if loaded.score is None else None
-            role = partial(self._role, loaded, model)
-            self._mutants[key] = MutantJudge(suite.measurements(loaded, model), engine, role, store)
-        return self._mutants[key].of(check), f"no mutation is defined for this kind of check ({check.kind})"
+            role = partial(self._role_verdict, loaded, model)
+            self._judges[key] = MutantJudge(suite.measurements(loaded, model), engine, role, store)
+        return self._judges[key].of(check), f"no mutation is defined for this kind of check ({check.kind})"
 
-    def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
-        """Whether a role of mutated weights is bound to what that of the model is bound to."""
+    def _role_verdict(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
+        """Return the verdict on a role with mutated weights, compared with its binding in the unmutated model."""
         own = self._suite.binding(loaded, model, check)
         return check_role(
             self._suite.binding(loaded, model, check, weights), own.nodes, resolve(model).claims, free=False
         )
 
-    def _taken_for(self, loaded: LoadedBehaviour, model: str) -> Found:
-        """Return a model that has the behaviour, to stand in for one that is declared not to have it."""
+    def _stand_in(self, loaded: LoadedBehaviour, model: str) -> MutantsAndReason:
+        """Return, as a mutant, a bundled model that has the behaviour, in place of a model declared not to have it."""
         suite = self._suite
         measured = suite.measurements(loaded, model)
         for name in bundled_models_with(loaded.behaviour):
@@ -105,5 +105,5 @@ class MutantSuite:
         return (), "no bundled model with this tokenizer is declared to have the behaviour"
 
 
-def _replaying(suite: Suite, loaded: LoadedBehaviour, model: str) -> ReplayEngine:
-    return cast("ReplayEngine", suite.engine_of(loaded, model))  # the model is trusted, and not left to the reference
+def _replay_engine(suite: Suite, loaded: LoadedBehaviour, model: str) -> ReplayEngine:
+    return cast("ReplayEngine", suite.engine_of(loaded, model))  # the caller has checked that the model is replayable

@@ -1,6 +1,6 @@
-"""Reasons to doubt that a behaviour measures what it is meant to, though its checks may pass.
+"""Lints: reasons to doubt that a behaviour measures what it is meant to, even if its checks pass.
 
-Each is measured on a model on which the behaviour is not declared absent, and costs next to nothing beside the checks.
+Lints are computed on models for which the behaviour is not declared absent, and cost little compared with the checks.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
-UNLIKELY_RANK = 100  # tokens; one that as many others exceed is not among the likely ones
-# Of the prompts on which the answer is unlikely. A behaviour that prefers it to its foils claims that it is likely, and
-# one that only prefers it more than on the corrupt prompts does not, so that there it must be so nearly everywhere: the
-# bundled behaviours of random tokens reach 0.95.
+UNLIKELY_RANK = 100  # a token with this rank (0 is the most probable) or a higher one is unlikely
+# Fractions of prompts on which the answer may be unlikely. A behaviour with foils claims that the answer is likely. One
+# that only compares with the corrupt prompts does not, so the answer must be unlikely nearly everywhere: the bundled
+# behaviours of random tokens reach 0.95.
 MOST_PROMPTS_FRACTION, NEARLY_ALL_PROMPTS_FRACTION = 0.5, 0.98
-SPACE_FACTOR = 10  # by which the answer with or without its space must be nearer to the first rank
-# A tenth above the whole: ablation is off the distribution, and of the bundled circuits most lie between 1 and 1.1.
+SPACE_FACTOR = 10  # by which the rank of the answer with the other spacing must be lower
+# Above 1. Ablation takes the model off its distribution, and most bundled circuits have a faithfulness of 1 to 1.1.
 FAITHFULNESS_MARGIN = 0.1
-EMBEDDING_FRACTION = 0.5  # of the effect; what is carried by no head and no MLP is most of it beyond this
+EMBEDDING_FRACTION = 0.5  # of the effect, above which most of it bypasses all heads and MLPs
 
 
 @dataclass(frozen=True)
 class _UnplacedLint:
-    """A lint without its place."""
+    """A lint of which only the path in the file is known, not yet the line."""
 
     kind: LintKind
     message: str
@@ -53,12 +53,12 @@ class _UnplacedLint:
 
 
 def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
-    """Return all lints of a behaviour on a model; what cannot be measured on it is left out.
+    """Return all lints of a behaviour on a model, except those that cannot be measured.
 
     Args:
         loaded: the behaviour.
         measured: its measurements on the model.
-        results: of its checks that ran on the model, by id.
+        results: the results of its checks on the model, by id.
     """
     behaviour, model = loaded.behaviour, measured.loaded_model.name
     if behaviour.models.get(model) == ABSENT:
@@ -78,7 +78,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
 
 
 def _unlikely_answers(measured: Measurements) -> Iterator[_UnplacedLint]:
-    """Look for answers whose first token is never among the likely ones, such as one that forgot its leading space."""
+    """Find answers whose first token is never likely, such as an answer that lacks its leading space."""
     batch, tokenization = measured.batch, measured.loaded_model.tokenization
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
     respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
@@ -95,8 +95,8 @@ def _unlikely_answers(measured: Measurements) -> Iterator[_UnplacedLint]:
         how = "without its leading space" if answer.startswith(" ") else "with a leading space"
         yield _UnplacedLint(
             "answer",
-            f"the first token of the answer {answer!r} is not the likely one: {rank}, and {how}, as "
-            f"{_respaced(answer)!r}, it is {np.median(other) + 1:.0f}; write answer and foils {how}",
+            f"the first token of the answer {answer!r} is not likely: {rank}; {how}, as "
+            f"{_respaced(answer)!r}, its rank is {np.median(other) + 1:.0f}; write the answer and the foils {how}",
             path,
         )
     elif unlikely / n > (
@@ -105,7 +105,7 @@ def _unlikely_answers(measured: Measurements) -> Iterator[_UnplacedLint]:
         yield _UnplacedLint(
             "answer",
             f"the answer's first token is not among the {UNLIKELY_RANK} most probable on {unlikely} of {n} prompts: "
-            f"{rank}; see that the answer follows the end of the template as the model would write it",
+            f"{rank}; check that the answer continues the template as the model would write it",
             path,
         )
 
@@ -115,26 +115,26 @@ def _respaced(answer: str) -> str:
 
 
 def _respaced_tokens(pair: PromptPair, tokenization: Tokenization, score: str) -> list[int]:
-    """For each answer the first token with the leading space taken off, or put there; −1 where there is none."""
+    """Return the first token of each answer with its leading space removed or, if it has none, added; −1 if none."""
     own = pair.clean.tokens[0 if tokenization.bos is None else 1 :]
-    found: list[int] = []
+    tokens: list[int] = []
     for answer in pair.answers:
         text = _respaced(answer)
         ids = tokenization.ids(pair.clean.text + text) if text and score != FIRST_DIFFERENCE else ()
-        found.append(ids[len(own)] if len(ids) > len(own) and ids[: len(own)] == own else -1)
-    return found
+        tokens.append(ids[len(own)] if len(ids) > len(own) and ids[: len(own)] == own else -1)
+    return tokens
 
 
 def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
-    """Look for an effect that goes from the embedding straight to the logits: a bigram statistic of the last token."""
+    """Find effects that go from the embedding directly to the logits: a bigram statistic of the last token."""
     for part, whole, of in _embedding_parts(measured):
         estimate = ratio_interval(part, whole, of)
         if estimate.low > EMBEDDING_FRACTION:
             yield _UnplacedLint(
                 "embedding",
                 f"the direct path from the embedding to the logits carries {estimate_text(estimate)} of "
-                f"{of}, past all heads and MLPs: the behaviour measures what usually follows "
-                "the last token; let the answer depend on earlier tokens, or let the foils follow that token as often",
+                f"{of}, bypassing all heads and MLPs: the behaviour measures what usually follows the last token; "
+                "make the answer depend on earlier tokens, or use foils that follow that token as often",
                 ("prompts", "template"),
                 estimate,
             )
@@ -142,7 +142,7 @@ def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
 
 
 def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, str]]:
-    """Return what the embedding alone transmits of the effect size and of the score."""
+    """Yield the part of the effect size, and of the score, that the embedding transmits directly."""
     unpatched, loaded_model = measured.unpatched, measured.loaded_model
     if any(pair.clean.tokens[-1] != pair.corrupt.tokens[-1] for pair in measured.batch.pairs):
         layers = [
@@ -150,7 +150,7 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
             for layer in range(loaded_model.shape.n_layers)
             for kind in (("attn", "mlp") if loaded_model.shape.d_mlp else ("attn",))
         ]
-        # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
+        # If every layer is as in the corrupted run, END differs from it only by the embedding: a denoised direct path.
         alone = measured.logit_diff(noise(*layers, at=END)) - unpatched.corrupt.logit_diff
         yield alone, unpatched.effect_size, "clean − corrupt"
     if against(measured.behaviour) == "foils" and nonlinearity(measured.batch, loaded_model) is None:
@@ -162,21 +162,21 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
 
 
 def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_UnplacedLint]:
-    """Look for circuits that keep more than the whole model: nodes that work against them are left out."""
+    """Find circuits that retain more than the whole model, because nodes that work against them are left out."""
     for index, entry in enumerate(loaded.behaviour.checks):
         for check in entry.check.parts:
             result = results.get(check.id)
             if not isinstance(check, CircuitCheck) or check.aspect != "faithfulness" or result is None:
                 continue
             bound = loaded.behaviour.bound_for(check, model)
-            bounded = bound is not None and bound.at_most is not None  # then its author has judged it from above
+            bounded = bound is not None and bound.at_most is not None  # then the author has considered this
             estimate = result.estimate
             if estimate is not None and not bounded and estimate.low > 1 + FAITHFULNESS_MARGIN:
                 yield _UnplacedLint(
                     "faithfulness",
-                    f"{check.id}: the circuit alone keeps {estimate_text(estimate)} of the "
+                    f"{check.id}: the circuit alone retains {estimate_text(estimate)} of the "
                     f"score, more than the whole model: nodes that work against it are "
-                    "left out; add them, or say with 'at_most' how much is meant",
+                    "left out; add them, or set the intended maximum with 'at_most'",
                     ("checks", index),
                     estimate,
                     check.id,

@@ -1,4 +1,4 @@
-"""The models and prompts of a suite: models loaded once, prompts drawn once for all models that read alike."""
+"""The models and prompts of a suite: each model is loaded once, and prompts are drawn once per tokenizer."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ from mi_checks.results.run import GuardResult, ModelGuards
 from mi_checks.spec.load_file import LoadedBehaviour
 
 SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half the memory, or a smaller model"
-PromptsKey = tuple[
-    tuple[str, str], PromptDependencies, int | None
-]  # a behaviour, what its prompts depend on of a model, a count
+# a behaviour, the properties of a model that its prompts depend on, a count
+PromptsKey = tuple[tuple[str, str], PromptDependencies, int | None]
 
 
 @dataclass(frozen=True)
 class SuiteSettings:
-    """What a run may change without changing a behaviour."""
+    """The settings of a run that are not part of a behaviour."""
 
-    count: int | None = None  # prompt pairs; None: as each behaviour says
+    count: int | None = None  # prompt pairs; None if each behaviour decides
     seed: int | None = None
     device: str = "auto"
     dtype: str = "float32"
     engine: str = "auto"  # or "replay", "reference"
-    memory: int | None = None  # bytes the replay engine may take; None: a quarter of what is free
-    update: bool = False  # bind roles anew, whatever they are locked to
+    memory: int | None = None  # bytes that the replay engine may use; None for a quarter of the free memory
+    update: bool = False  # whether roles are bound again, whatever the lock file says
 
 
 class LoadedModels:
@@ -44,26 +43,26 @@ class LoadedModels:
         """Load nothing yet; with a store, prompts and guard results of earlier runs are read from it."""
         self.settings = settings
         self.store = store
-        self.loaded: dict[str, LoadedModel] = {}  # by the name that was asked for
-        self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
+        self.loaded: dict[str, LoadedModel] = {}  # by the requested name
+        self._unloadable: set[str] = set()  # not tried again, because failing takes long
         self._batches: dict[PromptsKey, PromptBatch] = {}
-        self._undrawn: dict[PromptsKey, MiChecksError] = {}  # why there are none: drawing takes as long each time
+        self._prompt_errors: dict[PromptsKey, MiChecksError] = {}  # likewise
 
     def loaded_model(self, model: str) -> LoadedModel:
         """Return a model, loaded on first use.
 
         Raises:
-            AlreadyReportedError: it could not be loaded before, and an error has said why; it is not tried again.
-            MiChecksError: it cannot be loaded.
+            AlreadyReportedError: an earlier attempt to load it failed and was reported.
+            MiChecksError: the model cannot be loaded.
         """
         if model in self._unloadable:
-            raise AlreadyReportedError(f"{model} could not be loaded: see the first error")
+            raise AlreadyReportedError(f"{model} could not be loaded; see the first error")
         if model not in self.loaded:
             try:
                 with report_errors_at(f"loading {model}", SMALLER_MODEL):
                     loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
                     self.loaded[model] = with_guards(loaded, self.store)
-            except NotFetched:  # which is found out at once, and worth saying each time
+            except NotFetched:  # found out at once, and reported each time
                 raise
             except MiChecksError:
                 self._unloadable.add(model)
@@ -74,21 +73,21 @@ class LoadedModels:
         """Return the prompts of a behaviour on a model, drawn on first use.
 
         Raises:
-            MiChecksError: there are too few; each time for the same reason.
+            MiChecksError: there are too few prompts; later calls raise the same error.
         """
         count = self.settings.count or loaded.behaviour.pairs_for(loaded_model.name)
-        key = (loaded.key, loaded_model.prompt_dependencies, count)  # models that read alike share prompts
-        if key in self._undrawn:
-            raise self._undrawn[key].with_traceback(None)
+        key = (loaded.key, loaded_model.prompt_dependencies, count)  # models with the same tokenizer share prompts
+        if key in self._prompt_errors:
+            raise self._prompt_errors[key].with_traceback(None)
         if key not in self._batches:
             try:
-                self._batches[key] = self._built(loaded, loaded_model, count)
+                self._batches[key] = self._draw(loaded, loaded_model, count)
             except MiChecksError as error:
-                self._undrawn[key] = error
+                self._prompt_errors[key] = error
                 raise
         return self._batches[key]
 
-    def _built(self, loaded: LoadedBehaviour, loaded_model: LoadedModel, count: int | None) -> PromptBatch:
+    def _draw(self, loaded: LoadedBehaviour, loaded_model: LoadedModel, count: int | None) -> PromptBatch:
         prompts, seed = loaded.behaviour.prompts, self.settings.seed
 
         def build() -> PromptBatch:
@@ -107,13 +106,13 @@ class LoadedModels:
         return cached_prompts(self.store, key, loaded_model.tokenization, build)
 
     def guards(self) -> dict[str, ModelGuards]:
-        """Return what was checked of each loaded model, by name."""
-        found: dict[str, ModelGuards] = {}
+        """Return the results of the guards of each loaded model, by name."""
+        guards: dict[str, ModelGuards] = {}
         for loaded_model in self.loaded.values():
             results = tuple(
                 GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
                 for one in loaded_model.guards.results
             )
             if results:
-                found[loaded_model.name] = ModelGuards(loaded_model.guards.about, results)
-        return found
+                guards[loaded_model.name] = ModelGuards(loaded_model.guards.about, results)
+        return guards

@@ -120,9 +120,9 @@ class ReferenceSuite:
         return {f"{name} (base)": facts for name, facts in self._own.provenance().items()}
 
     @property
-    def reuse(self) -> CacheCounts:
+    def cache_counts(self) -> CacheCounts:
         """Of what was measured of the base."""
-        return self._own.reuse
+        return self._own.cache_counts
 
     def _judged(
         self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]

@@ -1,6 +1,6 @@
-"""Behaviours × models, measured on demand: the one place where spec, prompts, engine, checks and record meet.
+"""Behaviours on models, measured on demand: here spec, prompts, engine, checks and results meet.
 
-Usable without pytest: `Suite(SuiteSettings()).measurements(load_behaviour(path), "nano-attn-2l").sweep("head")`.
+A suite works without pytest: `Suite(SuiteSettings()).measurements(load_behaviour(path), "nano-attn-2l").sweep("head")`.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
-from mi_checks.suite.evidence.circuit_evidence import few
-from mi_checks.suite.evidence.gather import curves, drawn, gather, sweep_heads
+from mi_checks.suite.evidence.circuit_evidence import path_prompts
+from mi_checks.suite.evidence.gather import curves, gather, sweep_heads, with_drawings
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
 from mi_checks.suite.loaded_models import LoadedModels, SuiteSettings
 
-BehaviourAndModel = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
+BehaviourAndModel = tuple[tuple[str, str], str]  # the key of a behaviour, and the name of a model
 
 
 @dataclass(frozen=True)
 class CacheCounts:
-    """How many measurements were asked for, and how many of them an earlier run had made."""
+    """The number of requested measurements, and how many of them came from the cache."""
 
     requested: int = 0
     cached: int = 0
 
     def plus(self, other: CacheCounts | CachedEngine) -> CacheCounts:
-        """Return the sum."""
+        """Return the sum of two counts."""
         return CacheCounts(self.requested + other.requested, self.cached + other.cached)
 
 
@@ -67,17 +67,19 @@ class Suite:
         """Load nothing yet; with a store, measurements of earlier runs are read from it."""
         self.settings = settings
         self.progress = progress
-        self.reuse = CacheCounts()
-        self.bindings: dict[tuple[Path, LockKey], NodeScores] = {}  # folder, and what its lock is to say
+        self.cache_counts = CacheCounts()
+        self.bindings: dict[
+            tuple[Path, LockKey], NodeScores
+        ] = {}  # by folder and lock key, to be written to the lock files
         self.store = store
         self.loaded_models = LoadedModels(settings, store)
         self._binder = RoleBinder(update=settings.update)
-        self._omitted: dict[BehaviourAndModel, Omissions] = {}
+        self._omissions: dict[BehaviourAndModel, Omissions] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
-        self._measuring: dict[BehaviourAndModel, Engine | CachedEngine] = {}
+        self._active_engines: dict[BehaviourAndModel, Engine | CachedEngine] = {}
         hold_freed_memory()
-        self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with how many sweeps it is of
+        self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with the number of sweeps that it includes
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
@@ -129,10 +131,10 @@ class Suite:
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check) -> Verdict:
-        """Return what a check comes to on a model.
+        """Return the verdict of a check on a model.
 
         Raises:
-            MiChecksError: as `check`.
+            MiChecksError: the check cannot be measured.
         """
         if isinstance(check, RoleCheck):
             return self._role(loaded, model, check)
@@ -142,53 +144,53 @@ class Suite:
     def binding(
         self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer | None = None
     ) -> RoleBinding:
-        """Return what a role is bound to now, or would be with other weights.
+        """Return the nodes that a role is bound to, with the weights of the model or with other ones.
 
         Raises:
-            MiChecksError: the model cannot be scored.
+            MiChecksError: the score cannot be computed.
         """
         return self._binder.bind(loaded, check, self.loaded_models.loaded_model(model), weights)
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
-        """Bind a role and compare it with the lock; with `update` only keep it, for the lock to be written from."""
+        """Return the verdict on a role, compared with its lock; with `update`, store its binding instead."""
         loaded_model = self.loaded_models.loaded_model(model)
         binding = self._binder.bind(loaded, check, loaded_model)
-        named = loaded_model.name in loaded.behaviour.models
-        update = self.settings.update and named
+        listed = loaded_model.name in loaded.behaviour.models
+        update = self.settings.update and listed
         if update and binding.nodes:
             self.bindings[loaded.path.parent, (loaded.behaviour.name, loaded_model.name, check.name)] = binding.nodes
         locked = self._binder.locked(loaded, loaded_model.name).get(check.name)
-        return check_role(binding, locked, loaded_model.name, free=update or not named)
+        return check_role(binding, locked, loaded_model.name, free=update or not listed)
 
     def engine_of(self, loaded: LoadedBehaviour, model: str) -> Engine:
-        """Return the engine that measures a behaviour on a model, made now if the cache held everything so far."""
+        """Return the engine of a behaviour on a model, which is made now if the cache had everything so far."""
         self.measurements(loaded, model)
-        measuring = self._measuring[loaded.key, model]
-        return measuring.engine if isinstance(measuring, CachedEngine) else measuring
+        engine = self._active_engines[loaded.key, model]
+        return engine.engine if isinstance(engine, CachedEngine) else engine
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
-        """Return the measurements of a behaviour on a model, begun on first use."""
+        """Return the measurements of a behaviour on a model, which are made on demand."""
         key = (loaded.key, model)
         if key not in self._measurements:
             loaded_model = self.loaded_models.loaded_model(model)
             outside = check_shapes(loaded, {loaded_model.name: loaded_model.shape})
-            if outside:  # known before only of models whose shape can be read without loading them
+            if outside:  # the shapes of some models are known only after loading
                 raise SpecError(outside)
             batch = self.loaded_models.prompts(loaded, loaded_model)
-            measuring = self._measuring_on(loaded, loaded_model, batch)
+            engine = self._make_engine(loaded, loaded_model, batch)
             roles = self._binder.nodes(loaded, loaded_model)
-            self._measuring[key] = measuring
-            self._measurements[key] = Measurements(loaded.behaviour, loaded_model, batch, measuring, roles)
+            self._active_engines[key] = engine
+            self._measurements[key] = Measurements(loaded.behaviour, loaded_model, batch, engine, roles)
         return self._measurements[key]
 
-    def _measuring_on(
+    def _make_engine(
         self,
         loaded: LoadedBehaviour,
         loaded_model: LoadedModel,
         batch: PromptBatch,
         whole: Engine | CachedEngine | None = None,
     ) -> Engine | CachedEngine:
-        """Return what measures a batch; `whole` measures one that begins with it."""
+        """Return an engine for a batch, with a cache if there is a store; `whole` is that of a batch that begins with it."""
 
         def engine() -> Engine:
             made = whole.engine if isinstance(whole, CachedEngine) and whole.has_engine else whole
@@ -201,7 +203,7 @@ class Suite:
             self._engines[loaded_model.name] = made.name
             return made
 
-        if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
+        if self.store is None or loaded.score is not None:  # what a project's own score reads is unknown
             return engine()
         return CachedEngine(engine, self.store, measurement_key(loaded_model, batch, self.settings.engine))
 
@@ -210,72 +212,72 @@ class Suite:
         return self.loaded_models.prompts(loaded, self.loaded_models.loaded_model(model))
 
     def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
-        """Return what a behaviour's measurements on a model amount to so far, with every head denoised alone."""
+        """Return the evidence of a behaviour on a model so far, including a sweep of all heads."""
         measured = self.measurements(loaded, model)
-        sweep_heads(measured, self._omitted_of(loaded, model))
-        return self._gathered(loaded, model, measured)
+        sweep_heads(measured, self._omissions_of(loaded, model))
+        return self._gather(loaded, model, measured)
 
-    def _gathered(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:
-        """Gather the evidence, once for as many sweeps."""
+    def _gather(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:
+        """Return the evidence, which is gathered again only if there are new sweeps."""
         key, sweeps = (loaded.key, model), len(measured.sweeps)
         if key not in self._evidence or self._evidence[key][0] != sweeps:
-            self._evidence[key] = (sweeps, gather(loaded, measured, self._omitted_of(loaded, model)))
+            self._evidence[key] = (sweeps, gather(loaded, measured, self._omissions_of(loaded, model)))
         return self._evidence[key][1]
 
-    def _omitted_of(self, loaded: LoadedBehaviour, model: str) -> Omissions:
-        """Return what could not be measured of a behaviour on a model for the report."""
-        return self._omitted.setdefault((loaded.key, model), Omissions())
+    def _omissions_of(self, loaded: LoadedBehaviour, model: str) -> Omissions:
+        """Return what could not be measured for the report of a behaviour on a model."""
+        return self._omissions.setdefault((loaded.key, model), Omissions())
 
     def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
-        """Return the reasons to doubt a behaviour on a model; none where nothing was measured on it.
+        """Return the reasons to doubt a behaviour on a model; empty if nothing was measured on it.
 
         Args:
             loaded: the behaviour.
             model: the model.
-            results: of the checks that ran, by id.
+            results: the results of the checks that ran, by id.
         """
         measured = self._measurements.get((loaded.key, model))
         return () if measured is None else lints(loaded, measured, results)
 
-    def close(self, loaded: LoadedBehaviour, model: str, *, drawn: bool = False) -> Evidence | None:
-        """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to.
+    def close(self, loaded: LoadedBehaviour, model: str, *, for_report: bool = False) -> Evidence | None:
+        """Free the measurements of a behaviour on a model, whose activations are large, and return the evidence.
 
         Args:
             loaded: the behaviour.
             model: the model.
-            drawn: whether to measure what heat maps, circuits and curves are drawn from as well. What of it cannot be
-                measured is left out, and the evidence says so.
+            for_report: whether to measure heat maps, circuits and curves for the report too. Parts that cannot be
+                measured are left out, and the evidence says so.
 
         Raises:
-            MiChecksError: not even the effect can be measured; the measurements are given up all the same.
+            MiChecksError: not even the effect can be measured; the measurements are freed nevertheless.
         """
         key = (loaded.key, model)
         measured = self._measurements.pop(key, None)
         if measured is None:
-            self._omitted.pop(key, None)
+            self._omissions.pop(key, None)
             return None
-        measuring = self._measuring.pop(key)
-        activations = True
+        engine = self._active_engines.pop(key)
+        has_activations = True
         try:
-            omitted = self._omitted_of(loaded, model)
-            if drawn:
+            omitted = self._omissions_of(loaded, model)
+            if for_report:
                 sweep_heads(measured, omitted)
-            evidence = self._gathered(loaded, model, measured)
-            if drawn:
-                evidence = self._drawn(loaded, measured, measuring, evidence, omitted)
+            evidence = self._gather(loaded, model, measured)
+            if for_report:
+                evidence = self._add_drawings(loaded, measured, engine, evidence, omitted)
             evidence = replace(evidence, omitted=omitted.sentences)
-            if isinstance(measuring, CachedEngine):
-                measuring.add_intervals()
-            activations = self._keep(measuring, measured.loaded_model)
+            if isinstance(engine, CachedEngine):
+                engine.add_intervals()
+            has_activations = self._save(engine, measured.loaded_model)
         finally:
             self._evidence.pop(key, None)
-            self._omitted.pop(key, None)
-            del measured, measuring
-            if activations:
+            self._omissions.pop(key, None)
+            del measured, engine
+            if has_activations:
                 return_freed_memory()
         return evidence
 
-    def _drawn(
+    def _add_drawings(
         self,
         loaded: LoadedBehaviour,
         measured: Measurements,
@@ -283,7 +285,7 @@ class Suite:
         evidence: Evidence,
         omitted: Omissions,
     ) -> Evidence:
-        """With curves and, where heads were swept, a circuit and a map of layers × labels."""
+        """Return the evidence with curves and, if heads were swept, with a circuit and a map of layers × labels."""
         evidence = replace(evidence, curves=omitted.attempt("the curve of faithfulness", lambda: curves(measured), ()))
         if any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             with omitted.suppressing("the circuit"):
@@ -298,30 +300,30 @@ class Suite:
         evidence: Evidence,
         omitted: Omissions,
     ) -> Evidence:
-        batch = few(measured)
+        batch = path_prompts(measured)
         if len(batch) == len(measured.batch):
-            return drawn(evidence, measured, measured, omitted)
-        measuring = self._measuring_on(loaded, measured.loaded_model, batch, by)
-        found = drawn(evidence, measured, measured.with_batch(batch).with_engine(measuring), omitted)
-        self._keep(measuring, measured.loaded_model)
-        return found
+            return with_drawings(evidence, measured, measured, omitted)
+        engine = self._make_engine(loaded, measured.loaded_model, batch, by)
+        extended = with_drawings(evidence, measured, measured.with_batch(batch).with_engine(engine), omitted)
+        self._save(engine, measured.loaded_model)
+        return extended
 
-    def _keep(self, measuring: Engine | CachedEngine, loaded_model: LoadedModel) -> bool:
-        """Keep what was measured for later runs; whether an engine was made for it."""
-        if not isinstance(measuring, CachedEngine):
+    def _save(self, engine: Engine | CachedEngine, loaded_model: LoadedModel) -> bool:
+        """Save the measurements to the cache, and return whether an engine was made, which has activations."""
+        if not isinstance(engine, CachedEngine):
             return True
         try:
-            measuring.save()
-        except Exception as error:  # a cache that is not written costs the next run some time, and this one nothing
+            engine.save()
+        except Exception as error:  # without a cache entry, the next run only takes longer
             if is_not_a_failure(error):
                 raise
-            report_traceback(f"the measurements of {loaded_model.name} could not be kept for later runs", error)
-        self._engines[loaded_model.name] = measuring.name
-        self.reuse = self.reuse.plus(measuring)
-        return measuring.has_engine
+            report_traceback(f"the measurements of {loaded_model.name} could not be cached", error)
+        self._engines[loaded_model.name] = engine.name
+        self.cache_counts = self.cache_counts.plus(engine)
+        return engine.has_engine
 
     def provenance(self) -> dict[str, dict[str, str]]:
-        """Where each loaded model came from and the engine that measures it, by name."""
+        """Return where each loaded model comes from and which engine measures it, by name."""
         return {
             loaded_model.name: {
                 **{key: value for key, value in asdict(loaded_model.provenance).items() if value},
@@ -332,7 +334,7 @@ class Suite:
 
 
 def _explained(verdict: Verdict, measured: Measurements | None, location: str, rerun: str) -> str:
-    """Return the message of a check that did not pass, without what cannot be measured to explain it."""
+    """Return the message of a check that did not pass, without the parts that cannot be measured."""
     try:
         return explain(verdict, measured, location=location, rerun=rerun)
     except Exception as error:

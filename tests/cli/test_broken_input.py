@@ -337,4 +337,4 @@ def test_case_14_a_failed_load_is_said_once_in_a_matrix(place, tmp_path, monkeyp
     said = capfd.readouterr()
     assert tried == ["nano-attn-2l"]
     assert said.out.count("loading nano-attn-2l stopped at an unexpected AssertionError") == 1
-    assert said.out.count("nano-attn-2l could not be loaded: see the first error") == 1  # of the two others together
+    assert said.out.count("nano-attn-2l could not be loaded; see the first error") == 1  # of the two others together

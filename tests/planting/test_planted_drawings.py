@@ -6,7 +6,7 @@ from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.nodes import Node
-from mi_checks.suite.evidence.circuit_evidence import MIN_PATH_PROMPTS, circuit, few
+from mi_checks.suite.evidence.circuit_evidence import MIN_PATH_PROMPTS, circuit, path_prompts
 from tests import planted as planting
 from tests.planting.placements import PLACEMENTS
 
@@ -20,7 +20,7 @@ def claim(planted):
 def drawn(planted, *checks, measuring=None):
     measured = planted.measurements(*checks)
     measured.sweep("head")
-    batch = few(measured)
+    batch = path_prompts(measured)
     made = choose_engine("replay", planted.loaded_model, batch) if measuring is None else measuring(batch)
     return circuit(measured, measured.with_batch(batch).with_engine(made))
 

@@ -12,7 +12,7 @@ from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.suite.evidence.circuit_evidence import circuit, few
+from mi_checks.suite.evidence.circuit_evidence import circuit, path_prompts
 from mi_checks.suite.evidence.gather import MAX_MAP_LABELS, MAX_MAP_LAYERS, position_map
 from mi_checks.suite.evidence.node_cards import PLACES, TOKENS, most_active
 from tests import planted as planting
@@ -22,7 +22,7 @@ from tests.engine.cases import native, prompts
 def on_few(planted, *checks):
     measured = planted.measurements(*checks)
     measured.sweep("head")
-    batch = few(measured)
+    batch = path_prompts(measured)
     return measured, measured.with_batch(batch).with_engine(choose_engine("replay", planted.loaded_model, batch))
 
 
@@ -176,7 +176,7 @@ def test_a_head_takes_what_it_writes_from_where_it_looks():
 def test_maps_and_cards_are_recalled(tmp_path):
     planted = planting.and_neuron(2, head=(0, 1), neuron=(1, 5))
     measured, _ = on_few(planted, AND)
-    batch = few(measured)
+    batch = path_prompts(measured)
     store, seen = CacheStore(tmp_path), []
     for _ in range(2):
         cached_engine = CachedEngine(lambda: choose_engine("replay", planted.loaded_model, batch), store, "key")

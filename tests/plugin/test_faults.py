@@ -131,7 +131,7 @@ def test_case_14_a_failed_load_is_remembered(two, monkeypatch):
     first = f"behaviours/ab.yaml:18: loading nano-attn-2l stopped at an unexpected AssertionError; {DEBUG}"
     assert result.outlines.count(first) == 1
     for place in ("ab.yaml:19", "cd.yaml:18", "cd.yaml:19"):
-        at = result.outlines.index(f"behaviours/{place}: nano-attn-2l could not be loaded: see the first error")
+        at = result.outlines.index(f"behaviours/{place}: nano-attn-2l could not be loaded; see the first error")
         assert re.match("_+ |=+ |$", result.outlines[at + 1])  # nothing more is said of it
     run = read_run(two.path / "reports/report.json")
     assert [each.message.count("\n") for each in run.results] == [2, 0, 0, 0]
@@ -145,7 +145,7 @@ def test_case_14_of_weights_that_are_not_there(two, folder):
     result = two.run("--mi-model", f"nano-attn-2l={weights}")
     result.assert_outcomes(failed=4)
     assert result.stdout.str().count("model.safetensors is missing") == 1
-    told = f"behaviours/ab.yaml:19: nano-attn-2l={weights} could not be loaded: see the first error"
+    told = f"behaviours/ab.yaml:19: nano-attn-2l={weights} could not be loaded; see the first error"
     assert told in result.outlines
 
 

@@ -97,8 +97,8 @@ def test_case_07_no_final_norm(project, tmp_path):
 
 
 PARTS = [
-    ("mi_checks.suite.evidence.node_cards.written", "The direct logit attribution of heads"),
-    ("mi_checks.suite.evidence.node_cards.ablated", "The ablation of L1H2"),
+    ("mi_checks.suite.evidence.node_cards.direct_effects", "The direct logit attribution of heads"),
+    ("mi_checks.suite.evidence.node_cards.ablation_effect", "The ablation of L1H2"),
     ("mi_checks.suite.evidence.node_cards._head_card", "The card of L1H2"),
     ("mi_checks.suite.evidence.circuit_evidence._edges", "The set of paths in the circuit"),
     ("mi_checks.suite.evidence.gather.circuit", "The circuit"),
@@ -107,7 +107,7 @@ PARTS = [
     ("mi_checks.suite.evidence.gather._heatmap", "A heat map"),
     ("mi_checks.suite.evidence.gather._strongest_mediators", "The list of mediators"),
     ("mi_checks.suite.suite.curves", "The curve of faithfulness"),
-    ("mi_checks.suite.suite.few", "The circuit"),
+    ("mi_checks.suite.suite.path_prompts", "The circuit"),
 ]
 RAISED = [
     Odd("odd"), MiChecksError("odd"), ValueError("odd"), AttributeError("odd"), RuntimeError("odd"),

@@ -61,9 +61,9 @@ def test_case_31_an_answer_that_forgot_its_leading_space(project, against):
     assert result.ret == 0
     (warning,) = warnings(result.stdout.str())
     pattern = (
-        r"python_for_range on nano-gelu-2l: the first token of the answer 'range' is not the likely one: its median "
-        r"rank after the clean prompts is (\d+) of 2,048, and with a leading space, as ' range', it is (\d+); write "
-        r"answer and foils with a leading space \(behaviours/python_for_range\.yaml:16\)"
+        r"python_for_range on nano-gelu-2l: the first token of the answer 'range' is not likely: its median "
+        r"rank after the clean prompts is (\d+) of 2,048; with a leading space, as ' range', its rank is (\d+); "
+        r"write the answer and the foils with a leading space \(behaviours/python_for_range\.yaml:16\)"
     )
     rank, spaced = map(int, re.fullmatch(pattern, warning).groups())
     assert rank > 100
@@ -71,7 +71,7 @@ def test_case_31_an_answer_that_forgot_its_leading_space(project, against):
     (lint,) = lints(project)
     assert (lint["kind"], lint["place"]) == ("answer", {"file": "behaviours/python_for_range.yaml", "line": 16})
     page = (project.path / "reports/report.html").read_text(encoding="utf-8")
-    assert page.count("is not the likely one: its median rank") == 1
+    assert page.count("is not likely: its median rank") == 1
 
 
 def test_case_31_an_answer_that_is_never_likely(project):
@@ -97,7 +97,7 @@ def test_case_31_a_bigram_that_goes_past_all_heads(project, words, of):
     project.copy("bigram", text)
     (warning,) = warnings(project.run().stdout.str())
     pattern = (
-        rf"the direct path from the embedding to the logits carries [01]\.\d\d \[.*\] of {of}, past all heads and MLPs"
+        rf"the direct path from the embedding to the logits carries [01]\.\d\d \[.*\] of {of}, bypassing all heads"
     )
     assert re.search(pattern, warning)
 
@@ -147,7 +147,7 @@ def test_case_31_a_circuit_that_keeps_more_than_the_whole_model(project):
     circuit(project, "at_least: 0.5")
     (warning,) = warnings(project.run().stdout.str())
     assert re.search(
-        r"^ab on nano-gelu-2l: circuit\[L0H1\+L1H4,faithfulness\]: the circuit alone keeps 1\.\d\d \[1\.[1-9]\d, "
+        r"^ab on nano-gelu-2l: circuit\[L0H1\+L1H4,faithfulness\]: the circuit alone retains 1\.\d\d \[1\.[1-9]\d, "
         r"\d\.\d\d\] of the score, more than the whole model: nodes that work against it are left out",
         warning,
     )

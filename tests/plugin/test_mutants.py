@@ -93,7 +93,7 @@ def test_a_check_that_cannot_be_measured_has_none(project, folder):
     result = project.run("--mi-mutants", "-rs", "--mi-model", f"nano-attn-2l={folder(nan=True)}")
     result.assert_outcomes(failed=1, skipped=1)
     result.stdout.fnmatch_lines(
-        ["*: the check itself cannot be measured: nano-attn-2l=* could not be loaded: see the first error"]
+        ["*: the check itself cannot be measured: nano-attn-2l=* could not be loaded; see the first error"]
     )
 
 

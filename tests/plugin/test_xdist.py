@@ -88,7 +88,7 @@ def test_faults_of_workers_are_told_by_the_controller(project):
     result.assert_outcomes(passed=3, failed=3)
     told = "accuracy on nano-attn-2l stopped at an unexpected ZeroDivisionError: of ours; its traceback is shown apart"
     assert f"behaviours/ab.yaml:19: {told}" in result.outlines
-    assert "behaviours/cd.yaml:19: nano-attn-1l could not be loaded: see the first error" in result.outlines
+    assert "behaviours/cd.yaml:19: nano-attn-1l could not be loaded; see the first error" in result.outlines
     for name in ("ab", "cd"):
         left = f"note: {name} on nano-attn-2l: The list of example prompts was left out: IndexError: no example"
         assert left in result.outlines

@@ -33,7 +33,7 @@ MAX_CLAIMED_EDGES = 24  # claimed, that are measured
 MAX_HEAD_CARDS = 3  # heads, likewise
 
 
-def few(measured: Measurements) -> PromptBatch:
+def path_prompts(measured: Measurements) -> PromptBatch:
     """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
     effect_size = measured.unpatched.effect_size
     spread = effect_size.std() / max(effect_size.mean(), 1e-9)
@@ -55,11 +55,11 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
     if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
         return None
     claimed = hypothesis(measured)
-    nodes = _mediating(measured)
+    nodes = _mediators(measured)
     missing = [node for node in claimed.nodes if node not in nodes]
-    unknown = [_Alone("", None, False)] * len(missing)
+    unknown = [_SingleEffect("", None, False)] * len(missing)
     what = "the measurement of claimed nodes that no check swept"
-    nodes |= dict(zip(missing, omitted.attempt(what, lambda: _alone(missing, on_few), unknown), strict=True))
+    nodes |= dict(zip(missing, omitted.attempt(what, lambda: _single_effects(missing, on_few), unknown), strict=True))
     nodes = {node: each for node, each in nodes.items() if node in claimed.nodes or each.found}
     if not nodes:
         return None
@@ -72,7 +72,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
     passed = {*readers.values(), *(sender for sender, _ in edges)} - {LOGITS}
     drawn |= {node: nodes[node] for node in passed & set(nodes)}
     between = sorted(passed - set(drawn))  # MLP layers, by which a neuron or a later head is reached
-    drawn |= dict(zip(between, _alone(between, on_few), strict=True))
+    drawn |= dict(zip(between, _single_effects(between, on_few), strict=True))
     heads = [node for node in order[:MAX_DRAWN_NODES] if node.kind == "head"]
     neurons = [node for node in sorted(drawn) if node.kind == "neuron"]
     return Circuit(
@@ -92,7 +92,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
 
 
 @dataclass(frozen=True)
-class _Alone:
+class _SingleEffect:
     """What a node recovers alone, and where."""
 
     at: str
@@ -104,9 +104,9 @@ class _Alone:
         return 0.0 if self.effect is None else self.effect.value
 
 
-def _mediating(measured: Measurements) -> dict[Node, _Alone]:
+def _mediators(measured: Measurements) -> dict[Node, _SingleEffect]:
     """Every swept head or neuron, where it recovers most."""
-    found: dict[Node, _Alone] = {}
+    found: dict[Node, _SingleEffect] = {}
     for sweep in measured.sweeps:
         if sweep.nodes[0].kind not in ("head", "neuron"):
             continue
@@ -116,7 +116,7 @@ def _mediating(measured: Measurements) -> dict[Node, _Alone]:
             estimates = [None] * len(sweep.nodes)
         for node, estimate in zip(sweep.nodes, estimates, strict=True):
             before = found.get(node)
-            here = _Alone(sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found))
+            here = _SingleEffect(sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found))
             if before is None or here.size > before.size:
                 found[node] = here
             elif here.found:
@@ -124,13 +124,13 @@ def _mediating(measured: Measurements) -> dict[Node, _Alone]:
     return found
 
 
-def _alone(nodes: Sequence[Node], measured: Measurements) -> list[_Alone]:
+def _single_effects(nodes: Sequence[Node], measured: Measurements) -> list[_SingleEffect]:
     where = measured.default_position
-    estimates = _recovered([denoise(node, at=where) for node in nodes], measured)
-    return [_Alone(where or "", estimate, _mediates(estimate)) for estimate in estimates]
+    estimates = _fractions_recovered([denoise(node, at=where) for node in nodes], measured)
+    return [_SingleEffect(where or "", estimate, _mediates(estimate)) for estimate in estimates]
 
 
-def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements) -> dict[Edge, Estimate | None]:
+def _edges(drawn: dict[Node, _SingleEffect], claimed: Hypothesis, on_few: Measurements) -> dict[Edge, Estimate | None]:
     """Edges that are claimed, and of those among the strongest nodes the ones that carry something.
 
     A node that reaches neither the others nor the logits directly may do so through an MLP layer.
@@ -138,34 +138,36 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
     shape = on_few.loaded_model.shape
     ends = sorted(drawn, key=lambda node: -drawn[node].size)[:MAX_PATH_ENDS]
     parallel = is_parallel(on_few.loaded_model.bridge)
-    edges = _measured([*claimed.edges[:MAX_CLAIMED_EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
+    edges = _recovering_edges(
+        [*claimed.edges[:MAX_CLAIMED_EDGES], *_edges_among(ends, shape)], claimed, on_few, parallel=parallel
+    )
     silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
     if silent and shape.has_mlps:
         mlps = [Node(layer, "mlp") for layer in range(shape.n_layers)]
         into = [(node, mlp) for node in silent for mlp in mlps if reaches(node, mlp)]
-        through = _measured(into, claimed, on_few, parallel=parallel)
+        through = _recovering_edges(into, claimed, on_few, parallel=parallel)
         passed = sorted({mlp for _, mlp in through})
-        onward = [(mlp, receiver) for mlp in passed for receiver in _readers(ends, shape) if reaches(mlp, receiver)]
-        edges |= through | _measured(onward, claimed, on_few, parallel=parallel)
+        onward = [(mlp, receiver) for mlp in passed for receiver in _inputs(ends, shape) if reaches(mlp, receiver)]
+        edges |= through | _recovering_edges(onward, claimed, on_few, parallel=parallel)
     return edges
 
 
-def _measured(
+def _recovering_edges(
     edges: Sequence[Edge], claimed: Hypothesis, on_few: Measurements, *, parallel: bool
 ) -> dict[Edge, Estimate | None]:
     """Return what each path recovers alone; those that transmit nothing only if they are claimed."""
     one_stream = [(s, r) for s, r in dict.fromkeys(edges) if reaches(s, r)]
     possible = [(s, r) for s, r in one_stream if not (parallel and r.kind == "mlp" and s.layer == r.layer)]
     paths = [denoise(sender, at=on_few.default_position, into=(receiver,)) for sender, receiver in possible]
-    found = dict(zip(possible, _recovered(paths, on_few), strict=True))
+    found = dict(zip(possible, _fractions_recovered(paths, on_few), strict=True))
     return {edge: estimate for edge, estimate in found.items() if edge in claimed.edges or _mediates(estimate)}
 
 
-def _among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
-    return ((sender, receiver) for sender in ends for receiver in _readers(ends, shape) if reaches(sender, receiver))
+def _edges_among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
+    return ((sender, receiver) for sender in ends for receiver in _inputs(ends, shape) if reaches(sender, receiver))
 
 
-def _readers(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
+def _inputs(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
     """Return the logits and the inputs of nodes; a neuron's is that of its MLP layer."""
     yield LOGITS
     for node in ends:
@@ -176,7 +178,7 @@ def _readers(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
             yield Node(node.layer, "mlp")
 
 
-def _recovered(interventions: Sequence[Intervention], measured: Measurements) -> list[Estimate | None]:
+def _fractions_recovered(interventions: Sequence[Intervention], measured: Measurements) -> list[Estimate | None]:
     """Shares of clean − corrupt; nothing where there is none to share."""
     if not interventions:
         return []
@@ -189,7 +191,7 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return [None] * len(interventions)
 
 
-def _node(node: Node, claimed: Hypothesis, alone: _Alone) -> CircuitNode:
+def _node(node: Node, claimed: Hypothesis, alone: _SingleEffect) -> CircuitNode:
     return CircuitNode(
         node=str(node), kind=node.kind, layer=node.layer, role=claimed.nodes.get(node, ""),
         claimed=node in claimed.nodes, found=alone.found, at=alone.at, effect=alone.effect,

@@ -92,7 +92,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
     )
 
 
-def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omissions) -> Evidence:
+def with_drawings(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omissions) -> Evidence:
     """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
 
     Args:
@@ -144,25 +144,25 @@ def _example(measured: Measurements, index: int, rank: Rank) -> Example:
     pair = measured.batch.pairs[index]
     unpatched = measured.unpatched
     return Example(
-        clean=_views(pair.clean, pair.corrupt),
-        corrupt=_views(pair.corrupt, pair.clean),
+        clean=_token_views(pair.clean, pair.corrupt),
+        corrupt=_token_views(pair.corrupt, pair.clean),
         answers=pair.answers,
         foils=pair.foils,
         clean_logit_diff=float(unpatched.clean.logit_diff[index]),
         corrupt_logit_diff=float(unpatched.corrupt.logit_diff[index]),
-        clean_top=_top(unpatched.clean, index, measured),
-        corrupt_top=_top(unpatched.corrupt, index, measured),
+        clean_top=_top_predictions(unpatched.clean, index, measured),
+        corrupt_top=_top_predictions(unpatched.corrupt, index, measured),
         prompt=index,
         rank=rank,
     )
 
 
-def _views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
-    differs = _differing(prompt.tokens, other.tokens)
+def _token_views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
+    differs = _differing_positions(prompt.tokens, other.tokens)
     return tuple(TokenView(piece, prompt.label_at(i), i in differs) for i, piece in enumerate(prompt.pieces))
 
 
-def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
+def _differing_positions(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
     """Positions whose token is another in the other prompt, or not there."""
     if len(tokens) == len(others):
         return {i for i, (own, other) in enumerate(zip(tokens, others, strict=True)) if own != other}
@@ -170,7 +170,7 @@ def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
     return set(range(len(tokens))) - {i for block in blocks for i in range(block.a, block.a + block.size)}
 
 
-def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
+def _top_predictions(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
     return tuple(Prediction(measured.loaded_model.tokenization.piece(token), p) for token, p in side.guesses(index))
 
 
@@ -227,10 +227,10 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     Args:
         on_few: measurements on the prompts that a circuit's paths are measured on.
     """
-    columns = _columns(on_few.batch)
+    columns = _label_columns(on_few.batch)
     if len(columns) < 2 or not has_effect_size(on_few):
         return None
-    shown = _chosen(columns)
+    shown = _shown_columns(columns)
     n_layers = on_few.loaded_model.shape.n_layers
     layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, MAX_MAP_LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
@@ -247,7 +247,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     )
 
 
-def _columns(batch: PromptBatch) -> dict[str, str]:
+def _label_columns(batch: PromptBatch) -> dict[str, str]:
     """Return a label for each column name, in the order in which they stand in the prompts, END last."""
     sides = [(pair.clean.labels, pair.corrupt.labels) for pair in batch.pairs]
     everywhere = [label for label in sides[0][0] if all(label in clean for clean, _ in sides)]
@@ -259,7 +259,7 @@ def _columns(batch: PromptBatch) -> dict[str, str]:
     return {" ".join(labels): labels[-1] for labels in ordered}
 
 
-def _chosen(columns: dict[str, str]) -> dict[str, str]:
+def _shown_columns(columns: dict[str, str]) -> dict[str, str]:
     """Return the first columns, and the last one, which is END's."""
     if len(columns) <= MAX_MAP_LABELS:
         return columns

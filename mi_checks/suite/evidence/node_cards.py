@@ -39,7 +39,7 @@ def head_cards(
         on_few: the same claims on fewer prompts, where the rest is measured.
         omitted: collects what cannot be had, and so is left out.
     """
-    direct = omitted.attempt("the direct logit attribution of heads", lambda: written(heads, on_few), {})
+    direct = omitted.attempt("the direct logit attribution of heads", lambda: direct_effects(heads, on_few), {})
     for head in heads:
         card = omitted.attempt(f"the card of {head}", partial(_head_card, head, direct, measured, omitted), None)
         if card is not None:
@@ -51,7 +51,7 @@ def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measuremen
     shown = measured.example_pairs["median"]
     pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
     rows = enumerate(pattern) if len(pattern) <= MAX_PATTERN_TOKENS else [(len(pattern) - 1, pattern[-1])]
-    ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
+    ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablation_effect(head, measured), ("", None))
     sources: tuple[float, ...] = ()
     if head in direct:
         what = f"the direct logit attribution of {head} by token"
@@ -70,7 +70,7 @@ def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measuremen
     )
 
 
-def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
+def direct_effects(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
     """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
     if not nodes or nonlinearity(measured.batch, measured.loaded_model) is not None:
         return {}
@@ -81,7 +81,7 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
     return dict(zip(nodes, estimates, strict=True))
 
 
-def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
+def ablation_effect(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
     """How the first check that ablates this node alone does so, and what that removes."""
     for check in checks_on_model(measured):
         if not isinstance(check, AblationCheck):
@@ -117,7 +117,7 @@ def neuron_cards(
         on_few: the same claims on fewer prompts, where the rest is measured.
         omitted: collects what cannot be had, and so is left out.
     """
-    direct = omitted.attempt("the direct logit attribution of neurons", lambda: written(neurons, on_few), {})
+    direct = omitted.attempt("the direct logit attribution of neurons", lambda: direct_effects(neurons, on_few), {})
     for neuron in neurons:
         what = f"the card of {neuron}"
         card = omitted.attempt(what, partial(_neuron_card, neuron, direct.get(neuron), measured, on_few, omitted), None)
@@ -129,7 +129,9 @@ def _neuron_card(
     neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> NeuronCard:
     """One neuron's."""
-    ablation, removes = omitted.attempt(f"the ablation of {neuron}", lambda: ablated(neuron, measured), ("", None))
+    ablation, removes = omitted.attempt(
+        f"the ablation of {neuron}", lambda: ablation_effect(neuron, measured), ("", None)
+    )
     tokens = omitted.attempt(f"the list of tokens that {neuron} promotes", lambda: _promotions(neuron, on_few), [])
     prompts = [pair.clean for pair in on_few.batch.pairs]
     return NeuronCard(
