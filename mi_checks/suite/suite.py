@@ -190,7 +190,7 @@ class Suite:
         batch: PromptBatch,
         whole: Engine | CachedEngine | None = None,
     ) -> Engine | CachedEngine:
-        """Return an engine for a batch, with a cache if there is a store; `whole` is that of a batch that begins with it."""
+        """Return an engine for a batch, cached if possible; `whole` is the engine of a batch that begins with it."""
 
         def engine() -> Engine:
             made = whole.engine if isinstance(whole, CachedEngine) and whole.has_engine else whole
