@@ -95,4 +95,4 @@ def test_at_a_label_prompts_of_different_lengths_have_something_in_common():
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.5
     with pytest.raises(MiChecksError) as error:
         engine.measure(AttributionPatching("head"))
-    assert str(error.value) == f"gelu: all positions of {UNALIGNED}"
+    assert str(error.value) == f"gelu: all positions {UNALIGNED}"

@@ -91,7 +91,7 @@ def test_a_sweep_survives_it(engine_of, monkeypatch):
 
 
 def test_free_memory_of_this_machine():
-    assert 0 < memory_budget.free(CPU) <= psutil.virtual_memory().total
+    assert 0 < memory_budget.free_bytes(CPU) <= psutil.virtual_memory().total
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others hand back by themselves")
@@ -101,8 +101,8 @@ def test_freed_memory_goes_back_to_the_system():
     pinned = pieces[::500]  # what is freed lies between what is not
     full = psutil.Process().memory_info().rss
     del pieces
-    memory_budget.hand_back(beyond=full + 2**30)
+    memory_budget.return_freed_memory(beyond=full + 2**30)
     assert abs(full - psutil.Process().memory_info().rss) < 0.2 * 4000 * size
-    memory_budget.hand_back(beyond=0)
+    memory_budget.return_freed_memory(beyond=0)
     assert full - psutil.Process().memory_info().rss > 0.8 * 4000 * size
     assert len(pinned) == 8

@@ -268,7 +268,7 @@ class LayerPass:
             elif name in TAIL_TENSORS:
                 other.__dict__[name] = value[:rows, :tail]
             elif name in ("tail", "at_end"):
-                other.__dict__[name] = value.of(rows, tail)
+                other.__dict__[name] = value.crop(rows, tail)
         return other
 
     def _project_tail(self, kind: str) -> Tensor:
