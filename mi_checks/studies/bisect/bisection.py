@@ -27,6 +27,8 @@ from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
 from mi_checks.suite.threads import limit_to_one_thread
 
+DTYPE = "float32"
+
 
 @dataclass(frozen=True)
 class TurningPoint:
@@ -110,9 +112,6 @@ class Bisection:
     models: tuple[str, ...]
     checkpoints: tuple[CheckpointOutcome, ...]
     turns: tuple[CheckpointOutcome, CheckpointOutcome] | None
-
-
-DTYPE = "float32"
 
 
 class CheckBisection:

@@ -24,6 +24,31 @@ TRAINED_CIRCUITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "nano-gelu-2l": {"previous_token": ("L0H1",), "induction": ("L1H4",)},
 }
 N_LAYERS, N_HEADS, D_MODEL, D_HEAD, N_CTX = 2, 4, 64, 16, 128  # the shape of a fresh model, as small as the nano models
+PROMPT_SPEC = Prompts.model_validate(
+    {
+        "variables": {
+            "pre": {"tokens": "random", "length": 3, "distinct": True},
+            "A": {"tokens": "random", "differs_from": "pre"},
+            "B": {"tokens": "random", "differs_from": ["pre", "A"]},
+            "mid": {"tokens": "random", "length": 2, "distinct": True, "differs_from": ["pre", "A", "B"]},
+            "D": {"tokens": "random", "differs_from": ["pre", "A", "B", "mid"]},
+            "C": {"tokens": "random", "differs_from": ["pre", "A", "B", "mid", "D"]},
+            "post": {
+                "tokens": "random",
+                "length": 2,
+                "distinct": True,
+                "differs_from": ["pre", "A", "B", "mid", "D", "C"],
+            },
+            "query": {"same_as": "A"},
+        },
+        "template": "{{ pre }}{{ A | at('A1') }}{{ B | at('B1') }}{{ mid }}"
+        "{{ D | at('D1') }}{{ C | at('C1') }}{{ post }}{{ query | at('A2') }}",
+        "corrupt": {"A": "D", "D": "A"},
+        "answer": "{{ B }}",
+        "foils": ["{{ C }}"],
+    }
+)
+N_POSITIONS = 13  # the tokens of a prompt, including the first
 
 
 def bundled_tokenization() -> Tokenization:
@@ -66,33 +91,6 @@ def fresh_model(seed: int, tokens: Tokenization, *, mlps: bool) -> LoadedModel:
         n_ctx=N_CTX,
         provenance=Provenance("random weights", "", "", "float32", "cpu", "raw"),
     )
-
-
-PROMPT_SPEC = Prompts.model_validate(
-    {
-        "variables": {
-            "pre": {"tokens": "random", "length": 3, "distinct": True},
-            "A": {"tokens": "random", "differs_from": "pre"},
-            "B": {"tokens": "random", "differs_from": ["pre", "A"]},
-            "mid": {"tokens": "random", "length": 2, "distinct": True, "differs_from": ["pre", "A", "B"]},
-            "D": {"tokens": "random", "differs_from": ["pre", "A", "B", "mid"]},
-            "C": {"tokens": "random", "differs_from": ["pre", "A", "B", "mid", "D"]},
-            "post": {
-                "tokens": "random",
-                "length": 2,
-                "distinct": True,
-                "differs_from": ["pre", "A", "B", "mid", "D", "C"],
-            },
-            "query": {"same_as": "A"},
-        },
-        "template": "{{ pre }}{{ A | at('A1') }}{{ B | at('B1') }}{{ mid }}"
-        "{{ D | at('D1') }}{{ C | at('C1') }}{{ post }}{{ query | at('A2') }}",
-        "corrupt": {"A": "D", "D": "A"},
-        "answer": "{{ B }}",
-        "foils": ["{{ C }}"],
-    }
-)
-N_POSITIONS = 13  # the tokens of a prompt, including the first
 
 
 def draw_batch(tokenization: Tokenization, count: int, seed: int) -> PromptBatch:

@@ -39,6 +39,7 @@ NULL_DESCRIPTIONS: Mapping[str, str] = {
     RANDOM_CIRCUITS: "A circuit of three randomly drawn heads, on the true answers: in a fraction α of runs it should "
     "be better than all but a fraction α of the circuits of its size.",
 }
+_RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "below", "rejected")
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,6 @@ def markdown_lines(tables: Sequence[CalibrationTable], level: int = 2) -> list[s
         all_lines += [f"{'#' * level} {table.title}", "", table.about, ""]
         all_lines += [*markdown_table(table.header, table.rows), ""]
     return all_lines[:-1]
-
-
-_RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "below", "rejected")
 
 
 def calibration_json(calibration: Calibration) -> str:

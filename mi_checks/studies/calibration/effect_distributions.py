@@ -11,6 +11,7 @@ import numpy as np
 from mi_checks.engine.readout import Floats
 
 Rng = np.random.Generator
+PROPORTIONS = (0.5, 0.85, 0.97)
 
 
 @dataclass(frozen=True)
@@ -90,5 +91,3 @@ AREAS = (
     FractionDistribution("7 parts, all far from zero", 0.4, _seven_parts(0.4)),
     FractionDistribution("7 parts, lost in the noise", 0.01, _seven_parts(0.01)),
 )
-
-PROPORTIONS = (0.5, 0.85, 0.97)

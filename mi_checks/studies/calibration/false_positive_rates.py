@@ -15,6 +15,7 @@ RateComparison = Literal["within", "above", "below"]
 MAX_CHANCE = (
     0.001  # the probability that a nominal rate is called too high, or too low; a report has about a hundred rates
 )
+ONE_SIDED_RATE = ALPHA / 2  # the nominal rate at which one side of an interval misses the true value
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,6 @@ def rate_of(happened: Iterable[bool], nominal: float) -> Rate:
     """Return the rate of an event, given one entry per run."""
     outcomes = list(happened)
     return Rate(sum(outcomes), len(outcomes), nominal)
-
-
-ONE_SIDED_RATE = ALPHA / 2  # the nominal rate at which one side of an interval misses the true value
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,15 @@ from mi_checks.studies.calibration.effect_distributions import (
 from mi_checks.studies.calibration.false_positive_rates import ONE_SIDED_RATE, Rate, rate_of
 
 IntervalEnds = tuple[float, float]
+PROMPT_COUNTS = (16, 64, 256)  # prompts
+FAMILY_SIZE = 12  # nodes in a family of tests
+Noise = Callable[[Rng, tuple[int, int]], Floats]
+NOISES: Mapping[str, Noise] = {
+    "normal": lambda rng, size: rng.normal(0, 1, size),
+    "skewed upwards: exponential": lambda rng, size: rng.exponential(1, size) - 1,
+    "skewed downwards: exponential": lambda rng, size: 1 - rng.exponential(1, size),
+    "heavy tails: t, 3 degrees": lambda rng, size: rng.standard_t(3, size),
+}
 
 
 def student_interval(values: Floats) -> IntervalEnds:
@@ -70,9 +79,6 @@ def bca_interval(values: Floats) -> IntervalEnds:
     ends = bias + stats.norm.ppf([ALPHA / 2, 1 - ALPHA / 2])
     low, high = np.quantile(means, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
     return float(low), float(high)
-
-
-PROMPT_COUNTS = (16, 64, 256)  # prompts
 
 
 @dataclass(frozen=True)
@@ -219,16 +225,6 @@ def _of_fractions(shape: FractionDistribution, rng: Rng, n: int) -> IntervalEnds
 
 def _of_wins(p: float, rng: Rng, n: int) -> IntervalEnds:
     return _ends(proportion_interval(int(rng.binomial(n, p)), n))
-
-
-FAMILY_SIZE = 12  # nodes in a family of tests
-Noise = Callable[[Rng, tuple[int, int]], Floats]
-NOISES: Mapping[str, Noise] = {
-    "normal": lambda rng, size: rng.normal(0, 1, size),
-    "skewed upwards: exponential": lambda rng, size: rng.exponential(1, size) - 1,
-    "skewed downwards: exponential": lambda rng, size: 1 - rng.exponential(1, size),
-    "heavy tails: t, 3 degrees": lambda rng, size: rng.standard_t(3, size),
-}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,6 @@ from mi_checks.studies.calibration.prompt_pool import PromptPool, calibration_be
 RUN_PROMPTS = 64  # prompts of a run; the default of a behaviour without a `count`
 POOL_PROMPTS = 128  # prompts in the pool that runs draw from
 CIRCUIT_SIZE = 3  # heads of a random circuit; twelve heads have more circuits of this size than are measured
-
 FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS = (
     "fresh models",
     "random answers",
@@ -45,6 +44,10 @@ FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS = (
     "random circuits",
 )
 NULLS = (FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS)
+SHIPPED_ROLES = tuple(
+    RoleCheck(name=name, role=Role(score=name, at_least=least))
+    for name, least in (("previous_token", 0.4), ("induction", 0.5))
+)  # as behaviours/induction_circuit.yaml has them
 
 
 def fresh_models(
@@ -229,12 +232,6 @@ def _at_true_value(claim: CalibratedClaim, population: Measurements) -> Check:
             return claim.with_bound(Bound(at_most=value) if claim.shipped.at_least is None else bound)
         bound = Bound(at_least=value)
     raise RuntimeError(f"{claim.check.id} on {population.loaded_model.name}: no value that is true of it")
-
-
-SHIPPED_ROLES = tuple(
-    RoleCheck(name=name, role=Role(score=name, at_least=least))
-    for name, least in (("previous_token", 0.4), ("induction", 0.5))
-)  # as behaviours/induction_circuit.yaml has them
 
 
 def roles_by_chance(

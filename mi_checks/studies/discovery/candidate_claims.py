@@ -34,6 +34,12 @@ from mi_checks.studies.discovery.node_effects import TestedSweep
 from mi_checks.studies.discovery.path_effects import PathEdge
 
 CHANCE_ACCURACY = 0.5  # the accuracy of a guess; an accuracy that is not above it supports no claim
+MAX_NODE_CLAIMS = 8  # claims about single needed nodes, and about single suppressing nodes; the strongest are taken
+MAX_PATH_CLAIMS = 12  # claims about paths; the strongest are taken
+MAX_OPPOSING_PATH_CLAIMS = 6  # claims about paths that oppose the behaviour; the strongest are taken
+MAX_SET_CLAIMS = 4  # claims about redundant sets, and about conjunctions; the largest are taken
+# nodes; `minimal` is not claimed for larger circuits, as it measures a number of circuits that is the square of this
+MAX_MINIMAL_NODES = 8
 
 
 def preference_claims(behaviour: Behaviour, held_out: ClaimVerifier) -> Iterator[Callable[[], DraftLine]]:
@@ -79,12 +85,6 @@ def _existing_claim(entry: CheckEntry, behaviour: Behaviour, held_out: ClaimVeri
         raise UnsupportedClaim(f"{check.id}: {outcome_text(verdict)}, on the held-out prompts")
     data[check.kind]["models"] = others
     return DraftLine(data, note=f"not for {model}: {outcome_text(verdict)}")
-
-
-MAX_NODE_CLAIMS = 8  # claims about single needed nodes, and about single suppressing nodes; the strongest are taken
-MAX_PATH_CLAIMS = 12  # claims about paths; the strongest are taken
-MAX_OPPOSING_PATH_CLAIMS = 6  # claims about paths that oppose the behaviour; the strongest are taken
-MAX_SET_CLAIMS = 4  # claims about redundant sets, and about conjunctions; the largest are taken
 
 
 def node_claims(mechanism: Mechanism, heads: str, neurons: str) -> Iterator[CandidateClaim]:
@@ -153,10 +153,6 @@ def _set_claims(joints: tuple[JointEffect, ...], what: str, at: Mapping[str, str
                     above=None, below=joint.together.value, note=f"{what}: one alone",
                 )  # fmt: skip
             claimed.add((node, joint.method))
-
-
-# nodes; `minimal` is not claimed for larger circuits, as it measures a number of circuits that is the square of this
-MAX_MINIMAL_NODES = 8
 
 
 def mediators_claim(tested: TestedSweep, name: str, held_out: ClaimVerifier, *, complete: bool = True) -> DraftLine:

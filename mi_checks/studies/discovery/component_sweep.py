@@ -37,6 +37,12 @@ NeuronGroup = tuple[Node, ...]
 GroupEffects = Callable[
     [Sequence[NeuronGroup]], Floats
 ]  # takes groups and returns their effects as fractions of clean − corrupt
+MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes selected by their estimates, depending on the time
+N_SAMPLED = 32  # other nodes, drawn at random, to see what the selection may have missed
+MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
+EstimateNodes = Callable[
+    [], Floats
+]  # returns `estimate node`, fractions of clean − corrupt; computed when first needed
 
 
 @dataclass(frozen=True)
@@ -119,15 +125,6 @@ def _search_groups(effect: GroupEffects, whole: Sequence[NeuronGroup], near: flo
 def _divide(group: NeuronGroup) -> list[NeuronGroup]:
     size = -(-len(group) // PARTS_PER_GROUP)
     return [group[begin : begin + size] for begin in range(0, len(group), size)]
-
-
-MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes selected by their estimates, depending on the time
-N_SAMPLED = 32  # other nodes, drawn at random, to see what the selection may have missed
-MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
-
-EstimateNodes = Callable[
-    [], Floats
-]  # returns `estimate node`, fractions of clean − corrupt; computed when first needed
 
 
 def sweep_component(

@@ -22,6 +22,7 @@ from mi_checks.studies.discovery.held_out_claims import (
 from mi_checks.studies.discovery.mechanism import Mechanism
 
 MAX_FLOW_WIDTH = 10_000  # characters; prevents line breaks
+NODE_SET_NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circuit"}
 
 
 def flow_style(data: Any) -> str:
@@ -57,9 +58,6 @@ class Draft:
     model: str
     entry: Mapping[str, Any]
     unclaimed: tuple[str, ...]
-
-
-NODE_SET_NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circuit"}
 
 
 def node_sets(behaviour: Behaviour, mechanism: Mechanism, model: str) -> dict[str, tuple[Node, ...]]:

@@ -22,6 +22,19 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.discovery.mechanism import EXCESS_WARNING, exceeds_whole
 
+BoundSide = Literal["at_least", "at_most"]
+BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
+Bools = npt.NDArray[np.bool_]
+MARGIN_SE = 3.0  # standard errors of the difference between two batches
+CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
+# relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
+MAX_ROUNDING = 1e-5
+BOUND_RULE = (
+    "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the expected "
+    "end of the check's own interval"
+)
+UNREACHABLE_BOUND = 1e9  # a bound that every value satisfies, used while the value is unknown
+
 
 class UnsupportedClaim(Exception):
     """The reason why a discovered effect is not claimed."""
@@ -42,10 +55,6 @@ class DraftLine:
     estimates: tuple[tuple[str, Estimate], ...] = ()
     note: str = ""
     model_bounds: Mapping[str, Mapping[str, float]] | None = None
-
-
-BoundSide = Literal["at_least", "at_most"]
-BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
 
 
 @dataclass(frozen=True)
@@ -74,17 +83,6 @@ class CandidateClaim:
         """Return the check as data of an entry of `checks`."""
         sides = {side: values[side] for side in self.sides}
         return {self.kind: {**self.fields, **({self.bound: sides} if self.bound else sides)}}
-
-
-Bools = npt.NDArray[np.bool_]
-MARGIN_SE = 3.0  # standard errors of the difference between two batches
-CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
-# relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
-MAX_ROUNDING = 1e-5
-BOUND_RULE = (
-    "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the expected "
-    "end of the check's own interval"
-)
 
 
 def lower_bound(estimate: Estimate, pairs: int) -> float:
@@ -136,9 +134,6 @@ def _rounded_down(value: float) -> float:
     """Round down to two decimals, and values of 1 or more to one decimal."""
     digits = 10 if abs(value) >= 1 else 100
     return math.floor(value * digits) / digits
-
-
-UNREACHABLE_BOUND = 1e9  # a bound that every value satisfies, used while the value is unknown
 
 
 class ClaimVerifier:

@@ -18,6 +18,11 @@ from mi_checks.studies.discovery.joint_effects import JointEffects
 from mi_checks.studies.discovery.node_effects import NodeEffects
 from mi_checks.studies.discovery.path_effects import PathEffects
 
+MAX_PLAUSIBLE_FRACTION = 1.25  # fraction of the whole; a larger effect mostly says that another node cancels part of it
+EXCESS_WARNING = "warning: exceeds the whole effect, so something else cancels part of it"
+SCORE_NAMES = ("previous_token", "duplicate_token", "induction")  # scores of attention patterns, from 0 to 1
+MIN_ROLE_SCORE = 0.3
+
 
 @dataclass(frozen=True)
 class Mechanism:
@@ -115,10 +120,6 @@ class Mechanism:
                     yield kind, tuple(other for other in nodes if other != node)
 
 
-MAX_PLAUSIBLE_FRACTION = 1.25  # fraction of the whole; a larger effect mostly says that another node cancels part of it
-EXCESS_WARNING = "warning: exceeds the whole effect, so something else cancels part of it"
-
-
 def exceeds_whole(estimate: Estimate) -> bool:
     """Return whether an effect is significantly larger than the whole, in either direction."""
     return estimate.low > MAX_PLAUSIBLE_FRACTION or estimate.high < -MAX_PLAUSIBLE_FRACTION
@@ -141,10 +142,6 @@ def describe_node(node: Node, mechanism: Mechanism) -> str:
     for kind, others in mechanism.relations_of(node):
         clauses.append(f"{kind} {listed(others)}")
     return "; ".join(clauses) or "no effect of its own"
-
-
-SCORE_NAMES = ("previous_token", "duplicate_token", "induction")  # scores of attention patterns, from 0 to 1
-MIN_ROLE_SCORE = 0.3
 
 
 def role_scores(loaded_model: LoadedModel, nodes: Sequence[Node]) -> Mapping[Node, Mapping[str, float]]:

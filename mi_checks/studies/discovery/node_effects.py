@@ -19,6 +19,11 @@ from mi_checks.stats.p_values import holm, ratio_p_values
 from mi_checks.studies.discovery.node_selection import NodeSelection
 
 Bools = npt.NDArray[np.bool_]
+# of each node: it recovers more than the threshold, or less than minus it; the same for what it removes
+TESTS_PER_NODE = 4
+NEURON_THRESHOLD_FACTOR = 0.5  # fraction of the threshold for heads: a neuron is a smaller part of a model
+# fraction of the larger of a layer's two effects by which its neurons' joint effect may differ from it
+MAX_RELATIVE_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,6 @@ def beyond_threshold(recovered: Floats, effect_size: Floats, above: float, teste
     sides = ratio_p_values(recovered, effect_size, above)
     more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
     return more, less
-
-
-# of each node: it recovers more than the threshold, or less than minus it; the same for what it removes
-TESTS_PER_NODE = 4
 
 
 @dataclass(frozen=True)
@@ -171,11 +172,6 @@ def noising_sweep(measured: Measurements, nodes: Sequence[Node], title: str) -> 
     patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
     removed: np.typing.NDArray[np.float64] = clean - patched
     return Sweep(tuple(nodes), at, removed, measured.unpatched.effect_size)
-
-
-NEURON_THRESHOLD_FACTOR = 0.5  # fraction of the threshold for heads: a neuron is a smaller part of a model
-# fraction of the larger of a layer's two effects by which its neurons' joint effect may differ from it
-MAX_RELATIVE_DIFFERENCE = 0.1
 
 
 def unexplained_layers(measured: Measurements, layers: NodeEffects, neurons: NodeEffects) -> tuple[Node, ...]:

@@ -29,6 +29,10 @@ ESTIMATE_ROWS = (
     "removes",
     "between",
 )  # by the gradient in the corrupted run, in the clean run, and in between
+MIN_ESTIMATE = 1e-5  # fraction of clean − corrupt; a smaller estimate is zero up to rounding
+MIN_COMPARED_NODES = 8  # nodes with estimates and exact values; with fewer, a rank correlation is meaningless
+# fraction of their estimates, or exact values, that are tied; with more, the correlation would reflect ties
+MAX_TIED_FRACTION = 0.5
 
 
 def gradient_estimates(engine: Engine, components: Sequence[Component], at: str | None, progress: Progress) -> Floats:
@@ -137,12 +141,6 @@ def _gradients(
         ]
         for component in components
     }
-
-
-MIN_ESTIMATE = 1e-5  # fraction of clean − corrupt; a smaller estimate is zero up to rounding
-MIN_COMPARED_NODES = 8  # nodes with estimates and exact values; with fewer, a rank correlation is meaningless
-# fraction of their estimates, or exact values, that are tied; with more, the correlation would reflect ties
-MAX_TIED_FRACTION = 0.5
 
 
 @dataclass(frozen=True)

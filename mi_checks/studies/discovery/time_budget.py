@@ -23,6 +23,8 @@ CHUNK_S = 2.0  # seconds that interventions measured together should take
 MAX_CHUNK_GROWTH = 8  # factor by which a chunk may be larger than the one before
 MAX_CHUNK_SIZE = 512  # interventions
 SAVE_EVERY_S = 10.0  # seconds; later measurements are lost if the process is killed
+N_TIMED_INTERVENTIONS = 16  # interventions of a sweep, from N_BLOCKS places in it
+N_TIMED_BLOCKS = 4
 
 
 class ChunkedEngine(CachedEngine):
@@ -95,10 +97,6 @@ class ChunkedEngine(CachedEngine):
         if self._clock() - self._saved >= SAVE_EVERY_S:
             self.save()
             self._saved = self._clock()
-
-
-N_TIMED_INTERVENTIONS = 16  # interventions of a sweep, from N_BLOCKS places in it
-N_TIMED_BLOCKS = 4
 
 
 @dataclass(frozen=True)

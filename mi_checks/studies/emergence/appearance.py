@@ -14,6 +14,21 @@ from mi_checks.results.evidence import Effect
 from mi_checks.stats.bootstrap import ALPHA, Floats, bootstrap_weights
 from mi_checks.stats.p_values import holm, mean_p_value
 
+METHOD_TEXT = (
+    "A behaviour appears at the first checkpoint where its mean effect reaches half of its largest in the series, "
+    "and disappears where it falls below that for good. Both are given as 95 % percentile bootstrap intervals of "
+    "checkpoints, paired over prompts and extended to the checkpoint before. Two-sided t-tests compare each checkpoint "
+    "with zero and, paired, with the first and the last; p is Holm-corrected over the {} made here. The 95 % intervals "
+    "of effects are bootstrapped over prompts and not corrected."
+)
+AppearanceKind = Literal["appears", "from the start", "does not appear", "inconclusive"]
+APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
+    "appears",
+    "from the start",
+    "does not appear",
+    "inconclusive",
+)  # in the order of tables
+
 
 @dataclass(frozen=True)
 class Bracket:
@@ -71,15 +86,6 @@ def _reaches_half(values: Floats) -> npt.NDArray[np.bool_]:
 def _place_interval(places: npt.NDArray[np.int64]) -> tuple[int, int]:
     low, high = np.quantile(places, [ALPHA / 2, 1 - ALPHA / 2], method="inverted_cdf")
     return int(low), int(high)
-
-
-METHOD_TEXT = (
-    "A behaviour appears at the first checkpoint where its mean effect reaches half of its largest in the series, "
-    "and disappears where it falls below that for good. Both are given as 95 % percentile bootstrap intervals of "
-    "checkpoints, paired over prompts and extended to the checkpoint before. Two-sided t-tests compare each checkpoint "
-    "with zero and, paired, with the first and the last; p is Holm-corrected over the {} made here. The 95 % intervals "
-    "of effects are bootstrapped over prompts and not corrected."
-)
 
 
 @dataclass(frozen=True)
@@ -149,15 +155,6 @@ def _uncorrected(values: Floats) -> dict[tuple[str, int], float]:
 def method_text(tests: int) -> str:
     """Return a description of the method."""
     return METHOD_TEXT.format(f"{tests:,} test{'' if tests == 1 else 's'}")
-
-
-AppearanceKind = Literal["appears", "from the start", "does not appear", "inconclusive"]
-APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
-    "appears",
-    "from the start",
-    "does not appear",
-    "inconclusive",
-)  # in the order of tables
 
 
 @dataclass(frozen=True)

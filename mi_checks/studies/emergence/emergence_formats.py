@@ -14,6 +14,9 @@ from mi_checks.studies.emergence.appearance import Appearance, Bracket, method_t
 from mi_checks.studies.emergence.checkpoint_series import CheckpointSeries
 from mi_checks.studies.emergence.emergence_results import Emergence, RoleCurve, SeriesResult
 
+EMERGENCE_FORMATS = ("text", "md", "json", "html")
+FORMAT_BY_SUFFIX = {".html": "html", ".md": "md", ".json": "json", ".txt": "text"}
+
 
 def emergence_json(emergence: Emergence) -> str:
     """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
@@ -102,10 +105,6 @@ def _bracket_data(bracket: Bracket | None, series: CheckpointSeries) -> dict[str
         "after": None if bracket.after is None else series.labels[bracket.after],
         "by": series.labels[bracket.by],
     }
-
-
-EMERGENCE_FORMATS = ("text", "md", "json", "html")
-FORMAT_BY_SUFFIX = {".html": "html", ".md": "md", ".json": "json", ".txt": "text"}
 
 
 def formatted(emergence: Emergence, form: str, width: int) -> str:

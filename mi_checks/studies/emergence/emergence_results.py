@@ -13,6 +13,8 @@ from typing import Literal
 from mi_checks.studies.emergence.appearance import APPEARANCE_KINDS, Appearance, Bracket
 from mi_checks.studies.emergence.checkpoint_series import CheckpointSeries
 
+EventOrder = Literal["before", "before or with", "with", "with or after", "after", "inconclusive"]
+
 
 @dataclass(frozen=True)
 class RoleAtCheckpoint:
@@ -158,9 +160,6 @@ def _rank(appearance: Appearance) -> tuple[int, int, int]:
     appears = appearance.appears
     after = -1 if appears is None or appears.after is None else appears.after
     return APPEARANCE_KINDS.index(appearance.kind), 0 if appears is None else appears.by, after
-
-
-EventOrder = Literal["before", "before or with", "with", "with or after", "after", "inconclusive"]
 
 
 def event_order(one: Bracket, other: Bracket) -> EventOrder:

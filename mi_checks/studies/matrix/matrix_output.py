@@ -24,6 +24,7 @@ EFFECT_NOTE = (
     "Mean score over prompts (the logit difference, unless a unit is given) with its 95 % interval, by each "
     "behaviour's first logit_diff: on the clean prompts, or clean − corrupt (marked Δ)."
 )
+COLUMN_GAP = 2  # spaces between the columns of a table
 
 
 def effect_mark(effect: Effect) -> str:
@@ -62,9 +63,6 @@ def change_text(test: NeighbourDifference) -> str:
         f"{numbers.value(test.before.estimate)} → {numbers.value(test.after.estimate)}, "
         f"{numbers.signed_text(test.estimate)}, {numbers.p_value(test.p_value)}"
     )
-
-
-COLUMN_GAP = 2  # spaces between the columns of a table
 
 
 def text_lines(matrix: EffectMatrix, width: int) -> list[str]:

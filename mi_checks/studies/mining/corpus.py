@@ -17,6 +17,8 @@ from mi_checks.output.progress import progress_bar
 from mi_checks.prompts.tokenization import Tokenization
 
 BLOCK_CHARACTERS = 1 << 20  # characters given to the tokenizer at once; a longer file is split at a line end
+Tokens = npt.NDArray[np.int32]
+NO_TOKEN = -1  # separates files
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,6 @@ def text_blocks(text: str) -> Iterator[str]:
         end = end if end > start else min(start + BLOCK_CHARACTERS, len(text))
         yield text[start:end]
         start = end
-
-
-Tokens = npt.NDArray[np.int32]
-NO_TOKEN = -1  # separates files
 
 
 @dataclass(frozen=True)

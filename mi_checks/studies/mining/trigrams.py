@@ -20,6 +20,11 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.mining.corpus import NO_TOKEN, Tokens
 from mi_checks.studies.mining.eligible_tokens import Bools, EligibleTokens, TokenMasks, Triple
 
+Ints = npt.NDArray[np.int64]
+TOKENS_AT_ONCE = 1 << 22  # tokens processed at once
+SharedToken = Literal["a", "b"]
+MAX_TRIED_TRIGRAMS = 12  # the most frequent trigrams that share a token, which are tried as pairs
+
 
 @dataclass(frozen=True)
 class TrigramCriteria:
@@ -84,10 +89,6 @@ class TrigramRow:
     held_out: Estimate | None
     held_out_count: int
     p_other_given_ab: float | None
-
-
-Ints = npt.NDArray[np.int64]
-TOKENS_AT_ONCE = 1 << 22  # tokens processed at once
 
 
 class TrigramCounter:
@@ -186,9 +187,7 @@ def count_triples(counter: TrigramCounter, triples: Iterable[Triple]) -> dict[Tr
     return counts_of
 
 
-SharedToken = Literal["a", "b"]
 TrigramPair = tuple[Trigram, Trigram]
-MAX_TRIED_TRIGRAMS = 12  # the most frequent trigrams that share a token, which are tried as pairs
 
 
 def pair_trigrams(
