@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
-from gallery.facts import HEADER, Facts, about, told
-from gallery.questions import BUGS, Compared, Done, Fixed, Pair
+from gallery.facts import HEADER, Facts, difference_result, prompts_needed
+from gallery.questions import BUGS, AbilityQuestion, BugFixQuestion, DifferenceQuestion, ModelPair
 from mi_checks.compare.neighbouring_models import NeighbourDifference
 from mi_checks.output import numbers
 from mi_checks.output.tables import markdown_table
@@ -24,53 +24,55 @@ def answer(question: object, facts: Facts) -> list[str]:
 
 
 @answer.register
-def _(question: Compared, facts: Facts) -> list[str]:
+def _(question: DifferenceQuestion, facts: Facts) -> list[str]:
     tests = [test for pair in question.pairs for test in facts.between(pair)]
     gains = [test for test in tests if test.turn == "cannot → can"]
     losses = [test for test in tests if test.turn == "can → cannot"]
     if not tests:
         verdict = "not measured"
-    elif question.asks == "gain":
-        bugs = {test.behaviour for test in gains} & set(facts.called(BUGS))
+    elif question.criterion == "gain":
+        bugs = {test.behaviour for test in gains} & set(facts.matching(BUGS))
         tasks = {test.behaviour for test in gains} - bugs
         verdict = f"yes, {numbers.count(len(tasks), 'behaviour')}" if tasks else "no, none of these behaviours"
         verdict += f", and {numbers.count(len(bugs), 'bug')} with them" if bugs else ""
     elif any(test.significant for test in tests):
-        verdict = f"they do; {len(gains)} gained, {len(losses)} lost"
+        verdict = f"they differ; {len(gains)} gained, {len(losses)} lost"
     else:
-        verdict = f"cannot tell yet; {about(min((t.prompts for t in tests if t.prompts), default=None))}"
+        verdict = f"inconclusive; {prompts_needed(min((t.prompts for t in tests if t.prompts), default=None))}"
     lines = [f"**Answer: {verdict}.**", "", *_counts(question.pairs, facts), ""]
     for pair in question.pairs:
         shown = [test for test in facts.between(pair) if test.turn]
-        if question.asks == "difference":
+        if question.criterion == "difference":
             shown += sorted((t for t in facts.between(pair) if t.significant and not t.turn), key=_size)[
                 :MAX_DIFFERENCES
             ]
-        rows = [facts.row(test, told(test)) for test in shown]
+        rows = [facts.row(test, difference_result(test)) for test in shown]
         lines += [*markdown_table(HEADER, rows), ""] if rows else []
     return lines
 
 
 @answer.register
-def _(question: Fixed, facts: Facts) -> list[str]:
-    missing = [f"`{bug}`" for bug in question.bugs if not facts.called([bug])]
-    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in facts.called(question.bugs)]
+def _(question: BugFixQuestion, facts: Facts) -> list[str]:
+    missing = [f"`{bug}`" for bug in question.bugs if not facts.matching([bug])]
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in facts.matching(question.bugs)]
     bugs = [test for test in tests if test.before.ability == "can"]
-    readings = [(test, fixed(test)) for test in bugs]
-    mended = [test for test, reading in readings if reading == "fixed"]
-    open_ones = [test for test, reading in readings if reading.startswith("cannot tell")]
+    readings = [(test, bug_fix_result(test)) for test in bugs]
+    fixed_tests = [test for test, reading in readings if reading == "fixed"]
+    inconclusive_tests = [test for test, reading in readings if reading.startswith("inconclusive")]
     if not tests:
-        verdict = f"not measured, there is no behaviour {' or '.join(missing)} on these models"
+        verdict = f"not measured, no behaviour {' or '.join(missing)} ran on these models"
     elif not bugs:
-        verdict = "cannot be asked, no smaller model here has the bug"
-    elif mended:
-        verdict = f"yes, in {len(mended)} of {numbers.count(len(bugs), 'comparison')}: {_models(mended)}"
-    elif open_ones:
-        verdict = f"cannot tell yet in {len(open_ones)} of {numbers.count(len(bugs), 'comparison')}, no in the others"
+        verdict = "not applicable, no smaller model here has the bug"
+    elif fixed_tests:
+        verdict = f"yes, in {len(fixed_tests)} of {numbers.count(len(bugs), 'comparison')}: {_models(fixed_tests)}"
+    elif inconclusive_tests:
+        verdict = (
+            f"inconclusive in {len(inconclusive_tests)} of {numbers.count(len(bugs), 'comparison')}, no in the others"
+        )
     else:
-        lessened = sum(reading.startswith("lessened") for _, reading in readings)
-        verdict = f"no, in none of {numbers.count(len(bugs), 'comparison')}; lessened in {lessened} of them"
-    lines = [f"**Answer: {verdict}.**" + (f" {question.aside}" if question.aside else ""), ""]
+        n_weaker = sum(reading.startswith("weaker") for _, reading in readings)
+        verdict = f"no, in none of {numbers.count(len(bugs), 'comparison')}; weaker in {n_weaker} of them"
+    lines = [f"**Answer: {verdict}.**" + (f" {question.caveat}" if question.caveat else ""), ""]
     if missing and tests:
         lines += [f"Not measured: {', '.join(missing)}.", ""]
     lines += _unmeasured(question.pairs, facts)
@@ -82,22 +84,22 @@ def _(question: Fixed, facts: Facts) -> list[str]:
 
 
 @answer.register
-def _(question: Done, facts: Facts) -> list[str]:
+def _(question: AbilityQuestion, facts: Facts) -> list[str]:
     lines: list[str] = []
-    behaviours = facts.called(question.behaviours)
-    missing = [name for name in question.behaviours if not facts.called([name])]
+    behaviours = facts.matching(question.behaviours)
+    missing = [name for name in question.behaviours if not facts.matching([name])]
     lines += [line for name in missing for line in (f"**Answer, `{name}`: not measured.**", "")]
     for name in behaviours:
         effects = _trained(facts, name)
-        does = {
+        by_ability = {
             ability: [e for e in effects if e.ability == ability] for ability in dict.fromkeys(map(_ability, effects))
         }
-        said = "yes" if does.get("can") else "cannot tell yet" if does.get("cannot tell") else "no"
-        by_ability = "; ".join(
-            f"{ability}: {', '.join(map(_with_remedy, some))}" for ability, some in sorted(does.items())
+        verdict = "yes" if by_ability.get("can") else "inconclusive" if by_ability.get("cannot tell") else "no"
+        abilities = "; ".join(
+            f"{ability}: {', '.join(map(_with_prompts_needed, some))}" for ability, some in sorted(by_ability.items())
         )
-        lines += [f"**Answer, {facts.behaviour_link(name)}: {said}.** {by_ability}.", ""]
-    shown = [*behaviours, *facts.called(question.beside)]
+        lines += [f"**Answer, {facts.behaviour_link(name)}: {verdict}.** {abilities}.", ""]
+    shown = [*behaviours, *facts.matching(question.controls)]
     models = [model for model in facts.matrix.architectures if model in facts.models.values()]
     rows = [
         [model, *(facts.value_link(cell) if (cell := facts.matrix.cells.get((name, model))) else "·" for name in shown)]
@@ -105,21 +107,25 @@ def _(question: Done, facts: Facts) -> list[str]:
     ]
     lines += [*markdown_table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
     tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in behaviours]
-    return [*lines, *markdown_table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
+    return (
+        [*lines, *markdown_table(HEADER, [facts.row(test, difference_result(test)) for test in tests]), ""]
+        if tests
+        else lines
+    )
 
 
-def fixed(test: NeighbourDifference) -> str:
+def bug_fix_result(test: NeighbourDifference) -> str:
     """Return what became of a bug that the smaller model has."""
     if test.turn == "can → cannot":
         return "fixed"
     if test.after.ability == "can":
         if not test.significant:
-            return f"not fixed, {told(test)}"
-        return "lessened, not fixed" if test.estimate.value < 0 else "not fixed, stronger"
-    return f"cannot tell yet; {about(_needed(test.after))}"
+            return f"not fixed, {difference_result(test)}"
+        return "weaker, not fixed" if test.estimate.value < 0 else "not fixed, stronger"
+    return f"inconclusive; {prompts_needed(_max_prompts_needed(test.after))}"
 
 
-def _needed(effect: Effect) -> int | None:
+def _max_prompts_needed(effect: Effect) -> int | None:
     """Return about how many prompts would settle every inconclusive preference check; None if no number would."""
     numbers_of_prompts = [
         prompts_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
@@ -128,8 +134,12 @@ def _needed(effect: Effect) -> int | None:
     return None if None in numbers_of_prompts else max((n for n in numbers_of_prompts if n is not None), default=None)
 
 
-def _with_remedy(effect: Effect) -> str:
-    return f"{effect.model} ({about(_needed(effect))})" if effect.ability == "cannot tell" else effect.model
+def _with_prompts_needed(effect: Effect) -> str:
+    return (
+        f"{effect.model} ({prompts_needed(_max_prompts_needed(effect))})"
+        if effect.ability == "cannot tell"
+        else effect.model
+    )
 
 
 def _ability(effect: Effect) -> str:
@@ -142,7 +152,7 @@ def _trained(facts: Facts, behaviour: str) -> list[Effect]:
     return [cell for cell in cells if cell is not None]
 
 
-def _counts(pairs: Iterable[Pair], facts: Facts) -> list[str]:
+def _counts(pairs: Iterable[ModelPair], facts: Facts) -> list[str]:
     lines: list[str] = []
     for pair in pairs:
         tests = facts.between(pair)
@@ -150,15 +160,15 @@ def _counts(pairs: Iterable[Pair], facts: Facts) -> list[str]:
             lines += _unmeasured([pair], facts)[:1]
             continue
         step = tests[0].step
-        readings = [told(test) for test in tests]
+        readings = [difference_result(test) for test in tests]
         words = {"cannot → can": "gained", "can → cannot": "lost", "higher": "stronger", "lower": "weaker"}
         parts = [f"{readings.count(reading)} {word}" for reading, word in words.items()]
-        parts.append(f"{sum(reading.startswith('not') for reading in readings)} not told apart")
+        parts.append(f"{sum(reading.startswith('not') for reading in readings)} not significant")
         lines.append(f"- {step.change} ({step.before} → {step.after}), of {len(tests)}: {', '.join(parts)}")
     return lines
 
 
-def _unmeasured(pairs: Sequence[Pair], facts: Facts) -> list[str]:
+def _unmeasured(pairs: Sequence[ModelPair], facts: Facts) -> list[str]:
     """Return a line for each pair in which a model is missing."""
     lines = []
     for pair in pairs:

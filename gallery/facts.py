@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gallery.questions import Model, Pair
+from gallery.questions import KindAndDepth, ModelPair
 from mi_checks.compare.neighbouring_models import EffectMatrix, ModelStep, NeighbourDifference, differences, step
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
@@ -15,8 +15,8 @@ from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.studies.matrix.matrix_output import behaviour_label, effect_mark, effect_text
 
 TO_ROOT = "../../"  # the path from reports/gallery/ to the files
-BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "read as"]
-HEADER = ["behaviour", "models", "before", "after", "difference", "p (Holm)", "read as", "re-run with `pytest`"]
+BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "result"]
+HEADER = ["behaviour", "models", "before", "after", "difference", "p (Holm)", "result", "re-run with `pytest`"]
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,20 @@ class Facts:
 
     matrix: EffectMatrix
     behaviours: Sequence[LoadedBehaviour]
-    pairs: Sequence[Pair]
+    pairs: Sequence[ModelPair]
 
     @cached_property
-    def models(self) -> dict[Model, str]:
+    def models(self) -> dict[KindAndDepth, str]:
         """Return the model of each kind and depth, at the end of its training."""
         trained = [effect for effect in self.matrix.effects if not effect.checkpoint]
         return {(effect.architecture.kind, effect.architecture.n_layers): effect.model for effect in reversed(trained)}
 
     @cached_property
-    def steps(self) -> dict[Pair, ModelStep]:
+    def steps(self) -> dict[ModelPair, ModelStep]:
         """Return the step of each pair both of whose models were measured."""
         return {pair: self._step(pair) for pair in dict.fromkeys(self.pairs) if set(pair) <= set(self.models)}
 
-    def _step(self, pair: Pair) -> ModelStep:
+    def _step(self, pair: ModelPair) -> ModelStep:
         before, after = (self.models[model] for model in pair)
         known = self.matrix.architectures
         return step(before, known[before], after, known[after])
@@ -54,7 +54,7 @@ class Facts:
         """Return all tests, corrected together."""
         return differences(self.matrix.effects, self.steps.values())
 
-    def between(self, pair: Pair) -> tuple[NeighbourDifference, ...]:
+    def between(self, pair: ModelPair) -> tuple[NeighbourDifference, ...]:
         """Return the tests of one pair."""
         return tuple(test for test in self.tests if pair in self.steps and test.step == self.steps[pair])
 
@@ -62,7 +62,7 @@ class Facts:
     def _by_name(self) -> dict[str, LoadedBehaviour]:
         return {loaded.behaviour.name: loaded for loaded in self.behaviours}
 
-    def called(self, names: Sequence[str]) -> tuple[str, ...]:
+    def matching(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the behaviours with these names; a file with a table of cases stands for each of them."""
         return tuple(behaviour for name in names for behaviour in self._by_name if behaviour.partition("[")[0] == name)
 
@@ -103,21 +103,21 @@ class Facts:
 
     def brief_row(self, test: NeighbourDifference) -> list[str]:
         """Return a row with the columns of `BRIEF`."""
-        full = self.row(test, told(test))
+        full = self.row(test, difference_result(test))
         before, after = (f"{effect_mark(effect)} {effect_text(effect)}" for effect in (test.before, test.after))
         return [full[0], before, after, *full[4:7]]
 
 
-def about(prompts: int | None) -> str:
-    """Return a number of prompts with two digits, such as `about 1,300 prompts would tell`."""
+def prompts_needed(prompts: int | None) -> str:
+    """Return the number of prompts that would decide, to two digits, such as `about 1,300 prompts needed`."""
     if prompts is None:
-        return "no number of prompts would tell, the difference is nil"
+        return "no number of prompts suffices, the difference is zero"
     magnitude = 10 ** max(len(str(prompts)) - 2, 0)
-    return f"about {round(prompts / magnitude) * magnitude:,} prompts would tell"
+    return f"about {round(prompts / magnitude) * magnitude:,} prompts needed"
 
 
-def told(test: NeighbourDifference) -> str:
-    """Return the reading of a difference."""
+def difference_result(test: NeighbourDifference) -> str:
+    """Return the result of a comparison, in words."""
     if not test.significant:
-        return f"not told apart; {about(test.prompts)}"
+        return f"not significant; {prompts_needed(test.prompts)}"
     return test.turn or ("higher" if test.estimate.value > 0 else "lower")

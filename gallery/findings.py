@@ -24,34 +24,35 @@ from mi_checks.suite.selection import behaviours_in
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".pytest_cache" / "d" / "mi_checks"  # the cache of a pytest run on the behaviours
 PAGE = ROOT / "reports" / "gallery" / "findings.md"
-TEXT = """\
+PAGE_TEMPLATE = """\
 # Findings
 
-What the behaviours in `behaviours/` measured on the bundled models, question by question. Written by `make findings`;
-nothing here is written by hand. {what} Marks: {legend}.
+These are the measurements of the behaviours in `behaviours/` on the bundled models, arranged by question. The page is
+written by `make findings`; do not edit it by hand. {what} Marks: {legend}.
 
-*Can* and *cannot*: every check of the preference (`logit_diff`, `accuracy`) passes, or every one surely fails; *gained*
-and *lost*: from cannot to can and back, by the bounds of the model that can, the difference being significant. Bounds
-are those of the behaviour files. Each model was trained once, with one seed: what differs between two of them need not
-be what differs between their kinds; and a model that is surer of everything has larger effects in logits.
+A model *can* do a behaviour if every `logit_diff` and `accuracy` check passes, and *cannot* if every one fails. A
+behaviour is *gained* if the verdict changes from cannot to can, judged by the bounds of the model that can, and the
+difference is significant; *lost* is the reverse. The bounds are those of the behaviour files. Each model was trained
+once, with one seed, so a difference between two models need not be a difference between their kinds; and a model with
+sharper predictions has larger effects in logits.
 
-Method: {method}. The comparisons are all those of this page, whichever question they answer.
+Method: {method}. The correction covers all comparisons on this page, whichever question they answer.
 
-## Which depth can what
+## Which depths suffice
 
-Layers of the models that can; in brackets those of which it cannot be told, or that can in part.
+The numbers of layers of the models that can; in brackets those that are inconclusive or can in part.
 
 {summary}
 
 {sections}
 
-## Every comparison
+## All comparisons
 
 {appendix}
 """
 
 
-def page() -> str:
+def measured_page() -> str:
     """Measure the behaviours and compose the page.
 
     Raises:
@@ -62,51 +63,55 @@ def page() -> str:
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")
-    return composed(Facts(matrix, behaviours, [pair for question in QUESTIONS for pair in question.pairs]))
+    return compose_page(Facts(matrix, behaviours, [pair for question in QUESTIONS for pair in question.pairs]))
 
 
-def composed(facts: Facts) -> str:
+def compose_page(facts: Facts) -> str:
     """Return the page for these facts."""
     sections: list[str] = []
     for question in QUESTIONS:
-        sections += [f"## {question.number}: {question.words}", "", *answer(question, facts)]
-    return TEXT.format(
+        sections += [f"## {question.number}: {question.text}", "", *answer(question, facts)]
+    return PAGE_TEMPLATE.format(
         what=EFFECT_NOTE,
         legend="; ".join(MARK_LEGEND[:4]),
         method=method(facts.tests),
-        summary="\n".join(_summary(facts)),
-        sections=_joined(sections),
-        appendix=_joined(_appendix(facts)),
+        summary="\n".join(_depth_table(facts)),
+        sections=_join_lines(sections),
+        appendix=_join_lines(_appendix(facts)),
     )
 
 
-def differing(old: str, new: str) -> list[str]:
+def differing_lines(old: str, new: str) -> list[str]:
     """Return the lines that differ by more than the rounding of another machine can explain."""
     a, b = old.splitlines(), new.splitlines()
-    return [line for line, other in zip(a, b, strict=False) if not alike(line, other)] + a[len(b) :] + b[len(a) :]
+    return (
+        [line for line, other in zip(a, b, strict=False) if not equal_up_to_rounding(line, other)]
+        + a[len(b) :]
+        + b[len(a) :]
+    )
 
 
 DECIMAL = re.compile(r"(?<![\w.])[+−]?\d+\.\d+")
-PROMPTS = re.compile(r"(?<=about )[\d,]+(?= prompts)")
+PROMPT_COUNT = re.compile(r"(?<=about )[\d,]+(?= prompts)")
 
 
-def alike(line: str, other: str) -> bool:
+def equal_up_to_rounding(line: str, other: str) -> bool:
     """Return whether lines are equal up to the last place of decimals, and to a tenth of a number of prompts."""
-    for pattern in (DECIMAL, PROMPTS):
+    for pattern in (DECIMAL, PROMPT_COUNT):
         pairs = zip(pattern.findall(line), pattern.findall(other), strict=False)
-        if not all(_close(*pair) for pair in pairs):
+        if not all(_equal_numbers(*pair) for pair in pairs):
             return False
         line, other = pattern.sub("#", line), pattern.sub("#", other)
     return line == other
 
 
-def _close(first: str, second: str) -> bool:
+def _equal_numbers(first: str, second: str) -> bool:
     a, b = (float(text.replace("−", "-").replace(",", "")) for text in (first, second))
     places = len(first.partition(".")[2])
     return abs(a - b) <= (1.01 * 10**-places if places else 0.11 * max(a, b))
 
 
-def _summary(facts: Facts) -> list[str]:
+def _depth_table(facts: Facts) -> list[str]:
     rows = []
     for behaviour in facts.matrix.behaviours:
         row = [facts.behaviour_link(behaviour)]
@@ -132,7 +137,7 @@ def _appendix(facts: Facts) -> list[str]:
     return lines
 
 
-def _joined(lines: list[str]) -> str:
+def _join_lines(lines: list[str]) -> str:
     return "\n".join(lines).strip()
 
 
@@ -142,12 +147,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is out of date")
     options = parser.parse_args()
     try:
-        new = page()
+        new = measured_page()
     except MiChecksError as error:
         print(f"findings: {error}", file=sys.stderr)
         return 2
     if options.check:
-        changed = differing(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", new)
+        changed = differing_lines(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", new)
         if changed:
             print(f"{PAGE.relative_to(ROOT)} is out of date (make findings):", *changed[:10], sep="\n  ")
         return 1 if changed else 0

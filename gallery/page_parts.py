@@ -1,4 +1,8 @@
-"""An HTML page as elements and lines of text, without its design and without the time and place of the run."""
+"""The parts of a report's page, read from its HTML, for comparison with a page that shows other models in full.
+
+The size budget (`mi_checks/report/single_page.py`) decides how many models are shown in full, and the rounding of
+another machine may change which. Design, time and place of the run are left out.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from html.parser import HTMLParser
 from itertools import zip_longest
 from typing import TypeVar
 
-from gallery.findings import alike
+from gallery.findings import equal_up_to_rounding
 
 IGNORED_TAGS = {"style", "script"}
 # classes with the time, duration, command and machine, which differ from run to run
 IGNORED_CLASSES = {"when", "setup", "command", "facts"}
-PERCENTAGES = {"looks", "pattern"}  # classes with whole percentages, which rounding on another machine may change
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+PERCENT_CLASSES = {"looks", "pattern"}  # classes with whole percentages, which rounding on another machine may change
+VOID_TAGS = {"meta", "link", "br", "hr", "img", "input"}
 
 
 @dataclass
@@ -73,7 +77,7 @@ class _Reader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         element = Element(tag, frozenset(given.get("class", "").split()), given)
         self._open[-1].children.append(element)
-        if tag not in VOID:
+        if tag not in VOID_TAGS:
             self._open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -93,7 +97,7 @@ class _Reader(HTMLParser):
 def _lines(element: Element, *, percents: bool = False) -> Iterator[str]:
     if element.tag in IGNORED_TAGS or element.classes & IGNORED_CLASSES:
         return
-    percents = percents or bool(element.classes & PERCENTAGES)
+    percents = percents or bool(element.classes & PERCENT_CLASSES)
     for child in element.children:
         if isinstance(child, Element):
             # A chart's numbers are also in the text beside it, and in its title and description.
@@ -108,11 +112,11 @@ def _lines(element: Element, *, percents: bool = False) -> Iterator[str]:
 
 MIN_FULL_FRACTION = 0.5  # minimum fraction of the models shown in full that must still be; rounding changes one or two
 CONTROLS = "Negative controls"
-OF_THE_BUDGET = {"legend", "note"}  # CSS classes that depend on what is drawn, and on what is left out
+BUDGET_CLASSES = {"legend", "note"}  # CSS classes that depend on what is drawn, and on what is left out
 MAX_LINES = 3  # lines printed for one part
 MEASURED_CLAIM_PART = re.compile(r" \(most apart without [^)]*\)")  # a measured value inside a claim
-KILLED = re.compile(r"\d+ of \d+ mutants? killed")
-Key = tuple[str, str]  # behaviour, model
+MUTANTS_KILLED = re.compile(r"\d+ of \d+ mutants? killed")
+PartKey = tuple[str, str]  # behaviour, model
 Part = TypeVar("Part")
 
 
@@ -140,20 +144,20 @@ class BehaviourPart:
 
 
 @dataclass(frozen=True)
-class Parts:
+class PageParts:
     """The parts of a page: the run, the table of verdicts, each behaviour, and each behaviour on each model."""
 
     first: tuple[str, ...]
-    cells: Mapping[Key, tuple[str, ...]]  # cells of the table; the key with "" as the model has the row's name
+    cells: Mapping[PartKey, tuple[str, ...]]  # cells of the table; the key with "" as the model has the row's name
     behaviours: Mapping[str, BehaviourPart]
-    models: Mapping[Key, ModelPart]
+    models: Mapping[PartKey, ModelPart]
 
 
-def parts(html: str) -> Parts:
+def page_parts(html: str) -> PageParts:
     """Return the parts of a page; a page that is not a report has only the first."""
     page = read(html)
     behaviours: dict[str, BehaviourPart] = {}
-    models: dict[Key, ModelPart] = {}
+    models: dict[PartKey, ModelPart] = {}
     main = page.first("main")
     sections = [each for each in main.elements if "behaviour" in each.classes]
     for section in sections:
@@ -163,87 +167,91 @@ def parts(html: str) -> Parts:
         controls: list[str] = []
         for child in section.elements:
             if "model" in child.classes:
-                models[name, child.first("h3").text] = _of_full(child)
+                models[name, child.first("h3").text] = _model_in_full(child)
             elif any(child.all("table", "brief")):
                 for group in child.all("tbody"):
-                    models[name, group.first("b").text] = _of_brief(group, claims)
+                    models[name, group.first("b").text] = _model_in_brief(group, claims)
             elif child.text.startswith(CONTROLS):
                 controls += child.lines
-            elif not child.classes & OF_THE_BUDGET:
+            elif not child.classes & BUDGET_CLASSES:
                 written += child.lines
         behaviours[name] = BehaviourPart(tuple(written), tuple(controls))
     _remove(main, sections)
     cells = dict(_cells(page.first("table", "matrix").first("tbody")))
-    return Parts(tuple(page.lines), cells, behaviours, models)
+    return PageParts(tuple(page.lines), cells, behaviours, models)
 
 
-def changes(old: Parts, new: Parts) -> list[str]:
+def part_changes(old: PageParts, new: PageParts) -> list[str]:
     """Return the differences that neither the rounding of another machine nor the page's budget explains."""
-    differences = list(_at_most(_changed(old.first, new.first)))
+    differences = list(_first_lines(_number_changes(old.first, new.first)))
     for name in dict.fromkeys((*old.behaviours, *new.behaviours)):
-        differences += _between(name, old.behaviours.get(name), new.behaviours.get(name), _of_behaviour)
+        differences += _part_change_lines(name, old.behaviours.get(name), new.behaviours.get(name), _behaviour_changes)
     for key in dict.fromkeys((*old.cells, *new.cells)):
-        differences += _between(f"verdicts: {_named(key)}", old.cells.get(key), new.cells.get(key), _changed)
+        differences += _part_change_lines(
+            f"verdicts: {_key_text(key)}", old.cells.get(key), new.cells.get(key), _number_changes
+        )
     for key in dict.fromkeys((*old.models, *new.models)):
-        differences += _between(_named(key), old.models.get(key), new.models.get(key), _of_model)
+        differences += _part_change_lines(_key_text(key), old.models.get(key), new.models.get(key), _model_changes)
     full, still = (sum(bool(part.full) for part in page.models.values()) for page in (old, new))
     if still < MIN_FULL_FRACTION * full:
         differences.append(f"given in full: {full} → {still} models, each of one behaviour")
     return differences
 
 
-def _named(key: Key) -> str:
+def _key_text(key: PartKey) -> str:
     return " on ".join(filter(None, key))
 
 
-def _between(
+def _part_change_lines(
     where: str, old: Part | None, new: Part | None, changed: Callable[[Part, Part], Iterable[str]]
 ) -> Iterator[str]:
     if old is None or new is None:
         yield f"{where} is {'new' if old is None else 'gone'}"
         return
-    yield from (f"{where}: {line}" for line in _at_most(changed(old, new)))
+    yield from (f"{where}: {line}" for line in _first_lines(changed(old, new)))
 
 
-def _at_most(lines: Iterable[str]) -> Iterator[str]:
+def _first_lines(lines: Iterable[str]) -> Iterator[str]:
     all_lines = list(lines)
     yield from all_lines[:MAX_LINES]
     if len(all_lines) > MAX_LINES:
         yield f"and {len(all_lines) - MAX_LINES:,} more lines"
 
 
-def _of_behaviour(old: BehaviourPart, new: BehaviourPart) -> Iterator[str]:
-    yield from _rewritten(old.written, new.written)
-    yield from _changed(old.controls, new.controls)
+def _behaviour_changes(old: BehaviourPart, new: BehaviourPart) -> Iterator[str]:
+    yield from _text_changes(old.written, new.written)
+    yield from _number_changes(old.controls, new.controls)
 
 
-def _of_model(old: ModelPart, new: ModelPart) -> Iterator[str]:
-    yield from _rewritten(old.claims, new.claims)
-    yield from _changed(old.brief, new.brief)
+def _model_changes(old: ModelPart, new: ModelPart) -> Iterator[str]:
+    yield from _text_changes(old.claims, new.claims)
+    yield from _number_changes(old.brief, new.brief)
     if old.full and new.full:
-        yield from _changed(old.full, new.full)
+        yield from _number_changes(old.full, new.full)
 
 
-def _changed(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
+def _number_changes(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
     """Yield differences between lines with measured numbers."""
-    pairs = ((before, after) for before, after in zip(old, new, strict=False) if not alike(before, after))
+    pairs = (
+        (before, after) for before, after in zip(old, new, strict=False) if not equal_up_to_rounding(before, after)
+    )
     yield from (f"{before} → {after}" for before, after in pairs)
-    yield from _replaced(old[len(new) :], new[len(old) :])
+    yield from _replacements(old[len(new) :], new[len(old) :])
 
 
-def _rewritten(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
+def _text_changes(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
     """Yield differences between lines of written text, in which every digit counts."""
     before, after = ([MEASURED_CLAIM_PART.sub("", line) for line in lines] for lines in (old, new))
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if what != "equal":
-            yield from _replaced(old[a:b], new[c:d])
+            yield from _replacements(old[a:b], new[c:d])
 
 
-def _replaced(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
+def _replacements(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
     yield from (f"{before} → {after}" for before, after in zip_longest(old, new, fillvalue="(nothing)"))
 
 
-def _cells(table: Element) -> Iterator[tuple[Key, tuple[str, ...]]]:
+def _cells(table: Element) -> Iterator[tuple[PartKey, tuple[str, ...]]]:
     """Yield the cells of the table of verdicts, and remove them from it."""
     for row in table.elements:
         head, *cells = row.elements
@@ -265,7 +273,7 @@ def _claims(section: Element) -> Iterator[tuple[str, str]]:
         yield check.text, claim.lines[0]
 
 
-def _of_full(section: Element) -> ModelPart:
+def _model_in_full(section: Element) -> ModelPart:
     marked, note, counted = section.first("span", "mark"), *section.first("div", "bar").all("p")
     verdict = ", ".join([marked.text, *(each.text for each in note.all("span", "quiet"))])
     claims, brief = [], [f"{verdict}, {counted.text.partition(' checks')[0]}"]
@@ -279,13 +287,13 @@ def _of_full(section: Element) -> ModelPart:
     return ModelPart(tuple(claims), tuple(brief), tuple(section.lines))
 
 
-def _of_brief(group: Element, of_behaviour: Mapping[str, str]) -> ModelPart:
+def _model_in_brief(group: Element, of_behaviour: Mapping[str, str]) -> ModelPart:
     first, *rows = group.elements
     claims, brief = [], [f"{first.first('span').text}, {first.text.rpartition('· ')[2]}"]
     for row in rows:
         outcome, claim, measured, bound, n = row.elements
         check, *beside = claim.lines
-        mutants = "".join(line for line in beside if KILLED.fullmatch(line))
+        mutants = "".join(line for line in beside if MUTANTS_KILLED.fullmatch(line))
         # otherwise the claim is the behaviour's claim on most models
         own = [line for line in beside if line != mutants and not line.startswith("decided by ")]
         claims.append(_claim(check, own[0] if own else of_behaviour.get(check, ""), bound, n))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gallery.page_parts import changes, parts
+from gallery.page_parts import page_parts, part_changes
 from mi_checks.errors import MiChecksError
 from mi_checks.files import replace_text
 from mi_checks.report.single_page import MAX_PAGE_BYTES, render
@@ -29,60 +29,60 @@ PAGES = {
 MAX_PRINTED_CHANGES = 20  # changes printed for a page
 
 
-class NotWritten(Exception):
+class PageRefused(Exception):
     """The reason why a page is not written."""
 
 
-def measured(name: str) -> str:
+def measure_page(name: str) -> str:
     """Run the behaviours of a page in a separate process and return the page; it and its run stay in `reports/`.
 
     Raises:
-        NotWritten: a check did not pass or was skipped, or the page is too large.
+        PageRefused: a check did not pass or was skipped, or the page is too large.
     """
     page = Path("reports") / name
     command = [sys.executable, "-m", "pytest", *PAGES[name], "--mi-report", str(page)]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 — our own words
     if status:
-        raise NotWritten(f"not every check passes (pytest's exit code is {status})")
-    _require_all(read_run((ROOT / page).with_suffix(".json")))
-    return _small((ROOT / page).read_text(encoding="utf-8"))
+        raise PageRefused(f"not every check passes (pytest's exit code is {status})")
+    _require_all_passed(read_run((ROOT / page).with_suffix(".json")))
+    return _require_small((ROOT / page).read_text(encoding="utf-8"))
 
 
-def drawn(name: str, run: Path) -> str:
+def render_page(name: str, run: Path) -> str:
     """Return the page of an existing run, such as that of `make behaviours`.
 
     Raises:
-        NotWritten: there is no such run, a check in it did not pass or was skipped, or the page is too large.
+        PageRefused: there is no such run, a check in it did not pass or was skipped, or the page is too large.
     """
     try:
         parsed_run = read_run(run)
     except MiChecksError as error:
-        raise NotWritten(str(error)) from None
-    _require_all(parsed_run)
-    return _small(render(parsed_run, str(Path("reports") / Path(name).with_suffix(".json"))))
+        raise PageRefused(str(error)) from None
+    _require_all_passed(parsed_run)
+    return _require_small(render(parsed_run, str(Path("reports") / Path(name).with_suffix(".json"))))
 
 
-def changed(name: str, new: str) -> list[str]:
+def page_changes(name: str, new: str) -> list[str]:
     """Return the differences from the committed page."""
     committed = GALLERY / name
     if not committed.exists():
-        return ["there is none"]
-    return changes(parts(committed.read_text(encoding="utf-8")), parts(new))
+        return ["there is no committed page"]
+    return part_changes(page_parts(committed.read_text(encoding="utf-8")), page_parts(new))
 
 
-def _require_all(run: Run) -> None:
+def _require_all_passed(run: Run) -> None:
     if run.cut_short is not None:
-        raise NotWritten("only {:,} of {:,} checks ran".format(*run.cut_short))
+        raise PageRefused("only {:,} of {:,} checks ran".format(*run.cut_short))
     other = [result for result in run.results if result.outcome != "pass"]
     if other:
         count, first = f"{len(other):,} of {len(run.results):,} checks", other[0]
-        raise NotWritten(f"{count} did not pass: {first.node_id}: {(first.message.splitlines() or [''])[0]}")
+        raise PageRefused(f"{count} did not pass: {first.node_id}: {(first.message.splitlines() or [''])[0]}")
 
 
-def _small(page: str) -> str:
+def _require_small(page: str) -> str:
     size = len(page.encode())
     if size > MAX_PAGE_BYTES:
-        raise NotWritten(f"it has {size:,} bytes, and may have {MAX_PAGE_BYTES:,}")
+        raise PageRefused(f"it has {size:,} bytes; the maximum is {MAX_PAGE_BYTES:,}")
     return page
 
 
@@ -96,14 +96,14 @@ def main() -> int:
     for name in PAGES:
         page = (GALLERY / name).relative_to(ROOT)
         try:
-            new = drawn(name, options.suite) if name == SUITE and options.suite else measured(name)
-        except NotWritten as error:
+            new = render_page(name, options.suite) if name == SUITE and options.suite else measure_page(name)
+        except PageRefused as error:
             print(f"{page}: {error}", file=sys.stderr)
             return 2
         if not options.check:
             replace_text(GALLERY / name, new)
             print(page)
-        elif lines := changed(name, new):
+        elif lines := page_changes(name, new):
             out_of_date = True
             print(f"{page} is out of date (make gallery):", *lines[:MAX_PRINTED_CHANGES], sep="\n  ")
             if len(lines) > MAX_PRINTED_CHANGES:

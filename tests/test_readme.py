@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gallery.findings import differing
+from gallery.findings import differing_lines
 from mi_checks.cli.main import main
 from mi_checks.models.model_names import bundled_checkpoints, bundled_models
 from mi_checks.plugin.hooks import OPTIONS, SWITCHES
@@ -63,7 +63,7 @@ def test_the_matrix_it_shows_is_what_is_measured(capsys, monkeypatch):
     found = capsys.readouterr().out.splitlines()
     assert len(shown) == 7
     for line in shown:
-        assert line == "…" or any(differing(line, other) == [] for other in found), line
+        assert line == "…" or any(differing_lines(line, other) == [] for other in found), line
 
 
 def test_the_emergence_it_shows_is_what_is_measured(capsys, monkeypatch):
@@ -74,4 +74,4 @@ def test_the_emergence_it_shows_is_what_is_measured(capsys, monkeypatch):
     found = capsys.readouterr().out.splitlines()
     assert len(shown) == 27
     for line in shown:
-        assert line in ("", "…") or any(differing(line, other) == [] for other in found), line
+        assert line in ("", "…") or any(differing_lines(line, other) == [] for other in found), line

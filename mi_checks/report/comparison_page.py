@@ -74,7 +74,7 @@ class ComparisonPage:
     totals: tuple[tuple[int, str, str], ...]
     runs: tuple[tuple[str, str, Run], ...]
     differing_settings: tuple[tuple[str, str, str], ...]
-    parts: tuple[ChangeTable, ...]
+    tables: tuple[ChangeTable, ...]
     method: str
 
 
@@ -94,20 +94,22 @@ def render_comparison(
 ) -> str:
     """Return one HTML document, without scripts and without references to anything outside it."""
     (before, first), (after, second) = runs
-    shares = [pair for change in mediators for pair in _changed_heads(change).values()]
-    chart_axes = shared_axes([*(_estimates(change) for change in changes if change.state in CHARTED_STATES), *shares])
+    head_estimates = [pair for change in mediators for pair in _changed_heads(change).values()]
+    chart_axes = shared_axes(
+        [*(_estimates(change) for change in changes if change.state in CHARTED_STATES), *head_estimates]
+    )
     state_counts = counts(changes)
     method_text = method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
     sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = ComparisonPage(
         headline=_headline(state_counts.get("drifted", 0), len(mediators), len(changes)),
         totals=(
-            *((n, state, CSS.get(state, "none")) for state, n in state_counts.items()),
+            *((n, TITLES[state].lower(), CSS.get(state, "none")) for state, n in state_counts.items()),
             *([(len(mediators), sets, "fail")] if mediators else []),
         ),
         runs=(("Before", before, first), ("After", after, second)),
         differing_settings=differing_settings(first, second),
-        parts=tuple(_parts(changes, mediators, chart_axes)),
+        tables=tuple(_change_tables(changes, mediators, chart_axes)),
         method=method_text,
     )
     return template_environment().get_template("compare.html.j2").render(page=page, start_time=start_time)
@@ -122,10 +124,10 @@ def _headline(drifted: int, sets: int, total: int) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _parts(
+def _change_tables(
     changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], chart_axes: dict[str, Axis]
 ) -> list[ChangeTable]:
-    parts = [
+    tables = [
         ChangeTable(TITLES[state], tuple(_row(change, chart_axes) for change in group), collapsed=state == "unchanged")
         for state, group in groupby(changes, lambda change: change.state)
     ]
@@ -134,7 +136,7 @@ def _parts(
         for change in mediators
         for name, pair in _changed_heads(change).items()
     )
-    return [ChangeTable("Mediators lost (−) and gained (+)", heads), *parts] if heads else parts
+    return [ChangeTable("Mediators lost (−) and gained (+)", heads), *tables] if heads else tables
 
 
 def _row(change: CheckChange, chart_axes: dict[str, Axis]) -> ChangeRow:

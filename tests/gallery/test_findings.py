@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gallery.answers import answer
-from gallery.facts import Facts, about
-from gallery.findings import PAGE, composed, differing
-from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
+from gallery.facts import Facts, prompts_needed
+from gallery.findings import PAGE, compose_page, differing_lines
+from gallery.questions import BUGS, QUESTIONS, AbilityQuestion, BugFixQuestion, DifferenceQuestion
 from mi_checks.compare.neighbouring_models import EffectMatrix
 from mi_checks.models.model_names import bundled_models
 from mi_checks.spec.load_file import load_behaviours
@@ -55,9 +55,9 @@ def said(question, facts):
     return next(line for line in answer(question, facts) if line.startswith("**Answer"))
 
 
-GAIN = question(Compared, "1.13")
-DIFFER = question(Compared, "1.14")
-INDUCTION_BUG = question(Fixed, "Induction bug")
+GAIN = question(DifferenceQuestion, "1.13")
+DIFFER = question(DifferenceQuestion, "1.14")
+INDUCTION_BUG = question(BugFixQuestion, "Induction bug")
 
 
 def test_every_question_is_asked():
@@ -83,19 +83,19 @@ def test_what_a_larger_model_can(facts, values, behaviour, answered):
 
 
 def test_how_kinds_differ(facts):
-    assert said(DIFFER, facts({"nano-attn-1l": 2, "nano-gelu-1l": 3})) == "**Answer: they do; 0 gained, 0 lost.**"
+    assert said(DIFFER, facts({"nano-attn-1l": 2, "nano-gelu-1l": 3})) == "**Answer: they differ; 0 gained, 0 lost.**"
     unsure = said(DIFFER, facts({"nano-attn-1l": 2, "nano-gelu-1l": 2.02}))
-    assert re.fullmatch(r"\*\*Answer: cannot tell yet; about \d+ prompts would tell\.\*\*", unsure)
+    assert re.fullmatch(r"\*\*Answer: inconclusive; about \d+ prompts needed\.\*\*", unsure)
 
 
 @pytest.mark.parametrize(
     ("small", "large", "answered"),
     [
         (5, 0, f"yes, in 1 of 1 comparison: {BUG} nano-attn-2l → nano-attn-3l"),
-        (5, 3, "no, in none of 1 comparison; lessened in 1 of them"),
-        (5, 8, "no, in none of 1 comparison; lessened in 0 of them"),
-        (5, 1.001, "cannot tell yet in 1 of 1 comparison"),
-        (0, 5, "cannot be asked, no smaller model here has the bug"),
+        (5, 3, "no, in none of 1 comparison; weaker in 1 of them"),
+        (5, 8, "no, in none of 1 comparison; weaker in 0 of them"),
+        (5, 1.001, "inconclusive in 1 of 1 comparison"),
+        (0, 5, "not applicable, no smaller model here has the bug"),
     ],
 )
 def test_whether_a_bug_is_fixed(facts, small, large, answered):
@@ -105,18 +105,18 @@ def test_whether_a_bug_is_fixed(facts, small, large, answered):
 
 def test_a_bug_of_which_it_cannot_be_told_says_how_many_prompts_would(facts):
     lines = answer(INDUCTION_BUG, facts({"nano-attn-2l": 5, "nano-attn-3l": 1.01}, BUG))
-    assert re.search(r"cannot tell yet; about [\d,]+ prompts would tell", "\n".join(lines))
+    assert re.search(r"inconclusive; about [\d,]+ prompts needed", "\n".join(lines))
 
 
 def test_a_behaviour_that_is_not_there_is_not_measured(facts, behaviours):
     without = [loaded for loaded in behaviours if loaded.behaviour.name not in BUGS]
     found = replace(facts({"nano-attn-1l": 5, "nano-gelu-1l": 0}), behaviours=without)
-    assert said(question(Fixed, "1.18"), found).startswith(
-        "**Answer: not measured, there is no behaviour `skip_trigram_bug` or `trigram_bug` on these models.**"
+    assert said(question(BugFixQuestion, "1.18"), found).startswith(
+        "**Answer: not measured, no behaviour `skip_trigram_bug` or `trigram_bug` ran on these models.**"
     )
     without = [loaded for loaded in behaviours if "split" not in loaded.behaviour.name]
     assert "**Answer, `split_token_induction`: not measured.**" in answer(
-        question(Done), replace(found, behaviours=without)
+        question(AbilityQuestion), replace(found, behaviours=without)
     )
 
 
@@ -125,13 +125,13 @@ def test_a_bug_may_be_a_table_of_cases(facts, behaviours):
     named = replace(case, behaviour=case.behaviour.model_copy(update={"name": f"{BUG}[near]"}), case="near")
     found = replace(facts({"nano-attn-2l": 5, "nano-attn-3l": 3}, f"{BUG}[near]"), behaviours=[named])
     lines = answer(INDUCTION_BUG, found)
-    assert lines[0] == "**Answer: no, in none of 1 comparison; lessened in 1 of them.**"
+    assert lines[0] == "**Answer: no, in none of 1 comparison; weaker in 1 of them.**"
     assert f"`behaviours/{BUG}.yaml::near::nano-attn-3l::logit_diff`" in "\n".join(lines)
 
 
 def test_who_does_it(facts):
     found = facts({"nano-attn-1l": 0, "nano-attn-2l": 5, "nano-gelu-2l": 1.01}, "split_token_induction")
-    told = said(question(Done), found)
+    told = said(question(AbilityQuestion), found)
     assert ": yes.** can: nano-attn-2l; cannot: nano-attn-1l; cannot tell: nano-gelu-2l (about " in told
 
 
@@ -141,7 +141,7 @@ def test_all_comparisons_of_the_page_are_corrected_together(facts):
         ("nano-attn-1l", "nano-attn-2l"),
         ("nano-attn-2l", "nano-attn-4l"),
     }
-    page = composed(found)
+    page = compose_page(found)
     assert "Holm over the 2 comparisons" in page
     assert page.count("<details>") == page.count("</details>") == 2
     assert (
@@ -152,13 +152,13 @@ def test_all_comparisons_of_the_page_are_corrected_together(facts):
 @pytest.mark.parametrize(
     ("prompts", "told"),
     [
-        (7, "about 7 prompts would tell"),
-        (1337, "about 1,300 prompts would tell"),
-        (None, "no number of prompts would tell"),
+        (7, "about 7 prompts needed"),
+        (1337, "about 1,300 prompts needed"),
+        (None, "no number of prompts suffices"),
     ],
 )
 def test_prompts_are_told_to_two_digits(prompts, told):
-    assert about(prompts).startswith(told)
+    assert prompts_needed(prompts).startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_prompts_are_told_to_two_digits(prompts, told):
     ],
 )
 def test_only_the_last_digit_may_differ_between_machines(old, new, same):
-    assert (differing(old, new) == []) == same
+    assert (differing_lines(old, new) == []) == same
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def page():
 
 def test_the_page_answers_every_question(page):
     asked = [line for line in page.splitlines() if line.startswith("## ")]
-    assert [f"## {q.number}: {q.words}" for q in QUESTIONS] == [line for line in asked if ": " in line]
+    assert [f"## {q.number}: {q.text}" for q in QUESTIONS] == [line for line in asked if ": " in line]
     assert page.count("**Answer") >= len(QUESTIONS)
 
 

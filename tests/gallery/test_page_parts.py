@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gallery.page_parts import changes, parts
+from gallery.page_parts import page_parts, part_changes
 from mi_checks.report.single_page import render
 from mi_checks.results.claim import Claim
 from mi_checks.results.run import Mutant, MutantsResult
@@ -36,7 +36,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def whole(run):
-    return parts(render(run, max_bytes=None))
+    return page_parts(render(run, max_bytes=None))
 
 
 def models_in_full(page):
@@ -44,7 +44,7 @@ def models_in_full(page):
 
 
 def told(old, new):
-    return changes(old, parts(render(new, max_bytes=None)))
+    return part_changes(old, page_parts(render(new, max_bytes=None)))
 
 
 def replaced(run, place, **values):
@@ -55,7 +55,7 @@ def replaced(run, place, **values):
 
 @pytest.mark.parametrize("limit", [0, 150_000, 200_000])
 def test_a_model_in_brief_says_what_it_says_in_full(run, whole, limit):
-    page = parts(render(run, max_bytes=limit))
+    page = page_parts(render(run, max_bytes=limit))
     assert page.models.keys() == whole.models.keys()
     assert models_in_full(page) < models_in_full(whole) == len(run.evidence)
     for key, part in page.models.items():
@@ -67,14 +67,14 @@ def test_a_model_in_brief_says_what_it_says_in_full(run, whole, limit):
 
 
 def test_a_budget_that_fell_out_otherwise_is_no_change(run):
-    larger, smaller = (parts(render(run, max_bytes=limit)) for limit in (260_000, 230_000))
+    larger, smaller = (page_parts(render(run, max_bytes=limit)) for limit in (260_000, 230_000))
     assert models_in_full(smaller) < models_in_full(larger)
-    assert changes(larger, smaller) == changes(smaller, larger) == []
+    assert part_changes(larger, smaller) == part_changes(smaller, larger) == []
 
 
 def test_a_page_that_lost_most_details_is_a_change(run, whole):
-    page = parts(render(run, max_bytes=0))
-    assert changes(whole, page) == ["given in full: 11 → 0 models, each of one behaviour"]
+    page = page_parts(render(run, max_bytes=0))
+    assert part_changes(whole, page) == ["given in full: 11 → 0 models, each of one behaviour"]
 
 
 def test_another_time_machine_and_command_are_no_change(run, whole):
@@ -101,8 +101,8 @@ def test_the_last_decimal_is_no_change_and_more_is(run, whole):
 )
 def test_another_verdict_claim_or_bound_is_a_change(run, limit, values, line):
     at = place(run, GELU, "accuracy")
-    old, new = (parts(render(each, max_bytes=limit)) for each in (run, replaced(run, at, **values)))
-    found = changes(old, new)
+    old, new = (page_parts(render(each, max_bytes=limit)) for each in (run, replaced(run, at, **values)))
+    found = part_changes(old, new)
     assert any(each.startswith(f"{INDUCTION} on {GELU}: ") for each in found)
     assert any(line.removeprefix("→ ") in each for each in found)
 
@@ -110,7 +110,7 @@ def test_another_verdict_claim_or_bound_is_a_change(run, limit, values, line):
 def test_what_is_measured_in_a_claim_may_move_in_its_last_decimal(run, whole):
     at = place(run, GELU, "accuracy")
     claimed = "circuit and model change alike (most apart without L0H1: +0.015)"
-    old = parts(render(replaced(run, at, claim=Claim("", text=claimed)), max_bytes=None))
+    old = page_parts(render(replaced(run, at, claim=Claim("", text=claimed)), max_bytes=None))
     assert told(old, replaced(run, at, claim=Claim("", text=claimed.replace("0.015", "0.016")))) == []
     assert told(old, replaced(run, at, claim=Claim("", text=claimed.replace("0.015", "0.025")))) != []
 
@@ -125,11 +125,13 @@ def test_another_effect_is_a_change_of_the_table(run, whole):
 
 
 def test_a_claim_that_is_other_on_one_model_is_compared_across_full_and_brief(run, whole):
-    brief = parts(render(run, max_bytes=0))
+    brief = page_parts(render(run, max_bytes=0))
     at = place(run, "nano-attn-2l", "mediators[head]")
     assert "L1H5 recovers more" in "".join(brief.models[INDUCTION, "nano-attn-2l"].claims)
     for page in (whole, brief):
-        found = changes(page, parts(render(replaced(run, at, claim=Claim("", text="L1H4 recovers more")), max_bytes=0)))
+        found = part_changes(
+            page, page_parts(render(replaced(run, at, claim=Claim("", text="L1H4 recovers more")), max_bytes=0))
+        )
         assert any("L1H4 recovers more" in line for line in found)
 
 
@@ -147,7 +149,7 @@ def test_a_behaviour_that_is_gone_or_new_is_a_change(run, whole):
     )
     gone = told(whole, less)
     assert {"ioi is gone", "ioi on nano-gelu-4l is gone", "verdicts: ioi is gone"} <= set(gone)
-    assert "ioi is new" in changes(parts(render(less, max_bytes=None)), whole)
+    assert "ioi is new" in part_changes(page_parts(render(less, max_bytes=None)), whole)
 
 
 def test_another_detail_is_a_change_where_both_are_in_full(run, whole):
@@ -166,5 +168,5 @@ def test_another_detail_is_a_change_where_both_are_in_full(run, whole):
 
 
 def test_a_page_that_is_no_report_is_compared_as_a_whole():
-    old, new = (parts(f"<html><body><main><p>{n}</p></main></body></html>") for n in ("one", "two"))
-    assert changes(old, new) == ["one → two"]
+    old, new = (page_parts(f"<html><body><main><p>{n}</p></main></body></html>") for n in ("one", "two"))
+    assert part_changes(old, new) == ["one → two"]
