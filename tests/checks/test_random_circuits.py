@@ -1,6 +1,6 @@
 """Which random circuits a circuit is compared with."""
 
-from mi_checks.checks.random_circuits import DRAWN, random_circuits
+from mi_checks.checks.random_circuits import MAX_RANDOM_CIRCUITS, random_circuits
 from mi_checks.engine.nodes import Node
 
 SMALL = [Node(layer, "head", head) for layer in range(2) for head in range(3)]
@@ -17,8 +17,8 @@ def test_all_where_they_are_few():
 
 def test_so_many_where_they_are_many_the_same_each_time():
     found, total = random_circuits(LARGE, LARGE[:5])
-    assert len(found) == DRAWN < total == 7624511
-    assert len({frozenset(circuit) for circuit in found}) == DRAWN
+    assert len(found) == MAX_RANDOM_CIRCUITS < total == 7624511
+    assert len({frozenset(circuit) for circuit in found}) == MAX_RANDOM_CIRCUITS
     assert random_circuits(LARGE, LARGE[:5])[0] == found
 
 

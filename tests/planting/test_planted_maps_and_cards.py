@@ -14,7 +14,7 @@ from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.suite.evidence.circuit_evidence import circuit, path_prompts
 from mi_checks.suite.evidence.gather import MAX_MAP_LABELS, MAX_MAP_LAYERS, position_map
-from mi_checks.suite.evidence.node_cards import PLACES, TOKENS, most_active
+from mi_checks.suite.evidence.node_cards import MAX_ACTIVE_PLACES, N_PROMOTED_TOKENS, most_active
 from tests import planted as planting
 from tests.engine.cases import native, prompts
 
@@ -133,7 +133,11 @@ def test_a_neuron_is_active_where_it_should_be_and_promotes_its_answer():
     (card,) = found.neurons
     pair = planted.batch.pairs[0]
     assert card.neuron == "L1N5"
-    assert (len(card.active), len(card.promotes), len(card.suppresses)) == (PLACES, TOKENS, TOKENS)
+    assert (len(card.active), len(card.promotes), len(card.suppresses)) == (
+        MAX_ACTIVE_PLACES,
+        N_PROMOTED_TOKENS,
+        N_PROMOTED_TOKENS,
+    )
     for place in card.active:
         assert place.token == pair.clean.pieces[-1]  # the b, also where it stands among the fillers after the a
         assert len(place.before) == 6

@@ -1,0 +1,3 @@
+from mi_checks.api import *  # noqa: F403
+
+__version__: str
