@@ -1,4 +1,4 @@
-"""The source of mean and resample ablation: activations of other prompts at the same place.
+"""The values of mean and resample ablation: activations of other prompts at the same place.
 
 The same place is the same position, counted from the first token, or at a label the same token of that label; for an
 attention pattern, whose sources have only positions, it is always the position. Rows of one prompt (its teacher-forced

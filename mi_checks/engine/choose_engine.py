@@ -49,7 +49,7 @@ def choose_engine(
         score: the project's own score function, if the behaviour uses one.
 
     Raises:
-        MiChecksError: replay is requested for a model that it does not reproduce.
+        MiChecksError: replay is requested for a model whose logits it does not reproduce.
     """
     if name == "reference":
         return ReferenceEngine(loaded_model, batch, progress, score=score)

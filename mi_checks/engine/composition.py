@@ -1,4 +1,4 @@
-"""Composition of heads, in the weights and on the prompts: how much of one's output another's q, k or v reads."""
+"""Composition of heads: how much of one's output another's q, k or v reads, in the weights and on the prompts."""
 
 from __future__ import annotations
 

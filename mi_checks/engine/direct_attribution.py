@@ -1,4 +1,4 @@
-"""Direct logit attribution: what nodes write into the logit difference, without any node that reads it on the way.
+"""Direct logit attribution: what nodes write into the logit difference, without passing through later nodes.
 
 The final stream is a sum of what each node wrote, and if the final norm's scale is frozen at its value in the clean run
 the logits are linear in it (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). The embedding

@@ -1,4 +1,4 @@
-"""Quantities of interventions: the scores under them, and whether they change anything that END can see."""
+"""Quantities of interventions and edge circuits: scores, and whether a change can reach END at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model's input: rows of tokens on either side, padded to one width, with their labels."""
+"""The layout of prompts as model input: rows of tokens, padded to one width, and the columns of their labels."""
 
 from __future__ import annotations
 

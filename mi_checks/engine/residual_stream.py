@@ -1,4 +1,4 @@
-"""Writes to the residual stream and the readout of the logits: one definition for all families of models.
+"""Sublayers that write to the residual stream, norms, and the unembedding: one definition for all families of models.
 
 An attention layer or an MLP adds multiplier · norm(projection(inner)), where inner is z of all heads or the neurons.
 Most families have no such norm and a multiplier of 1. Gemma 2, Gemma 3 and OLMo 2 put a norm after the projection, and

@@ -1,4 +1,4 @@
-"""Admission checks: measurements that a model does not support are refused by name, with the reason."""
+"""Supported measurements: those that a model does not support are refused by name, with the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 class SupportedMeasurements:
-    """The checks that refuse what a model does not have, or what its guards found to be wrong.
+    """The measurements that a model supports: it has the nodes, and the guards that they rely on did not fail.
 
     Attributes:
         loaded_model: the model.
@@ -21,7 +21,7 @@ class SupportedMeasurements:
     """
 
     def __init__(self, loaded_model: LoadedModel, batch: PromptBatch, *, parallel: bool) -> None:
-        """Store the model and its prompts; nothing is refused yet."""
+        """Store the model and its prompts."""
         self.loaded_model = loaded_model
         self.batch = batch
         self.parallel = parallel
@@ -51,34 +51,34 @@ class SupportedMeasurements:
             self.require_neurons(node, f"{node} cannot be patched")
             self.require_guards(node.kind, f"{node} cannot be patched")
 
-    def require_neurons(self, node: Node, words: str) -> None:
+    def require_neurons(self, node: Node, refusal: str) -> None:
         """Raise if a node is a neuron and this model's neurons cannot be named.
 
         Args:
             node: any node.
-            words: the start of the message: what is refused.
+            refusal: the start of the message: what is refused.
 
         Raises:
             MiChecksError: the node is a neuron that cannot be named.
         """
         if node.kind == "neuron" and self.loaded_model.shape.no_neurons:
             raise MiChecksError(
-                f"{self.loaded_model.name}: {words} on this model: {self.loaded_model.shape.no_neurons}"
+                f"{self.loaded_model.name}: {refusal} on this model: {self.loaded_model.shape.no_neurons}"
             )
 
-    def require_guards(self, what: str, words: str) -> None:
+    def require_guards(self, requirement: str, refusal: str) -> None:
         """Raise if a guard that a measurement relies on failed on this model.
 
         Args:
-            what: a kind of node, `paths`, `attribution` or `attention`.
-            words: the start of the message: what is refused.
+            requirement: a kind of node, `paths`, `attribution` or `attention`.
+            refusal: the start of the message: what is refused.
 
         Raises:
             MiChecksError: such a guard failed.
         """
-        reason = self.loaded_model.guards.refusal(what)
+        reason = self.loaded_model.guards.refusal(requirement)
         if reason is not None:
-            raise MiChecksError(f"{self.loaded_model.name}: {words} on this model: {reason}")
+            raise MiChecksError(f"{self.loaded_model.name}: {refusal} on this model: {reason}")
 
     def _require_labels(self, intervention: Intervention) -> None:
         if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):

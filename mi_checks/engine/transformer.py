@@ -1,4 +1,4 @@
-"""A model's function, piece by piece, computed from its weights by the replay engine.
+"""A transformer's forward function, piece by piece, computed from its weights by the replay engine.
 
 `mi_checks.engine.families` says which pieces a model has. Whether they reproduce the model's logits is tested when the
 model is first measured (`mi_checks.engine.choose_engine`).

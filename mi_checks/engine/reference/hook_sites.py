@@ -1,4 +1,4 @@
-"""Sites: places in TransformerLens' bridge where the reference engine reads or changes a run."""
+"""Hook sites: places in TransformerLens' bridge where the reference engine reads or changes a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edge circuits from the weights: each reader's residual stream by itself, for many circuits at once."""
+"""Edge circuits from the weights: the residual stream of each reader separately, for many circuits at once."""
 
 from __future__ import annotations
 

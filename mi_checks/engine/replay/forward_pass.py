@@ -1,4 +1,4 @@
-"""Runs without intervention, from which replays start: computed as far as they are needed, and stored."""
+"""Forward passes without intervention, layer by layer: computed only as far as needed, and stored for replays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that stores the clean and the corrupted run, computed from the weights."""
+"""The base class of the replay engine, which stores the clean and corrupted runs, computed from the weights."""
 
 from __future__ import annotations
 
