@@ -46,196 +46,198 @@ from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.roles import RoleCheck
 
 
-def negated_logits(claim: MutationTarget) -> tuple[Mutation, ...]:
+def negated_logits(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the logits; for an upper bound, only if the negated value is above the bound."""
-    if claim.from_below or claim.bound is None:
+    if target.is_lower_bound or target.bound is None:
         return (NegatedLogits(),)
-    unpatched, against = claim.measured.unpatched, getattr(claim.check, "against", "foils")
+    unpatched, against = target.measurements.unpatched, getattr(target.check, "against", "foils")
     values = unpatched.effect_size if against == "corrupt" else unpatched.clean.logit_diff
-    negated_nodes = (values < 0).mean() if isinstance(claim.check, AccuracyCheck) else -values.mean()
-    return (NegatedLogits(),) if claim.bound.at_most is not None and negated_nodes > claim.bound.at_most else ()
+    negated_value = (values < 0).mean() if isinstance(target.check, AccuracyCheck) else -values.mean()
+    return (NegatedLogits(),) if target.bound.at_most is not None and negated_value > target.bound.at_most else ()
 
 
-def silenced_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
+def silenced_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation without heads, for a claim against the corrupt prompt.
 
     Without heads, a difference between the prompts cannot reach END, unless the prompts differ there already.
     """
-    against = getattr(claim.check, "against", "foils")
-    ends = ((pair.clean.tokens[-1], len(pair.clean.tokens), pair.corrupt) for pair in claim.measured.batch.pairs)
+    against = getattr(target.check, "against", "foils")
+    ends = ((pair.clean.tokens[-1], len(pair.clean.tokens), pair.corrupt) for pair in target.measurements.batch.pairs)
     alike = all(token == other.tokens[-1] and length == len(other.tokens) for token, length, other in ends)
-    return (SilencedHeads(),) if against == "corrupt" and alike and claim.from_below else ()
+    return (SilencedHeads(),) if against == "corrupt" and alike and target.is_lower_bound else ()
 
 
 def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
-    """Return the bundled models declared to have a behaviour, first those held to the same bounds as an absent one."""
-    ship = bundled_models()
+    """Return the bundled models declared to have a behaviour, those with the same bounds as an absent one first."""
+    bundled = bundled_models()
     entries = {
-        name: entry for name, entry in behaviour.models.items() if name in ship and isinstance(entry, ModelEntry)
+        name: entry for name, entry in behaviour.models.items() if name in bundled and isinstance(entry, ModelEntry)
     }
     preferences = [entry.check for entry in behaviour.checks if entry.check.kind in PREFERENCE_KINDS]
 
-    def held_to_less(name: str) -> bool:
+    def has_own_bounds(name: str) -> bool:
         return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in preferences)
 
-    return tuple(sorted(entries, key=held_to_less))  # the sort is stable, so ties stay in the order of the file
+    return tuple(sorted(entries, key=has_own_bounds))  # the sort is stable, so ties stay in the order of the file
 
 
 def read_same_prompts(loaded_model: LoadedModel, other: LoadedModel) -> bool:
-    """Return whether two models read the same prompts."""
+    """Return whether the prompts of two models are the same."""
     return loaded_model.prompt_dependencies == other.prompt_dependencies
 
 
-def nodes_zeroed_together(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which all nodes together write nothing."""
-    nodes = tuple(sorted(node for node in claim.nodes if node.kind in KINDS_WITH_OUTPUT))
-    return (ZeroedNodes(nodes),) if nodes and claim.from_below else ()
+def nodes_zeroed_together(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return a mutation in which none of the nodes writes anything."""
+    nodes = tuple(sorted(node for node in target.nodes if node.kind in KINDS_WITH_OUTPUT))
+    return (ZeroedNodes(nodes),) if nodes and target.is_lower_bound else ()
 
 
-def nodes_zeroed_singly(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return mutations in which one node each writes nothing, for a claim about each node by itself."""
-    return tuple(ZeroedNodes((node,)) for node in sorted(claim.nodes) if node.kind in KINDS_WITH_OUTPUT)
+def nodes_zeroed_singly(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return one mutation for each node, in which it writes nothing, for a claim about each node by itself."""
+    return tuple(ZeroedNodes((node,)) for node in sorted(target.nodes) if node.kind in KINDS_WITH_OUTPUT)
 
 
-def negated_nodes(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which the claimed neurons and MLPs write the opposite."""
-    nodes = tuple(sorted(node for node in claim.nodes if node.kind in ("neuron", "mlp")))
-    return (NegatedNodes(nodes),) if nodes and claim.from_below else ()
+def negated_nodes(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return a mutation that negates the output of the claimed neurons and MLPs."""
+    nodes = tuple(sorted(node for node in target.nodes if node.kind in ("neuron", "mlp")))
+    return (NegatedNodes(nodes),) if nodes and target.is_lower_bound else ()
 
 
-def exchanged_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return an exchange of all heads at once; if some head has no partner, all of them write the opposite instead."""
-    at = getattr(claim.check, "at", None)
-    heads, shape = claim.heads, claim.measured.loaded_model.shape
+def exchanged_heads(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return an exchange of all heads at once or, if some head has no partner, negate the output of all of them."""
+    at = getattr(target.check, "at", None)
+    heads, shape = target.heads, target.measurements.loaded_model.shape
     if not heads:
         return ()
-    rank = by_fraction_recovered(claim.measured, heads, at)
-    exchanged_heads = exchange_together(heads, shape, rank if claim.from_below else reversed_rank(rank))
-    return exchanged_heads or ((NegatedNodes(heads),) if claim.from_below else ())
+    rank = by_fraction_recovered(target.measurements, heads, at)
+    exchanges = exchange_together(heads, shape, rank if target.is_lower_bound else reversed_rank(rank))
+    return exchanges or ((NegatedNodes(heads),) if target.is_lower_bound else ())
 
 
-def exchanged_mediators(claim: MutationTarget) -> tuple[Mutation, ...]:
+def exchanged_mediators(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges of the claimed heads of each layer with heads that are not mediators."""
-    check = cast("MediatorsCheck", claim.check)
-    shape = claim.measured.loaded_model.shape
+    check = cast("MediatorsCheck", target.check)
+    shape = target.measurements.loaded_model.shape
     if check.component == "neuron" or (check.component in ("k", "v") and group_size(shape) > 1):
         return ()
-    sweep = claim.measured.sweep(check.component, check.layers, check.at)
-    shares = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
+    sweep = target.measurements.sweep(check.component, check.layers, check.at)
+    fractions = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
 
     def rank(head: Node) -> float | None:
-        share = shares.get(Node(head.layer, check.component, head.index))
-        return share if share is not None and share < check.above else None
+        fraction = fractions.get(Node(head.layer, check.component, head.index))
+        return fraction if fraction is not None and fraction < check.above else None
 
-    return exchange_by_layer(claim.heads, shape, rank)
+    return exchange_by_layer(target.heads, shape, rank)
 
 
-def exchanged_attention_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
+def exchanged_attention_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges in each layer with the heads that attend there least, or most if the claim is an upper bound."""
-    check = cast("AttentionCheck", claim.check)
-    rank = by_attention(claim.measured, check.from_, check.to)
+    check = cast("AttentionCheck", target.check)
+    rank = by_attention(target.measurements, check.from_, check.to)
     return exchange_by_layer(
-        claim.heads, claim.measured.loaded_model.shape, rank if claim.from_below else reversed_rank(rank)
+        target.heads, target.measurements.loaded_model.shape, rank if target.is_lower_bound else reversed_rank(rank)
     )
 
 
-def uniform_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return mutations in which one head each attends uniformly."""
-    return tuple(UniformHeads((head,)) for head in claim.heads) if claim.from_below else ()
+def uniform_heads(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return one mutation for each head, in which it attends uniformly."""
+    return tuple(UniformHeads((head,)) for head in target.heads) if target.is_lower_bound else ()
 
 
 ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # role scores that depend on attention alone
 
 
-def exchanged_role_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
+def exchanged_role_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges of the heads of each layer with any others: the role moves with them."""
-    return exchange_by_layer(claim.heads, claim.measured.loaded_model.shape, lambda _head: 0.0)
+    return exchange_by_layer(target.heads, target.measurements.loaded_model.shape, lambda _head: 0.0)
 
 
-def disabled_role_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return mutations in which one head each no longer scores: it attends uniformly, or else writes nothing."""
-    by_attention_alone = cast("RoleCheck", claim.check).role.score in ATTENTION_SCORES
-    return tuple(UniformHeads((head,)) if by_attention_alone else ZeroedNodes((head,)) for head in claim.heads)
+def disabled_role_heads(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return one mutation for each head, in which it loses the role: it attends uniformly or writes nothing."""
+    by_attention_alone = cast("RoleCheck", target.check).role.score in ATTENTION_SCORES
+    return tuple(UniformHeads((head,)) if by_attention_alone else ZeroedNodes((head,)) for head in target.heads)
 
 
-def exchanged_writers(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return an exchange of all writers, as a reader needs only one, with heads that compose least with the readers."""
-    check = cast("ComposesCheck", claim.check)
-    readers = receivers(claim.measured, check.to, check.via)
-    rank = by_composition(claim.measured, check, readers, writing=True)
+def exchanged_writers(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return an exchange of all writers, because one is enough, with the heads that compose least with the readers."""
+    check = cast("ComposesCheck", target.check)
+    readers = receivers(target.measurements, check.to, check.via)
+    rank = by_composition(target.measurements, check, readers, writing=True)
     return exchange_together(
-        claim.heads, claim.measured.loaded_model.shape, rank if claim.from_below else reversed_rank(rank)
+        target.heads, target.measurements.loaded_model.shape, rank if target.is_lower_bound else reversed_rank(rank)
     )
 
 
-def exchanged_readers(claim: MutationTarget) -> tuple[Mutation, ...]:
+def exchanged_readers(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges of the readers of each layer with the heads that compose least with the writers."""
-    check = cast("ComposesCheck", claim.check)
-    shape = claim.measured.loaded_model.shape
-    readers = heads_among(claim.measured.nodes(check.to), shape)
-    rank = by_composition(claim.measured, check, claim.nodes, writing=False)
-    return exchange_by_layer(readers, shape, rank if claim.from_below else reversed_rank(rank))
+    check = cast("ComposesCheck", target.check)
+    shape = target.measurements.loaded_model.shape
+    readers = heads_among(target.measurements.nodes(check.to), shape)
+    rank = by_composition(target.measurements, check, target.nodes, writing=False)
+    return exchange_by_layer(readers, shape, rank if target.is_lower_bound else reversed_rank(rank))
 
 
-def cut_compositions(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return cuts for a composition measured on prompts.
+def cut_compositions(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return cuts for a composition that is measured on prompts.
 
-    Composition measured in the weights leaves out the norm, through which a cut blinds the readers, so it has none.
+    A composition that is measured in the weights does not include the norm, on which a cut depends, so it has none.
     """
-    return () if cast("ComposesCheck", claim.check).writes is None else cut_paths(claim)
+    return () if cast("ComposesCheck", target.check).writes is None else cut_paths(target)
 
 
-def cut_paths(claim: MutationTarget) -> tuple[Mutation, ...]:
+def cut_paths(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a cut for each hop whose senders write into few directions."""
-    check, measured = cast("PathCheck | ComposesCheck", claim.check), claim.measured
+    check, measured = cast("PathCheck | ComposesCheck", target.check), target.measurements
     hops = check.hops if isinstance(check, PathCheck) else (PathHop(nodes=check.to, via=check.via),)
-    cuts, senders = [], claim.nodes
+    cuts, senders = [], target.nodes
     for hop in hops:
         if all(sender.kind in CUTTABLE_KINDS for sender in senders):
             cuts.append(CutPath(senders, receivers(measured, hop.nodes, hop.via)))
         senders = () if hop.nodes == TO_LOGITS else measured.nodes(hop.nodes)
-    return tuple(cuts) if claim.from_below else ()
+    return tuple(cuts) if target.is_lower_bound else ()
 
 
-def zeroed_members(claim: MutationTarget) -> tuple[Mutation, ...]:
+def zeroed_members(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation in which the members write nothing, for a claim that the circuit is good."""
-    return (ZeroedNodes(tuple(sorted(claim.nodes))),) if _claims_good_circuit(claim) else ()
+    return (ZeroedNodes(tuple(sorted(target.nodes))),) if _claims_good_circuit(target) else ()
 
 
-def exchanged_members(claim: MutationTarget) -> tuple[Mutation, ...]:
+def exchanged_members(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return an exchange of all heads of the circuit with the heads outside it that matter least."""
-    heads = claim.heads
-    if not heads or not _claims_good_circuit(claim):
+    heads = target.heads
+    if not heads or not _claims_good_circuit(target):
         return ()
-    return exchange_together(heads, claim.measured.loaded_model.shape, by_fraction_recovered(claim.measured, heads))
+    return exchange_together(
+        heads, target.measurements.loaded_model.shape, by_fraction_recovered(target.measurements, heads)
+    )
 
 
-def zeroed_others(claim: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which only the circuit writes, so that it is everything, for a claim that it is not good."""
-    check = cast("CircuitCheck", claim.check)
-    if _claims_good_circuit(claim) or check.nodes is None or check.aspect == "minimal":
+def zeroed_others(target: MutationTarget) -> tuple[Mutation, ...]:
+    """Return a mutation in which only the circuit writes anything, for a claim that the circuit is not good."""
+    check = cast("CircuitCheck", target.check)
+    if _claims_good_circuit(target) or check.nodes is None or check.aspect == "minimal":
         return ()
-    universe = Circuits(claim.measured, check.among, check.with_).universe
-    return (ZeroedNodes(tuple(node for node in universe if node not in claim.nodes)),)
+    universe = Circuits(target.measurements, check.among, check.with_).universe
+    return (ZeroedNodes(tuple(node for node in universe if node not in target.nodes)),)
 
 
-def negated_curve_logits(_claim: MutationTarget) -> tuple[Mutation, ...]:
+def negated_curve_logits(_target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the logits: the score is then negative, and no fraction of it can be retained."""
     return (NegatedLogits(),)
 
 
-def _claims_good_circuit(claim: MutationTarget) -> bool:
-    """Return whether the check claims that the circuit is good; for completeness this is a small difference."""
-    if cast("CircuitCheck", claim.check).aspect == "completeness":
-        return claim.bound is not None and claim.bound.at_most is not None
-    return claim.from_below
+def _claims_good_circuit(target: MutationTarget) -> bool:
+    """Return whether the check claims that the circuit is good; a good completeness is a small difference."""
+    if cast("CircuitCheck", target.check).aspect == "completeness":
+        return target.bound is not None and target.bound.at_most is not None
+    return target.is_lower_bound
 
 
-Make = Callable[[MutationTarget], tuple[Mutation, ...]]
+MakeMutations = Callable[[MutationTarget], tuple[Mutation, ...]]
 
 
 def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
-    """Return the mutations of a check that passes on the unmutated model, each once; empty if none is defined.
+    """Return the mutations of a check that passes on the unmutated model, without duplicates.
 
     Args:
         check: the check.
@@ -245,11 +247,11 @@ def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
         MiChecksError: the claim names nodes that cannot be resolved, or the heads to compare cannot be measured.
     """
     bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
-    claim = MutationTarget(check, bound, nodes_of_check(check, measured), measured)
-    return tuple(dict.fromkeys(mutation for make in MAKERS.get(type(check), ()) for mutation in make(claim)))
+    target = MutationTarget(check, bound, nodes_of_check(check, measured), measured)
+    return tuple(dict.fromkeys(mutation for make in MAKERS.get(type(check), ()) for mutation in make(target)))
 
 
-MAKERS: dict[type[Check], tuple[Make, ...]] = {
+MAKERS: dict[type[Check], tuple[MakeMutations, ...]] = {
     LogitDiffCheck: (negated_logits, silenced_heads),
     AccuracyCheck: (negated_logits, silenced_heads),
     PatchingCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),

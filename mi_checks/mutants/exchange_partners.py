@@ -13,11 +13,11 @@ from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.path_checks import ComposesCheck
 
-Rank = Callable[[Node], float | None]  # head → how much it matters to the claim; None if it must not be chosen
+Rank = Callable[[Node], float | None]  # head → its importance to the claim; None if it must not be chosen
 
 
 def heads_among(nodes: Iterable[Node], shape: ModelShape) -> tuple[Node, ...]:
-    """Return the heads that nodes are, or are parts of, without repetitions."""
+    """Return the heads among nodes, and the heads that nodes are parts of, without duplicates."""
     heads = [
         Node(node.layer, "head", head)
         for node in nodes
@@ -47,8 +47,8 @@ def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) ->
     exchanges = []
     for layer in sorted({head.layer for head in heads}):
         claimed = sorted(head for head in heads if head.layer == layer)
-        free = [other for index in range(shape.n_heads) if (other := Node(layer, "head", index)) not in claimed]
-        ranked = [(value, other) for other in free if (value := rank(other)) is not None]
+        others = [other for index in range(shape.n_heads) if (other := Node(layer, "head", index)) not in claimed]
+        ranked = [(value, other) for other in others if (value := rank(other)) is not None]
         pairs, staying = [], []
         for head in claimed:
             allowed = [pair for pair in ranked if _interchangeable(head, pair[1], shape)]
@@ -64,7 +64,7 @@ def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) ->
 
 
 def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
-    """Return a rank by what a head of these heads' layers recovers when it alone is denoised."""
+    """Rank the heads of some heads' layers by what they recover when denoised alone."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.loaded_model.shape, layers)
     recovered = measured.sweep_of(nodes, at or measured.default_position, "heads").recovered.mean(1)
@@ -72,31 +72,33 @@ def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str
 
 
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
-    """Return a rank by how much a head attends from one label to another."""
+    """Rank heads by how much they attend from one label to another."""
     return lambda head: float(measured.measure(AttentionBetweenLabels(head, destination, source)).mean())
 
 
 def by_composition(measured: Measurements, check: ComposesCheck, others: Iterable[Node], *, writing: bool) -> Rank:
-    """Return a rank by the strongest composition with any of the others, as a writer to them or a reader of them."""
+    """Rank heads by their strongest composition with any of the others, as writers to them or readers of them."""
     shape, others = measured.loaded_model.shape, tuple(others)
 
-    def own(head: Node) -> Node:
+    def endpoint(head: Node) -> Node:
         """Return the head if it writes, or its query, key or value if it reads."""
         index = int(head.index or 0)
         return head if writing else Node(head.layer, check.via, index // (group_size(shape) if check.via != "q" else 1))
 
-    def composed(writer: Node, reader: Node) -> float:
+    def composition(writer: Node, reader: Node) -> float:
         if writer.layer >= reader.layer:
             return 0.0
         if check.times_random is None:
             return float(measured.measure(InputFraction(writer, reader, str(check.at))).mean())
         return float(measured.composition(check.via)[0][writer.layer, writer.index, reader.layer, reader.index])
 
-    return lambda head: max(composed(own(head), o) if writing else composed(o, own(head)) for o in others)
+    return lambda head: max(
+        composition(endpoint(head), other) if writing else composition(other, endpoint(head)) for other in others
+    )
 
 
 def reversed_rank(rank: Rank) -> Rank:
-    """Return the opposite rank, for a claim that something is small."""
+    """Reverse a rank, for a claim that something is small."""
 
     def negated_rank(head: Node) -> float | None:
         value = rank(head)

@@ -27,14 +27,14 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.roles import RoleCheck
 
-MUTATION_CODE = ("mutants",)  # parts of the package that a mutant's measurements depend on besides the measuring code
+MUTATION_CODE = ("mutants",)  # packages on which the measurements of mutants depend, besides the measuring code
 
 
 class MutantRuns:
-    """A measurer of mutants. Its runs are large, so only those of the latest mutant are held in memory."""
+    """The measurements of mutants on one batch of prompts. Only the latest mutant's activations are kept in memory."""
 
     def __init__(self, measured: Measurements, engine: Callable[[], ReplayEngine], store: CacheStore | None) -> None:
-        """Begin with no mutant.
+        """Begin without mutants.
 
         Args:
             measured: measurements of the unmutated model on the prompts.
@@ -42,9 +42,9 @@ class MutantRuns:
             store: the cache for measurements of mutants; None if they should not outlive the run.
         """
         self._measured = measured
-        self._engine = engine
+        self._unmutated_engine = engine
         self._store = store
-        self._made: dict[Mutation, CachedEngine] = {}
+        self._engines: dict[Mutation, CachedEngine] = {}
 
     def verdict(self, check: Check, mutation: Mutation, weights: Transformer) -> Verdict:
         """Return the verdict on a check of a mutant.
@@ -52,22 +52,24 @@ class MutantRuns:
         Raises:
             MiChecksError: the mutant cannot be measured.
         """
-        return judge_check(check, self._measured, self._measuring(mutation, weights), weights)
+        return judge_check(check, self._measured, self._engine_of(mutation, weights), weights)
 
     def close(self) -> None:
-        """Store what was measured for later runs and free the rest."""
-        for measuring in self._made.values():
-            measuring.save()
-        self._made.clear()
+        """Save the measurements to the cache and free the rest."""
+        for engine in self._engines.values():
+            engine.save()
+        self._engines.clear()
 
-    def _measuring(self, mutation: Mutation, weights: Transformer) -> CachedEngine:
-        for other, measuring in self._made.items():
+    def _engine_of(self, mutation: Mutation, weights: Transformer) -> CachedEngine:
+        for other, engine in self._engines.items():
             if other != mutation:
-                measuring.release_engine()
-        if mutation not in self._made:
+                engine.release_engine()
+        if mutation not in self._engines:
             key = "" if self._store is None else mutant_key(self._measured, mutation)
-            self._made[mutation] = CachedEngine(partial(_replaying, self._engine, weights, mutation), self._store, key)
-        return self._made[mutation]
+            self._engines[mutation] = CachedEngine(
+                partial(_mutant_engine, self._unmutated_engine, weights, mutation), self._store, key
+            )
+        return self._engines[mutation]
 
 
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
@@ -91,9 +93,9 @@ def judge_check(check: Check, measured: Measurements, engine: MeasurementSource,
     return run_check(check, measured.with_engine(engine, weights))
 
 
-def _replaying(unmutated: Callable[[], ReplayEngine], weights: Transformer, mutation: Mutation) -> ReplayEngine:
+def _mutant_engine(unmutated: Callable[[], ReplayEngine], weights: Transformer, mutation: Mutation) -> ReplayEngine:
     engine = unmutated()
-    return engine.with_weights(weights, mutation.since(engine.model))
+    return engine.with_weights(weights, mutation.first_changed_layer(engine.model))
 
 
 MIN_SUBSET_PROMPTS = 32  # the least number of prompts in the subset, a quarter of all, on which a mutant is tried first
@@ -112,7 +114,7 @@ class MutantJudge:
         role: Callable[[RoleCheck, Transformer], Verdict],
         store: CacheStore | None = None,
     ) -> None:
-        """Begin with no mutant.
+        """Begin without mutants.
 
         Args:
             measured: measurements of the unmutated model, which must be one that the replay engine can run.
@@ -127,11 +129,11 @@ class MutantJudge:
         self._subset_runs: MutantRuns | None = None
         if n_subset >= MIN_SUBSET_PROMPTS:
             subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
-            reading = cache(lambda: engine().with_prompts(subset))
-            self._subset_runs = MutantRuns(measured.with_batch(subset), reading, store)
+            subset_engine = cache(lambda: engine().with_prompts(subset))
+            self._subset_runs = MutantRuns(measured.with_batch(subset), subset_engine, store)
 
-    def of(self, check: Check) -> tuple[Mutant, ...]:
-        """Return every mutant of a check that passes on the unmutated model; empty if no mutation of it is defined.
+    def mutants_of(self, check: Check) -> tuple[Mutant, ...]:
+        """Return every mutant of a check that passes on the unmutated model, with the check's verdict on it.
 
         Raises:
             MiChecksError: the choice of mutations needs a measurement of the unmutated model that cannot be made.
@@ -139,22 +141,22 @@ class MutantJudge:
         return tuple(self._mutant(check, mutation) for mutation in mutations(check, self._measured))
 
     def close(self) -> None:
-        """Store what was measured for later runs and free the rest."""
+        """Save the measurements to the cache and free the rest."""
         for runs in (self._subset_runs, self._all):
             if runs is not None:
                 runs.close()
 
     def _mutant(self, check: Check, mutation: Mutation) -> Mutant:
         try:
-            return mutant_from_verdict(mutation.words, self._verdict(check, mutation))
+            return mutant_from_verdict(mutation.description, self._verdict(check, mutation))
         except MiChecksError as error:  # a mutant that cannot be measured is not a pass
-            return Mutant(mutation.words, "error", None, str(error))
+            return Mutant(mutation.description, "error", None, str(error))
 
     def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
         model = replayable_model(self._measured.loaded_model)
         if model is None:
             raise ValueError(f"{self._measured.loaded_model.name} cannot be mutated")  # unreachable, see `__init__`
-        weights = mutation.applied(model)
+        weights = mutation.apply(model)
         if isinstance(check, RoleCheck):
             return self._role(check, weights)
         if self._subset_runs is not None:
@@ -181,26 +183,25 @@ def stand_in_mutant(measured: Measurements, present: str, engine: MeasurementSou
         present: the name of the model that has the behaviour.
         engine: measures that model on the same prompts.
     """
-    words = f"{present}, which is declared to have the behaviour, takes its place"
+    description = f"{present}, which is declared to have the behaviour, takes its place"
     try:
-        return mutant_from_verdict(words, check_absent(measured.with_engine(engine)))
+        return mutant_from_verdict(description, check_absent(measured.with_engine(engine)))
     except MiChecksError as error:
-        return Mutant(words, "error", None, str(error))
+        return Mutant(description, "error", None, str(error))
 
 
-def mutant_from_verdict(words: str, verdict: Verdict) -> Mutant:
+def mutant_from_verdict(description: str, verdict: Verdict) -> Mutant:
     """Return the record of a verdict on a mutant."""
-    return Mutant(words, verdict.outcome, verdict.estimate, verdict.reason.partition("\n")[0])
+    return Mutant(description, verdict.outcome, verdict.estimate, verdict.reason.partition("\n")[0])
 
 
 def survivors_message(claim: str, bound: str, mutants: tuple[Mutant, ...], *, location: str, rerun: str) -> str:
-    """Return the message about mutants that survived, its first line fit for pytest's summary; empty if none did."""
+    """Return the failure message about the mutants that survived; empty if none did."""
     survivors = [mutant for mutant in mutants if not mutant.killed]
     if not survivors:
         return ""
-    first = survivors[0]
     lines = [
-        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes if {first.mutation}",
+        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes if {survivors[0].mutation}",
         f"  claim     {claim}",
         *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in survivors),
         *(f"  killed    {mutant.mutation}: {_measured(mutant)}" for mutant in mutants if mutant.killed),

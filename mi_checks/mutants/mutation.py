@@ -15,19 +15,19 @@ ALL_ROWS = slice(None)
 
 
 class Mutation(ABC):
-    """An edit of weights. Equal mutations count as one, so that all checks that need a mutant share it."""
+    """An edit of a model's weights. Equal mutations are measured once for all checks that need them."""
 
     @property
     @abstractmethod
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that says how the model was changed."""
 
     @abstractmethod
-    def since(self, model: Transformer, /) -> int:
-        """Return the first layer that computes something else; the number of layers if only the unembedding does."""
+    def first_changed_layer(self, model: Transformer, /) -> int:
+        """Return the first layer whose output changes; the number of layers if only the unembedding changes."""
 
     @abstractmethod
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the edited model, leaving the given one unchanged."""
 
 
@@ -40,7 +40,7 @@ class WeightEditor:
         self._copied: set[str] = set()
 
     def edit(self, name: str, change: Callable[[Tensor], None]) -> None:
-        """Change a tensor in place; do nothing if the model has none of that name (such as a bias)."""
+        """Change a tensor in place; do nothing if the model has no such tensor (for example, no bias)."""
         if name in self._weights:
             if name not in self._copied:
                 self._weights[name] = self._weights[name].clone()
@@ -71,13 +71,13 @@ def head_slice(model: Transformer, head: int) -> slice:
 def head_indices(node: Node, group: int) -> tuple[int, ...]:
     """Return the indices of the heads that a node is part of; for a shared key or value, all heads of its group."""
     if node.index is None:
-        raise ValueError(f"{node} is no head")  # unreachable: mutations of heads are only made for heads
+        raise ValueError(f"{node} is not a head")  # unreachable: mutations of heads are only made for heads
     if node.kind in ("k", "v"):
         return tuple(range(node.index * group, (node.index + 1) * group))
     return (node.index,)
 
 
-def conjugated(nodes: Sized, word: str) -> str:
+def conjugate(nodes: Sized, word: str) -> str:
     """Return a verb in the plural for several nodes, and in the third person singular for one."""
     return word if len(nodes) > 1 else f"{word}s"
 

@@ -1,4 +1,4 @@
-"""A check that passes on the unmutated model, as the choice of mutations needs it."""
+"""The check that mutations should make fail, with its nodes and the measurements of the unmutated model."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from mi_checks.spec.roles import RoleCheck
 
 @dataclass(frozen=True)
 class MutationTarget:
-    """A check of one model.
+    """A check that a mutation should make fail.
 
     Attributes:
         check: the check.
         bound: the bound that the check is held to; None for a claim about a set.
         nodes: the nodes that the claim is about; for a path or a composition, its senders.
-        measured: measurements of the unmutated model.
+        measurements: the measurements of the unmutated model.
     """
 
     check: Check
     bound: Bound | None
     nodes: tuple[Node, ...]
-    measured: Measurements
+    measurements: Measurements
 
     @property
     def heads(self) -> tuple[Node, ...]:
         """Return the heads among the nodes, and the heads that the nodes are parts of."""
-        return heads_among(self.nodes, self.measured.loaded_model.shape)
+        return heads_among(self.nodes, self.measurements.loaded_model.shape)
 
     @property
-    def from_below(self) -> bool:
-        """Return whether the check says that something is large; zeroing cannot falsify a claim that it is small."""
+    def is_lower_bound(self) -> bool:
+        """Return whether the check claims that something is large; zeroing cannot falsify a claim that it is small."""
         return self.bound is None or self.bound.at_least is not None
 
 

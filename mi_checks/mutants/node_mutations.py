@@ -13,7 +13,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import (
     Mutation,
     WeightEditor,
-    conjugated,
+    conjugate,
     first_layer,
     head_indices,
     head_slice,
@@ -41,15 +41,15 @@ class ZeroedNodes(Mutation):
     nodes: tuple[Node, ...]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that names the nodes."""
-        return f"{listed(self.nodes)} {conjugated(self.nodes, 'write')} nothing"
+        return f"{listed(self.nodes)} {conjugate(self.nodes, 'write')} nothing"
 
-    def since(self, _model: Transformer, /) -> int:
+    def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first node."""
         return first_layer(self.nodes)
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with output weights set to zero; a bias is zeroed only with a whole layer's output."""
         return _with_changed_outputs(model, self.nodes, zero)
 
@@ -61,15 +61,15 @@ class NegatedNodes(Mutation):
     nodes: tuple[Node, ...]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that names the nodes."""
-        return f"{listed(self.nodes)} {conjugated(self.nodes, 'write')} the opposite"
+        return f"{listed(self.nodes)} {conjugate(self.nodes, 'write')} the opposite"
 
-    def since(self, _model: Transformer, /) -> int:
+    def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first node."""
         return first_layer(self.nodes)
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with the nodes' output weights negated."""
         return _with_changed_outputs(model, self.nodes, negate)
 
@@ -79,15 +79,15 @@ class SilencedHeads(Mutation):
     """A model in which no head writes anything, so that no information moves from one position to another."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that says so."""
         return "no head writes anything"
 
-    def since(self, _model: Transformer, /) -> int:
+    def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return 0: every layer computes something else."""
         return 0
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with W_O of every layer set to zero."""
         edited = WeightEditor(model)
         for layer in range(model.n_layers):
@@ -100,15 +100,15 @@ class NegatedLogits(Mutation):
     """A model whose unembedding and its bias are negated, so that every logit difference changes its sign."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that says so."""
         return "all logits are negated"
 
-    def since(self, model: Transformer, /) -> int:
+    def first_changed_layer(self, model: Transformer, /) -> int:
         """Return the number of layers: only the unembedding computes something else."""
         return model.n_layers
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with W_U and its bias negated."""
         edited = WeightEditor(model)
         for name in ("unembed.weight", "unembed.bias"):
@@ -160,17 +160,17 @@ class ExchangedHeads(Mutation):
     staying: tuple[Node, ...] = ()
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that names the heads of each pair."""
         own, others = zip(*self.pairs, strict=True)
         left = f" ({listed(self.staying)} found no partner)" if self.staying else ""
         return f"{listed(own)} changed places with {listed(others)}{left}"
 
-    def since(self, _model: Transformer, /) -> int:
+    def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first pair."""
         return first_layer(node for pair in self.pairs for node in pair)
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with exchanged rows of W_Q, W_K, W_V, biases, and columns of W_O (not shared W_K, W_V)."""
         edited = WeightEditor(model)
         kinds = ("q", "k", "v") if model.queries_per_key == 1 else ("q",)
@@ -198,15 +198,15 @@ class UniformHeads(Mutation):
     heads: tuple[Node, ...]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that names the heads."""
-        return f"{listed(self.heads)} {conjugated(self.heads, 'attend')} uniformly"
+        return f"{listed(self.heads)} {conjugate(self.heads, 'attend')} uniformly"
 
-    def since(self, _model: Transformer, /) -> int:
+    def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first head."""
         return first_layer(self.heads)
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with the heads' rows of W_Q and of its bias set to zero."""
         edited = WeightEditor(model)
         for node in self.heads:

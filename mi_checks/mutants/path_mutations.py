@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
-from mi_checks.mutants.mutation import ALL_ROWS, Mutation, WeightEditor, conjugated, first_layer, head_slice
+from mi_checks.mutants.mutation import ALL_ROWS, Mutation, WeightEditor, conjugate, first_layer, head_slice
 from mi_checks.spec.problems import listed
 
 CUTTABLE_KINDS = ("head", "neuron")  # senders that write into few directions; a whole layer writes into all of them
@@ -31,16 +31,16 @@ class CutPath(Mutation):
     receivers: tuple[Node, ...]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return a clause that names senders and receivers."""
-        return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {conjugated(self.senders, 'write')}"
+        return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {conjugate(self.senders, 'write')}"
 
-    def since(self, model: Transformer, /) -> int:
+    def first_changed_layer(self, model: Transformer, /) -> int:
         """Return the layer of the first receiver."""
         logits = all(receiver.kind == "logits" for receiver in self.receivers)
         return model.n_layers if logits else first_layer(r for r in self.receivers if r.kind != "logits")
 
-    def applied(self, model: Transformer) -> Transformer:
+    def apply(self, model: Transformer) -> Transformer:
         """Return the model with W − W B Bᵀ as input weights; B: an orthonormal basis of the senders' normed outputs."""
         edited = WeightEditor(model)
         for receiver in self.receivers:

@@ -84,7 +84,7 @@ class MutantSuite:
             store = suite.store if loaded.score is None else None
             role = partial(self._role_verdict, loaded, model)
             self._judges[key] = MutantJudge(suite.measurements(loaded, model), engine, role, store)
-        return self._judges[key].of(check), f"no mutation is defined for this kind of check ({check.kind})"
+        return self._judges[key].mutants_of(check), f"no mutation is defined for this kind of check ({check.kind})"
 
     def _role_verdict(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
         """Return the verdict on a role with mutated weights, compared with its binding in the unmutated model."""

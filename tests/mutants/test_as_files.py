@@ -71,7 +71,7 @@ def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
     loaded_model, written = load(model, device="cpu"), load(f"{model}={tmp_path}", device="cpu")
     batch = build_prompts(INDUCTION, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
     engine = ReplayEngine(loaded_model, batch, replayable_model(loaded_model))
-    other = engine.with_weights(mutation.applied(engine.model), mutation.since(engine.model))
+    other = engine.with_weights(mutation.apply(engine.model), mutation.first_changed_layer(engine.model))
     expected = choose_engine("reference", written, batch)
     heads = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     assert np.allclose(other.scores(heads), expected.scores(heads), atol=1e-4)

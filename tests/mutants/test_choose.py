@@ -30,7 +30,7 @@ def chosen(suite, tmp_path):
         measured = suite.measurements(loaded, model)
         found = [mutation for part in loaded.behaviour.checks[0].check.parts for mutation in mutations(part, measured)]
         suite.close(loaded, model)
-        return [mutation.words for mutation in found]
+        return [mutation.description for mutation in found]
 
     return chosen
 
@@ -137,7 +137,7 @@ def heads(*names):
 
 
 def shown(exchanges):
-    return [exchange.words for exchange in exchanges]
+    return [exchange.description for exchange in exchanges]
 
 
 def test_the_head_that_matters_least_is_changed_with():

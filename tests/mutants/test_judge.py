@@ -64,8 +64,8 @@ class Counted:
 def test_of_mediators_the_claimed_nodes_alone_are_measured_where_they_decide(claimed, claim):
     check, measured, engine = claimed(f"mediators: {{component: head, above: 0.1, {claim}: [L0H3, L1H1, L1H2]}}")
     for mutation in mutations(check, measured):
-        weights = mutation.applied(engine.model)
-        other = Counted(engine.with_weights(weights, mutation.since(engine.model)))
+        weights = mutation.apply(engine.model)
+        other = Counted(engine.with_weights(weights, mutation.first_changed_layer(engine.model)))
         whole = run_check(check, measured.by(other.engine, weights))
         assert whole.outcome != "pass"
         assert judge_check(check, measured, other, weights).outcome != "pass"
@@ -98,8 +98,10 @@ def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):
     """The oracle: what is measured of a head of the mutant is what is measured of the other head of the model."""
     check, measured, engine = claimed("patching: {nodes: L1H2, recovers: {at_least: 0.3}}")
     (exchanged,) = [mutation for mutation in mutations(check, measured) if isinstance(mutation, ExchangedHeads)]
-    weights = exchanged.applied(engine.model)
-    found = judge_check(check, measured, engine.with_weights(weights, exchanged.since(engine.model)), weights)
+    weights = exchanged.apply(engine.model)
+    found = judge_check(
+        check, measured, engine.with_weights(weights, exchanged.first_changed_layer(engine.model)), weights
+    )
     partner = exchanged.pairs[0][1]
     expected = run_check(check.model_copy(update={"nodes": str(partner)}), measured)
     assert found.outcome == expected.outcome == "fail"
@@ -138,9 +140,11 @@ def test_claims_of_how_heads_are_connected_could_have_been_red(claimed, check):
     found = mutations(read, measured)
     assert len(found) >= 2
     for mutation in found:
-        weights = mutation.applied(engine.model)
-        verdict = judge_check(read, measured, engine.with_weights(weights, mutation.since(engine.model)), weights)
-        assert verdict.outcome != "pass", (mutation.words, verdict.estimate)
+        weights = mutation.apply(engine.model)
+        verdict = judge_check(
+            read, measured, engine.with_weights(weights, mutation.first_changed_layer(engine.model)), weights
+        )
+        assert verdict.outcome != "pass", (mutation.description, verdict.estimate)
 
 
 def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
@@ -148,7 +152,9 @@ def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
     check, measured, engine = claimed("circuit: {nodes: [L0H3, L1H1, L1H2], faithfulness: {at_most: 0.5}}")
     assert run_check(check, measured).estimate.high < 0.5
     (zeroed,) = mutations(check, measured)
-    weights = zeroed.applied(engine.model)
-    verdict = judge_check(check, measured, engine.with_weights(weights, zeroed.since(engine.model)), weights)
+    weights = zeroed.apply(engine.model)
+    verdict = judge_check(
+        check, measured, engine.with_weights(weights, zeroed.first_changed_layer(engine.model)), weights
+    )
     assert verdict.outcome == "fail"
     assert verdict.estimate is None or verdict.estimate.value == pytest.approx(1, abs=1e-4)

@@ -44,16 +44,16 @@ def close(found, expected):
 
 
 def mutated(engine, mutation):
-    return engine.with_weights(mutation.applied(engine.model), mutation.since(engine.model))
+    return engine.with_weights(mutation.apply(engine.model), mutation.first_changed_layer(engine.model))
 
 
-@pytest.mark.parametrize("mutation", EVERY + MLPS, ids=lambda mutation: mutation.words)
+@pytest.mark.parametrize("mutation", EVERY + MLPS, ids=lambda mutation: mutation.description)
 @pytest.mark.parametrize("architecture", ["gelu", "solu", "llama"])
 def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, architecture, mutation):
     engine = random_engine(architecture)
     kept = {name: weight.clone() for name, weight in engine.model.weights.items()}
-    model = mutation.applied(engine.model)
-    shared = engine.with_weights(model, mutation.since(engine.model))
+    model = mutation.apply(engine.model)
+    shared = engine.with_weights(model, mutation.first_changed_layer(engine.model))
     alone = ReplayEngine(engine.loaded_model, engine.batch, model)
     sweep = [denoise(node) for node in (*all_nodes("head", engine.loaded_model.shape), *nodes("L0N3", "L1N7"))]
     assert close(shared.scores(sweep), alone.scores(sweep))
@@ -87,10 +87,10 @@ def test_what_is_turned_writes_the_opposite(random_engine, architecture):
     neurons = torch.zeros(1, 48)
     neurons[:, [3, 4]] = torch.tensor([2.0, 1.0])
     bias = model.mlp_out(0, torch.zeros(1, 48))
-    turned = NegatedNodes(nodes("L0N3", "L0N4")).applied(model)
+    turned = NegatedNodes(nodes("L0N3", "L0N4")).apply(model)
     assert torch.allclose(turned.mlp_out(0, neurons) - bias, bias - model.mlp_out(0, neurons), atol=1e-6)
-    assert torch.equal(NegatedNodes(nodes("L0.mlp")).applied(model).mlp_out(0, neurons), -model.mlp_out(0, neurons))
-    assert torch.equal(NegatedNodes(nodes("L0H1")).applied(model).w_o(0)[1], -model.w_o(0)[1])
+    assert torch.equal(NegatedNodes(nodes("L0.mlp")).apply(model).mlp_out(0, neurons), -model.mlp_out(0, neurons))
+    assert torch.equal(NegatedNodes(nodes("L0H1")).apply(model).w_o(0)[1], -model.w_o(0)[1])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -151,7 +151,7 @@ def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
 @pytest.mark.parametrize("architecture", WITH_MLPS)
 def test_a_receiver_sees_of_the_sender_nothing_but_the_scale_of_the_norm(random_engine, architecture):
     model = random_engine(architecture).model
-    cut = CutPath(nodes("L0H1", "L0N5"), nodes("L1H0.q", "L1.mlp")).applied(model)
+    cut = CutPath(nodes("L0H1", "L0N5"), nodes("L1H0.q", "L1.mlp")).apply(model)
     generator = torch.Generator().manual_seed(0)
     stream = torch.randn(1, 32, generator=generator)
     sent = torch.randn(1, 8, generator=generator) @ model.w_o(0)[1] + 0.7 * model.w_out(0)[5]
