@@ -213,7 +213,7 @@ def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
     def measured_anew(*_):
         raise AssertionError("an engine was made")
 
-    monkeypatch.setattr(mi_checks.suite.suite, "choose", measured_anew)
+    monkeypatch.setattr(mi_checks.suite.suite, "choose_engine", measured_anew)
     assert survey(found, ["nano-attn-1l"], count=16, cache_folder=tmp_path) == first
     (cell,) = survey(found, ["nano-attn-1l"], count=16).unmeasured
     assert "an engine was made" in cell.reason

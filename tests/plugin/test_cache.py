@@ -32,7 +32,7 @@ def test_a_second_run_measures_nothing_and_finds_the_same(kept, monkeypatch):
     def unwanted(*_):
         raise AssertionError("an engine was made")
 
-    monkeypatch.setattr(suite, "choose", unwanted)
+    monkeypatch.setattr(suite, "choose_engine", unwanted)
     before = (kept.path / "reports/report.html").read_text(encoding="utf-8")
     fresh = read_run(kept.path / "reports/report.json").evidence
     second = kept.run()

@@ -86,14 +86,14 @@ def test_measuring(two, breaks_for, error):
     [
         ("mi_checks.suite.loaded_models.build_prompts", lambda *_, behaviour, **__: behaviour == "ab"),
         ("mi_checks.suite.suite.check_shapes", lambda loaded, *_: loaded.behaviour.name == "ab"),
-        ("mi_checks.suite.suite.choose", None),
+        ("mi_checks.suite.suite.choose_engine", None),
         ("mi_checks.suite.suite.measurement_key", None),
         ("mi_checks.engine.engine.Engine._run_side", None),
     ],
-    ids=["prompts", "shapes", "engine", "cache key", "base run"],
+    ids=["prompts", "shapes", "engine", "cache key", "unpatched runs"],
 )
 def test_getting_ready(two, breaks_for, place, wanted, monkeypatch):
-    arguments = ["--mi-no-cache"] if place.endswith(("choose", "build_prompts")) else []
+    arguments = ["--mi-no-cache"] if place.endswith(("choose_engine", "build_prompts")) else []
     if place.endswith("_run_side"):
         from mi_checks.engine.engine import Engine
 
