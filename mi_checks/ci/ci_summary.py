@@ -15,12 +15,12 @@ from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 MAX_FAILURES = 5
 MAX_LINTS = 3
 MAX_NAMES = 10  # of behaviours or models in one list
-OUTCOMES = {
+OUTCOME_WORDS = {
     "fail": "failed",
     "error": "could not be measured",
     "inconclusive": "inconclusive",
     "skipped": "skipped",
-}  # in words
+}
 HASH_DIGITS = 12  # hexadecimal
 
 
@@ -33,18 +33,18 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
     """
     all_failures = failures(run)
     drifted = [failure for failure in all_failures if failure.rank == DRIFTED and failure.kind == BASELINE]
-    red = bool(all_failures or errors or not (run.results or run.mutants))
+    has_failed = bool(all_failures or errors or not (run.results or run.mutants))
     return " ".join(
         [
-            f"{'✗' if red else '✓'} {_totals(run)}",
+            f"{'✗' if has_failed else '✓'} {_totals(run)}",
             *_error_list(errors),
-            *_affected(all_failures),
-            *_worst([failure for failure in all_failures if failure not in drifted], groups(run.results)),
+            *_affected_models(all_failures),
+            *_worst_failures([failure for failure in all_failures if failure not in drifted], groups(run.results)),
             *_baselines(run, drifted),
             *_reference_model(run),
             *_mutants(run),
             *_lints(run),
-            *_models(run),
+            *_model_list(run),
             f"Command: {code(run.command)}.",
         ]
     )
@@ -55,7 +55,7 @@ def _totals(run: Run) -> str:
     passed = sum(result.outcome == "pass" for result in checks)
     counts = [
         f"{sum(result.outcome == outcome for result in checks):,} {word}"
-        for outcome, word in OUTCOMES.items()
+        for outcome, word in OUTCOME_WORDS.items()
         if any(result.outcome == outcome for result in checks)
     ]
     of = f"all {passed:,}" if passed == len(checks) > 1 else f"{passed:,} of {len(checks):,}"
@@ -63,12 +63,12 @@ def _totals(run: Run) -> str:
     headline = f"{of} {noun} passed" if checks else "no check ran"
     parts = [f"**mi-checks: {headline}**", *counts]
     if checks:
-        parts[-1] += f", on {_size(checks)}, in {numbers.duration(run.seconds)}"
+        parts[-1] += f", on {_scope_text(checks)}, in {numbers.duration(run.seconds)}"
     short = "" if run.cut_short is None else " The run was cut short: {} of {} items ran.".format(*run.cut_short)
     return f"{', '.join(parts)}.{short}"
 
 
-def _size(checks: Sequence[CheckResult]) -> str:
+def _scope_text(checks: Sequence[CheckResult]) -> str:
     behaviours = len({result.behaviour for result in checks})
     models = len({result.model for result in checks})
     return f"{numbers.count(behaviours, 'behaviour')} × {numbers.count(models, 'model')}"
@@ -76,27 +76,27 @@ def _size(checks: Sequence[CheckResult]) -> str:
 
 def _error_list(errors: Sequence[str]) -> Iterator[str]:
     if errors:
-        yield f"Errors: {_listed(map(code, errors), MAX_FAILURES)}."
+        yield f"Errors: {_list_text(map(code, errors), MAX_FAILURES)}."
 
 
-def _affected(all_failures: Sequence[Failure]) -> Iterator[str]:
+def _affected_models(all_failures: Sequence[Failure]) -> Iterator[str]:
     models: dict[str, dict[str, None]] = {}
     for failure in all_failures:
         models.setdefault(failure.behaviour, {})[failure.model] = None
     if models:
-        each = (f"{code(behaviour)} on {_listed(map(code, of), MAX_NAMES)}" for behaviour, of in models.items())
-        yield f"Affected: {_listed(each, MAX_NAMES, '; ')}."
+        each = (f"{code(behaviour)} on {_list_text(map(code, of), MAX_NAMES)}" for behaviour, of in models.items())
+        yield f"Affected: {_list_text(each, MAX_NAMES, '; ')}."
 
 
-def _worst(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
+def _worst_failures(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
     """Yield the worst failure of each behaviour and model, with the likely cause of all of them."""
-    together: dict[tuple[str, str], list[Failure]] = {}
+    by_model: dict[tuple[str, str], list[Failure]] = {}
     for failure in not_drifted:
-        together.setdefault((failure.behaviour, failure.model), []).append(failure)
+        by_model.setdefault((failure.behaviour, failure.model), []).append(failure)
     causes = {(group.behaviour, group.model): group for group in by_cause}
-    if together:
-        each = (_failures_text(failures, causes.get(key)) for key, failures in together.items())
-        yield f"{'Failures, worst first' if len(together) > 1 else 'Failed'}: {_listed(each, MAX_FAILURES, '; ')}."
+    if by_model:
+        each = (_failures_text(failures, causes.get(key)) for key, failures in by_model.items())
+        yield f"{'Failures, worst first' if len(by_model) > 1 else 'Failed'}: {_list_text(each, MAX_FAILURES, '; ')}."
 
 
 def _failures_text(failures: Sequence[Failure], group: Group | None) -> str:
@@ -122,7 +122,7 @@ def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
         return
     unchanged = sum(result.outcome == "pass" for result in compared)
     yield f"Baselines: {unchanged:,} of {len(compared):,} unchanged" + (
-        f"; drifted: {_listed((_drift_text(each) for each in drifted), MAX_FAILURES, '; ')}." if drifted else "."
+        f"; drifted: {_list_text((_drift_text(each) for each in drifted), MAX_FAILURES, '; ')}." if drifted else "."
     )
 
 
@@ -147,10 +147,10 @@ def _mutants(run: Run) -> Iterator[str]:
 def _lints(run: Run) -> Iterator[str]:
     if run.lints:
         each = (f"{code(lint.behaviour)} on {code(lint.model)}: {code(lint.message)}" for lint in run.lints)
-        yield f"Warnings: {_listed(each, MAX_LINTS, '; ')}."
+        yield f"Warnings: {_list_text(each, MAX_LINTS, '; ')}."
 
 
-def _models(run: Run) -> Iterator[str]:
+def _model_list(run: Run) -> Iterator[str]:
     engines = sorted({model.get("engine", "none") for model in run.models.values()} - {"none"})
     if engines:
         yield f"Engine: {', '.join(map(code, engines))}."
@@ -159,10 +159,10 @@ def _models(run: Run) -> Iterator[str]:
             f"{code(name)} (weights {code(model.get('weights_sha256', '')[:HASH_DIGITS])})"
             for name, model in run.models.items()
         )
-        yield f"Models: {_listed(each, MAX_NAMES)}."
+        yield f"Models: {_list_text(each, MAX_NAMES)}."
 
 
-def _listed(parts: Iterable[str], limit: int, separator: str = ", ") -> str:
+def _list_text(parts: Iterable[str], limit: int, separator: str = ", ") -> str:
     items = list(parts)
     more = [f"and {len(items) - limit:,} more"] if len(items) > limit else []
     return separator.join([*items[:limit], *more])

@@ -9,8 +9,8 @@ from mi_checks.output.failure_lines import brief
 from mi_checks.results.run import BASE, BASELINE, CheckResult, MutantsResult, Place, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
-UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # worst first
-RANKS = {"error": UNMEASURED, "fail": FAILED, "inconclusive": UNSURE}
+UNMEASURED, FAILED, DRIFTED, SURVIVED, INCONCLUSIVE = range(5)  # worst first
+RANKS = {"error": UNMEASURED, "fail": FAILED, "inconclusive": INCONCLUSIVE}
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Failure:
     Attributes:
         rank: the severity of its kind, one of the constants above.
         kind: the kind of the item.
-        beyond: how far the value is beyond its bound, as a fraction of the larger of the two; infinite if there is no
+        excess: how far the value is beyond its bound, as a fraction of the larger of the two; infinite if there is no
             bound or nothing was measured.
         behaviour: the behaviour's name.
         model: the model's name.
@@ -34,7 +34,7 @@ class Failure:
 
     rank: int
     kind: str
-    beyond: float
+    excess: float
     behaviour: str
     model: str
     check: str
@@ -56,17 +56,17 @@ def failures(run: Run) -> tuple[Failure, ...]:
     First come those that could not be measured, then those that failed (the furthest beyond its bound first), those
     that drifted, checks that passed on a model in which they are false, and inconclusive ones.
     """
-    in_run_order = [_of_check(result) for result in run.results if result.outcome in RANKS]
-    in_run_order += [_of_mutants(result) for result in run.mutants if result.outcome in RANKS]
-    return tuple(sorted(in_run_order, key=lambda failure: (failure.rank, -failure.beyond)))
+    unsorted_failures = [_check_failure(result) for result in run.results if result.outcome in RANKS]
+    unsorted_failures += [_mutants_failure(result) for result in run.mutants if result.outcome in RANKS]
+    return tuple(sorted(unsorted_failures, key=lambda failure: (failure.rank, -failure.excess)))
 
 
-def _of_check(result: CheckResult) -> Failure:
+def _check_failure(result: CheckResult) -> Failure:
     drifted = result.kind in (BASELINE, BASE) and result.outcome == "fail"
     return Failure(
         rank=DRIFTED if drifted else RANKS[result.outcome],
         kind=result.kind,
-        beyond=_beyond(result),
+        excess=_excess(result),
         behaviour=result.behaviour,
         model=result.model,
         check=result.check,
@@ -78,12 +78,12 @@ def _of_check(result: CheckResult) -> Failure:
     )
 
 
-def _of_mutants(result: MutantsResult) -> Failure:
+def _mutants_failure(result: MutantsResult) -> Failure:
     name = mutants_id(result.check)
     return Failure(
         rank=SURVIVED,
         kind="mutants",
-        beyond=inf,
+        excess=inf,
         behaviour=result.behaviour,
         model=result.model,
         check=name,
@@ -95,12 +95,12 @@ def _of_mutants(result: MutantsResult) -> Failure:
     )
 
 
-def _beyond(result: CheckResult) -> float:
+def _excess(result: CheckResult) -> float:
     if result.estimate is None:
         return inf
     value = result.estimate.value
     sides = [(result.at_least, 1), (result.at_most, -1)]
-    shares = [
+    excesses = [
         sign * (bound - value) / (max(abs(bound), abs(value)) or 1.0) for bound, sign in sides if bound is not None
     ]
-    return max(shares, default=inf)
+    return max(excesses, default=inf)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, chip
-from mi_checks.report.circuit_charts import claim_state, estimate_text
+from mi_checks.report.circuit_charts import claim_state, optional_estimate_text
 from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard, Promotion
 from mi_checks.stats.estimate import Estimate
 
@@ -127,11 +127,11 @@ def node_card_views(
 
 def _fact_list(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
     where = f"fraction recovered alone at {node.at}" if node.at else "fraction recovered alone"
-    facts = [(where, estimate_text(node.effect))]
+    facts = [(where, optional_estimate_text(node.effect))]
     if card is not None and card.direct is not None:
-        facts.append(("direct logit attribution", f"{estimate_text(card.direct)} {card.direct.unit}"))
+        facts.append(("direct logit attribution", f"{optional_estimate_text(card.direct)} {card.direct.unit}"))
     if card is not None and card.removes is not None:
-        facts.append((f"{card.ablation} ablation removes", estimate_text(card.removes)))
+        facts.append((f"{card.ablation} ablation removes", optional_estimate_text(card.removes)))
     return facts
 
 

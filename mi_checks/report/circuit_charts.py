@@ -140,7 +140,7 @@ def claim_state(claimed: bool, found: bool) -> tuple[str, str]:
     return STATES[claimed, found]
 
 
-def estimate_text(estimate: Estimate | None) -> str:
+def optional_estimate_text(estimate: Estimate | None) -> str:
     """Return an estimate with its interval, such as `0.56 [0.46, 0.65]`."""
     return "not measured" if estimate is None else numbers.estimate_text(estimate)
 
@@ -152,7 +152,7 @@ def _node(
     shape = {"head": "c", "neuron": "d"}.get(node.kind, "r")
     through = tuple(order[other] for other in order if node.node in reachable[other] or other in reachable[node.node])
     number = order[node.node]
-    effect = estimate_text(node.effect)
+    effect = optional_estimate_text(node.effect)
     return NodeMark(
         number, node.node, node.role, position.x, position.y, position.r, css, shape, words, effect, node.at, through
     )
@@ -188,7 +188,7 @@ def _edge(
         width=round(MIN_PATH_WIDTH + PATH_WIDTH_RANGE * _fraction(edge.effect), 1),
         state=css,
         words=words,
-        effect=estimate_text(edge.effect),
+        effect=optional_estimate_text(edge.effect),
         traces=tuple(order[name] for name in order if edge.sender in reachable[name] or name in above),
     )
 
@@ -288,19 +288,19 @@ def faithfulness_chart(curve: Curve, of: str = "") -> FaithfulnessChart:
         f"{numbers.value(values[-1])} with {curve.points[-1].size}. All values are in the table below."
         if values
         else "No point was measured.",
-        caption=f"Circuit performance ratio (CPR) {estimate_text(curve.cpr)}, circuit-model distance (CMD) "
-        f"{estimate_text(curve.cmd)}; {curve.ablation} ablation of all other nodes; "
+        caption=f"Circuit performance ratio (CPR) {optional_estimate_text(curve.cpr)}, circuit-model distance (CMD) "
+        f"{optional_estimate_text(curve.cmd)}; {curve.ablation} ablation of all other nodes; "
         f"{numbers.count(curve.cpr.n, 'prompt')}.",
         line=_path(list(zip(xs, ys["value"], strict=True))),
         band=_path(band_outline) + ("z" if band_outline else ""),
         dots=tuple(
-            (x, y, f"{point.size} of {curve.nodes} nodes: {estimate_text(point.faithfulness)}")
+            (x, y, f"{point.size} of {curve.nodes} nodes: {optional_estimate_text(point.faithfulness)}")
             for x, y, point in zip(xs, ys["value"], curve.points, strict=True)
         ),
         x_ticks=tuple(tick for tick in size_axis.ticks(6) if "." not in tick[1]),
         y_ticks=faithfulness_axis.ticks(4),
         one=faithfulness_axis.x(1.0),
-        rows=tuple((point.size, estimate_text(point.faithfulness)) for point in curve.points),
+        rows=tuple((point.size, optional_estimate_text(point.faithfulness)) for point in curve.points),
     )
 
 

@@ -38,9 +38,9 @@ def test_the_worst_are_first():
     assert [failure.check for failure in found] == [
         *("unmeasured", "role[induction]", "far", "above", "near", "baseline", "accuracy~mutants", "unsure"),
     ]
-    assert found[2].beyond == (2 - found[2].estimate.value) / 2
+    assert found[2].excess == (2 - found[2].estimate.value) / 2
 
 
 def test_a_bound_of_zero_and_nothing_is_no_division_by_zero():
     zero = result("logit_diff", around(0, 0), at_least=0, outcome="inconclusive")
-    assert failures(run_of(zero))[0].beyond == 0
+    assert failures(run_of(zero))[0].excess == 0
