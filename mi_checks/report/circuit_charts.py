@@ -25,8 +25,8 @@ MAX_TRACED_NODES = 24  # the style sheet has rules to trace paths for this many 
 INPUT_OFFSETS = {"q": -8, "k": 0, "v": 8}  # pixels: the inputs of one head are drawn side by side
 LOGITS = "logits"
 STATES = {  # (claimed, found) → class, words
-    (True, True): ("k", "claimed and confirmed"),
-    (True, False): ("c", "claimed, not confirmed"),
+    (True, True): ("k", "claimed and mediating"),
+    (True, False): ("c", "claimed, not mediating alone"),
     (False, True): ("f", "mediating, not claimed"),
     (False, False): ("p", "intermediate"),
 }

@@ -100,7 +100,7 @@ def test_claimed_and_found_are_told_apart_without_colour(opened, page):
     nodes = found.page.locator("svg.cg a.n").evaluate_all(looks)
     drawn = {
         state: {(dash, fill) for title, dash, fill in nodes if f": {state}" in title}
-        for state in ("claimed and confirmed", "claimed, not confirmed", "mediating, not claimed")
+        for state in ("claimed and mediating", "claimed, not mediating alone", "mediating, not claimed")
     }
     assert [len(each) for each in drawn.values()] == [1, 1, 1]
     assert len(set.union(*drawn.values())) == 3

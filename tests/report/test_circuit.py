@@ -77,12 +77,12 @@ def test_nodes_and_paths_are_as_large_as_what_they_recover() -> None:
 
 def test_claimed_is_drawn_otherwise_than_found() -> None:
     assert {each.name: (each.state, each.words, each.shape) for each in VIEW.nodes} == {
-        "L0H1": ("k", "claimed and confirmed", "c"),
-        "L0H2": ("c", "claimed, not confirmed", "c"),
+        "L0H1": ("k", "claimed and mediating", "c"),
+        "L0H2": ("c", "claimed, not mediating alone", "c"),
         "L0.mlp": ("p", "intermediate", "r"),
-        "L1H4": ("k", "claimed and confirmed", "c"),
+        "L1H4": ("k", "claimed and mediating", "c"),
         "L1H5": ("f", "mediating, not claimed", "c"),
-        "L1N7": ("c", "claimed, not confirmed", "d"),
+        "L1N7": ("c", "claimed, not mediating alone", "d"),
     }
     assert [way.state for way in VIEW.edges] == ["f", "k", "c", "f", "c"]
     assert VIEW.edges[-1].effect == "not measured"
@@ -180,10 +180,10 @@ def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
     table = figure[0][figure[0].rindex("<table>") :]
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', table)
     assert len(rows) == len(CIRCUIT.nodes) + len(CIRCUIT.edges)
-    assert ("L0.mlp → L1H4.k", "claimed and confirmed", "0.50 [0.45, 0.55]") in rows
+    assert ("L0.mlp → L1H4.k", "claimed and mediating", "0.50 [0.45, 0.55]") in rows
     first = drawn.evidence[0]
     title = f"<title>Circuit of {first.behaviour} on {first.model}</title>"
-    assert f"{title}<desc>Nodes: 2 claimed and confirmed" in figure[0]
+    assert f"{title}<desc>Nodes: 2 claimed and mediating" in figure[0]
     assert "2 more nodes are not drawn" in figure[0]
     assert (
         "(CPR) 0.90 [0.85, 0.95], circuit-model distance (CMD) 0.20 [0.15, 0.25]; mean ablation of all other nodes"
