@@ -1,4 +1,4 @@
-"""The exception that users of mi-checks read: what is wrong, where, and the remedy, without a traceback."""
+"""The exception and the warning that users of mi-checks meet: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 class MiChecksError(Exception):
     """A mistake in an input (a behaviour, a model name, a prompt pool, weights), in one readable message."""
+
+
+class DeprecatedNameWarning(FutureWarning):
+    """An old name in a behaviour file that still works; the message gives the file, the line and the new name."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from gallery.findings import differing_lines
 from mi_checks.cli.main import main
 from mi_checks.models.model_names import bundled_checkpoints, bundled_models
 from mi_checks.plugin.hooks import OPTIONS, SWITCHES
-from mi_checks.spec.behaviour import CHECKS_BY_KIND
+from mi_checks.spec.behaviour import CHECKS_BY_KEY
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.model_validation import check_models
 
@@ -41,7 +41,7 @@ def test_every_option_is_in_the_table(flag):
     assert re.search(rf"^\| `{flag}{argument}` \| `{flag[2:].replace('-', '_')}` \|", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize("kind", CHECKS_BY_KIND)
+@pytest.mark.parametrize("kind", CHECKS_BY_KEY)
 def test_every_check_is_in_the_table(kind):
     assert f"\n| `{kind}` |" in README
 

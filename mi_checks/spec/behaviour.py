@@ -65,7 +65,7 @@ CHECK_KINDS: tuple[type[Check], ...] = (
     PathCheck, ComposesCheck, DirectLogitAttributionCheck, CircuitCheck, CurveCheck,
 )
 # fmt: on
-CHECKS_BY_KIND = {check.kind: check for check in CHECK_KINDS}
+CHECKS_BY_KEY = {check.key(): check for check in CHECK_KINDS}
 PREFERENCE_KINDS = ("logit_diff", "accuracy")  # the checks that test whether the model shows the behaviour
 
 
@@ -82,14 +82,14 @@ class CheckEntry(GrammarPart):
     mediators: MediatorsCheck | None = None
     path: PathCheck | None = None
     composes: ComposesCheck | None = None
-    attribution: DirectLogitAttributionCheck | None = None
+    direct_logit_attribution: DirectLogitAttributionCheck | None = None
     circuit: CircuitCheck | None = None
     curve: CurveCheck | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
-            raise ValueError(f"an entry of 'checks' is one of {', '.join(CHECKS_BY_KIND)}")
+            raise ValueError(f"an entry of 'checks' is one of {', '.join(CHECKS_BY_KEY)}")
         return self
 
     @property

@@ -126,10 +126,21 @@ NodeNames = Annotated[
 
 
 class Check(GrammarPart):
-    """The base class of the checks. `kind` is the key of the check in the file."""
+    """The base class of the checks.
+
+    Attributes:
+        kind: the kind of check in ids, run.json and baselines, by which these know a check; it never changes.
+        file_key: the key of the check in a behaviour file, if it is not the kind.
+    """
 
     kind: ClassVar[str]
+    file_key: ClassVar[str] = ""
     models: tuple[str, ...] | None = Field(None, description="claim this only for these models; otherwise for all")
+
+    @classmethod
+    def key(cls) -> str:
+        """Return the key of the check in a behaviour file."""
+        return cls.file_key or cls.kind
 
     @property
     def bound_key(self) -> str | None:

@@ -29,7 +29,7 @@ def checks_with_paths(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
     """Yield each check with the path of its entry in the file; one entry may stand for several checks."""
     for index, entry in enumerate(behaviour.checks):
         for part in entry.check.parts:
-            yield ("checks", index, entry.check.kind), part
+            yield ("checks", index, entry.check.key()), part
 
 
 def present_models(behaviour: Behaviour) -> tuple[str, ...]:

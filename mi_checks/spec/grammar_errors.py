@@ -11,7 +11,15 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS_BY_KIND, MAX_NAME_CHARACTERS, Behaviour, Case, CheckEntry, Prompts
+from mi_checks.spec.behaviour import (
+    CHECK_KINDS,
+    CHECKS_BY_KEY,
+    MAX_NAME_CHARACTERS,
+    Behaviour,
+    Case,
+    CheckEntry,
+    Prompts,
+)
 from mi_checks.spec.check import Bound
 from mi_checks.spec.part import UNION_TAG, GrammarPart
 from mi_checks.spec.path_checks import PathHop
@@ -99,7 +107,7 @@ def _follows_from_missing_value(path: Keys, nothing: Sequence[Keys]) -> bool:
 def _missing_value_message(path: Keys) -> str:
     if len(path) == 2 and path[0] == "models":
         return f"{dotted(path)!r} has no value; write 'absent', or {{}} for all checks as written"
-    if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS_BY_KIND:
+    if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS_BY_KEY:
         return f"{dotted(path)!r} has nothing under it; indent its keys further than {path[2]!r} itself"
     remedy = "give it one or remove it"
     if len(path) == 4 and path[0] == "checks" and str(path[3]) not in _keys(str(path[2])):
@@ -108,7 +116,7 @@ def _missing_value_message(path: Keys) -> str:
 
 
 def _keys(kind: str) -> set[str]:
-    fields = CHECKS_BY_KIND[kind].model_fields if kind in CHECKS_BY_KIND else {}
+    fields = CHECKS_BY_KEY[kind].model_fields if kind in CHECKS_BY_KEY else {}
     return {field.alias or name for name, field in fields.items()}
 
 
@@ -141,7 +149,7 @@ def _message(error: ErrorDetails, path: Keys) -> str:
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":
         if len(value) > 1:
             return f"{where} holds {len(value)} checks ({listed(value)}); begin each with '- '"
-        return f"{where} holds no check; checks are: {listed(CHECKS_BY_KIND)}"
+        return f"{where} holds no check; checks are: {listed(CHECKS_BY_KEY)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: {error['msg']}"
@@ -209,7 +217,7 @@ def unknown_key(path: Keys, data: Any) -> str:
     """Return the message for a key that is not in the grammar."""
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
-        return f"unknown check {key!r}; checks are: {listed(CHECKS_BY_KIND)}{did_you_mean(key, CHECKS_BY_KIND)}"
+        return f"unknown check {key!r}; checks are: {listed(CHECKS_BY_KEY)}{did_you_mean(key, CHECKS_BY_KEY)}"
     if _is_quote(path):
         return f"YAML takes the ': ' after {key!r} for that of a key; put quotes around the whole text"
     if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in VARIABLE_SOURCES:
@@ -228,13 +236,13 @@ def _is_quote(path: Keys) -> bool:
 
 def is_check_id(key: str) -> bool:
     """Return whether a key under a model looks like a check's id."""
-    return key.split("[")[0] in (*CHECKS_BY_KIND, RoleCheck.kind)
+    return key.split("[")[0] in (*CHECKS_BY_KEY, *(check.kind for check in CHECK_KINDS), RoleCheck.kind)
 
 
 def unknown_model_key(model: str, key: str, ids: tuple[str, ...]) -> str:
     """Return the message for a key under a model that is neither `nodes`, `checks`, `count` nor a check's id."""
     valid = f"nodes, checks, count, {listed(ids)}" if ids else "nodes, checks, count, and the ids of checks"
-    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS_BY_KIND)))
+    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS_BY_KEY)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 
 
@@ -271,7 +279,7 @@ def _part(owner: Keys, data: Any) -> type[GrammarPart]:
         case ("checks", _):
             return CheckEntry
         case ("checks", _, str(kind)):
-            return CHECKS_BY_KIND[kind]
+            return CHECKS_BY_KEY[kind]
         case ("checks", _, _, "through", _):
             return PathHop
         case ("roles", _):

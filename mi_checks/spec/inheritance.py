@@ -11,6 +11,7 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.check_refs import checks_with_paths
+from mi_checks.spec.deprecated_names import with_current_names
 from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, dotted, listed
 from mi_checks.spec.variables import VARIABLE_SOURCES
 from mi_checks.spec.yaml_source import Position, YamlSource, missing_file_message, parse_yaml, read_text, resolve_beside
@@ -94,7 +95,7 @@ def with_parent_files(source: YamlSource, path: Path, text: str) -> tuple[YamlSo
             way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(parent.name)])
             raise SpecError([below.problem(_EXTENDS, f"a file cannot extend itself: {way}")])
         texts.append(read_text(parent, shown))
-        chain.append((parse_yaml(texts[-1], shown, parent), parent))
+        chain.append((with_current_names(parse_yaml(texts[-1], shown, parent)), parent))
     merged = _inheritable(chain[-1][0]) if len(chain) > 1 else source
     for over, _ in reversed(chain[:-1]):
         merged = overlay(merged, over if over is source else _inheritable(over))
@@ -171,7 +172,7 @@ def _positions_moved(positions: Mapping[Keys, Position], origin: Keys, place: Ke
 def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Behaviour:
     """Return a case's behaviour with the case's own name and bounds."""
     checks = tuple(
-        entry.model_copy(update={entry.check.kind: entry.check.with_bounds(bounds)})
+        entry.model_copy(update={entry.check.key(): entry.check.with_bounds(bounds)})
         if any(part.id in bounds for part in entry.check.parts)
         else entry
         for entry in behaviour.checks

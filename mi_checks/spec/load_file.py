@@ -15,6 +15,7 @@ from mi_checks.spec.behaviour import AnyPrompts, Behaviour
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.check_refs import check_problems, checks_with_paths, model_problems, role_problems
 from mi_checks.spec.data_files import load_values
+from mi_checks.spec.deprecated_names import with_current_names
 from mi_checks.spec.grammar_errors import shape_problems
 from mi_checks.spec.inheritance import bound_problems, case_names, case_source, for_case, with_parent_files
 from mi_checks.spec.node_refs import node_problems
@@ -127,7 +128,7 @@ def load_behaviours(
     """
     shown = display_path(path, root)
     text = read_text(path, shown)
-    source, text = with_parent_files(parse_yaml(text, shown, path), path, text)
+    source, text = with_parent_files(with_current_names(parse_yaml(text, shown, path)), path, text)
     if "cases" not in source.data:
         behaviour = validate_source(source, added=added)
         return (LoadedBehaviour(behaviour, path, text, source, "", _score(behaviour, added), added.role_scores),)

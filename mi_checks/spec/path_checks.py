@@ -131,7 +131,8 @@ class DirectLogitAttributionCheck(NodeCheck, SidedCheck):
     The scale of the final norm is frozen at its value in the clean run.
     """
 
-    kind = "attribution"
+    kind = "attribution"  # as in recorded results; see docs/decisions/the-kind-of-a-check-never-changes.md
+    file_key = "direct_logit_attribution"
 
 
 def path_text(start: NodeNames, hops: tuple[PathHop, ...]) -> str:

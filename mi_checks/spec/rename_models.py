@@ -43,7 +43,7 @@ def _rename_in_entry(entry: CheckEntry, names: Mapping[str, str]) -> CheckEntry:
     if check.models is None:
         return entry
     models = tuple(names.get(model, model) for model in check.models)
-    return entry.model_copy(update={check.kind: check.model_copy(update={"models": models})})
+    return entry.model_copy(update={check.key(): check.model_copy(update={"models": models})})
 
 
 def _rename_positions(positions: Mapping[Keys, Position], names: Mapping[str, str]) -> dict[Keys, Position]:

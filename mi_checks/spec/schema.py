@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.deprecated_names import CHECK_KEYS
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema in draft 7, the newest draft that YAML editors support reliably."""
-    schema = _relaxed_for_children(_draft_7(Behaviour.model_json_schema(by_alias=True)))
+    schema = _with_deprecated_names(_relaxed_for_children(_draft_7(Behaviour.model_json_schema(by_alias=True))))
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "A mi-checks behaviour"}
 
 
@@ -41,6 +42,17 @@ def _relaxed_for_children(schema: dict[str, Any]) -> dict[str, Any]:
     some = {"required": ["name"], "properties": {"prompts": either}}
     schema["properties"]["prompts"] = {}
     return {**schema, "if": {"required": ["extends"]}, "then": some, "else": whole}
+
+
+def _with_deprecated_names(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with the old names of checks, which editors mark as deprecated and do not suggest."""
+    properties = schema["definitions"]["CheckEntry"]["properties"]
+    for old, new in CHECK_KEYS.items():
+        message = f"'{old}' is now called '{new}'"
+        properties[old] = {
+            **properties[new], "deprecated": True, "deprecationMessage": message, "doNotSuggest": True,
+        }  # fmt: skip
+    return schema
 
 
 def _draft_7(node: Any) -> Any:

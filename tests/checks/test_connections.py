@@ -21,7 +21,7 @@ SOME = {"at_least": 0.5}
             "path[L1H0->L0H1.k]: there is no path from L1H0 to L0H1.k, because L0H1.k does not come after it",
         ),
         (
-            {"attribution": {"nodes": ["L0N1", "L0.mlp"], "at_least": 0.5}},
+            {"direct_logit_attribution": {"nodes": ["L0N1", "L0.mlp"], "at_least": 0.5}},
             "attribution[L0N1+L0.mlp]: on nano-attn-2l, 'L0N1' is part of 'L0.mlp', and would count twice",
         ),
     ],
@@ -65,7 +65,9 @@ def test_case_32_a_share_of_a_norm_that_is_rounding_is_zero(composing):
 
 def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, around):
     def attribution(written, **bound):
-        measured = measurements(around(5), checks=[{"attribution": {"nodes": "L0H1", **bound}}], rounding=1e-5)
+        measured = measurements(
+            around(5), checks=[{"direct_logit_attribution": {"nodes": "L0H1", **bound}}], rounding=1e-5
+        )
         measured.measure = lambda quantity: np.full((len(quantity.nodes), 64), written)
         return run_check(measured.behaviour.checks[0].check, measured)
 

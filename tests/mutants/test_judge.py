@@ -131,7 +131,7 @@ def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
         "path: {from: L0H3, to: [L1H1, L1H2], via: k, recovers: {at_least: 0.2}}",
         "path: {from: [L1H1, L1H2], to: logits, recovers: {at_least: 0.5}}",
         "path: {from: L0H3, through: [{nodes: [L1H1, L1H2], via: k}], to: logits, recovers: {at_least: 0.2}}",
-        "attribution: {nodes: [L1H1, L1H2], at_least: 0.5}",
+        "direct_logit_attribution: {nodes: [L1H1, L1H2], at_least: 0.5}",
     ],
 )
 def test_claims_of_how_heads_are_connected_could_have_been_red(claimed, check):

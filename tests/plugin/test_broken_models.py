@@ -142,7 +142,7 @@ def test_case_32_a_model_whose_logits_are_all_alike_passes_nothing(project, fold
   - circuit: {nodes: induction, sufficient: {at_least: 0.1}, necessary: {at_least: 0.1}}
   - circuit: {edges: [L0H3 -> logits], faithfulness: {at_least: 0.1}}
   - curve: {cpr: {at_least: 0.1}, cmd: {at_most: 0.9}}
-  - attribution: {nodes: L1H2, at_least: 0}"""
+  - direct_logit_attribution: {nodes: L1H2, at_least: 0}"""
     project.behaviour(checks=checks, models=BOUND)
     result = project.run(*claims(folder(logits=0.0)))
     result.assert_outcomes(failed=16)

@@ -66,7 +66,7 @@ checks:
   - path: {from: [L0.attn, L1H5], to: logits, recovers: {at_least: 0.1}}
   - composes: {from: previous, to: induction, via: q, times_random: {at_least: 2}}
   - composes: {from: [previous], to: mover, via: v, at: B1, writes: {at_most: 0.5}}
-  - attribution: {nodes: [mover, L1H0], at_least: 0.5}
+  - direct_logit_attribution: {nodes: [mover, L1H0], at_least: 0.5}
   - circuit: {nodes: [previous, induction], faithfulness: {at_least: 0.8}, completeness: {at_most: 0.3}, minimal: true}
   - circuit: {edges: [previous -> induction.k, mover -> logits], with: zero, faithfulness: {at_least: 0.6}}
   - circuit: {nodes: [layer 0 heads, L0.mlp], among: heads_and_mlps, sufficient: {at_least: 0.9}, models: [nano-gelu-2l]}

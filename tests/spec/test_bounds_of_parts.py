@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.spec.behaviour import CHECKS_BY_KIND
+from mi_checks.spec.behaviour import CHECK_KINDS
 from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviours
 
@@ -29,7 +29,7 @@ def test_every_claim_of_an_entry_is_a_check(load: Callable[[str], LoadedBehaviou
     assert (
         {check.kind for check in checks}
         >= {"path", "composes", "attribution", "circuit", "curve"}
-        <= set(CHECKS_BY_KIND)
+        <= {check.kind for check in CHECK_KINDS}
     )
 
 

@@ -139,7 +139,7 @@ def _connected() -> Any:
         },
         {"path": {"from": ["L0.attn"], "to": ["r", "L1H2"], "via": "q", "removes": some}},
         {"composes": {"from": "layer 0 heads", "to": "L1H0", "via": "v", "at": "END", "writes": some}},
-        {"attribution": {"nodes": ["r", "L1H2"], "at_least": 0.5}},
+        {"direct_logit_attribution": {"nodes": ["r", "L1H2"], "at_least": 0.5}},
         {"circuit": {"nodes": ["s", "layer 1 heads"], "with": "zero", "faithfulness": some, "minimal": True}},
         {"circuit": {"edges": ["s -> L1H0.k", "r -> logits"], "among": "heads_and_mlps", "minimal": some}},
         {"curve": {"cpr": some, "cmd": {"at_most": 0.5}}},

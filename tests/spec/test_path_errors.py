@@ -256,18 +256,18 @@ import pytest
             "nodes: [mover, L1H0]",
             "nodes: [L1.attn, L1H0]",
             (
-                "x:20:26: for nano-attn-2l, 'L1H0' is part of 'L1.attn', and would count twice\n"
-                "x:20:26: for nano-gelu-2l, 'L1H0' is part of 'L1.attn', and would count twice"
+                "x:20:39: for nano-attn-2l, 'L1H0' is part of 'L1.attn', and would count twice\n"
+                "x:20:39: for nano-gelu-2l, 'L1H0' is part of 'L1.attn', and would count twice"
             ),
         ),
         (
             "nodes: [mover, L1H0]",
             "nodes: [L1.resid_pre, L1H0.k]",
             (
-                "x:20:27: attribution is about what writes: heads, neurons, attention and MLP layers, and "
-                "'L1.resid_pre' is not one\n"
-                "x:20:41: attribution is about what writes: heads, neurons, attention and MLP layers, and 'L1H0.k' "
-                "is not one"
+                "x:20:40: attribution is about what writes: heads, neurons, attention and MLP layers,"
+                " and 'L1.resid_pre' is not one\n"
+                "x:20:54: attribution is about what writes: heads, neurons, attention and MLP layers,"
+                " and 'L1H0.k' is not one"
             ),
         ),
         (

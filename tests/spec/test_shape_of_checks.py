@@ -15,7 +15,8 @@ import pytest
             "- logit_dif: {at_least: 2}",
             (
                 "x:21:5: unknown check 'logit_dif'; checks are: logit_diff, accuracy, patching, ablation, "
-                "attention, mediators, path, composes, attribution, circuit, curve; did you mean 'logit_diff'?"
+                "attention, mediators, path, composes, direct_logit_attribution, circuit, curve; "
+                "did you mean 'logit_diff'?"
             ),
         ),
         (
@@ -53,7 +54,7 @@ import pytest
             "- {}",
             (
                 "x:21:5: 'checks[0]' holds no check; checks are: logit_diff, accuracy, patching, ablation, "
-                "attention, mediators, path, composes, attribution, circuit, curve"
+                "attention, mediators, path, composes, direct_logit_attribution, circuit, curve"
             ),
         ),
         (

@@ -123,12 +123,15 @@ import pytest
         (
             "nodes: [mover, L1H0], at_least: 0.5",
             "nodes: [mover, L1H0]",
-            "x:20:5: 'checks[5].attribution': a bound needs 'at_least' or 'at_most'",
+            "x:20:5: 'checks[5].direct_logit_attribution': a bound needs 'at_least' or 'at_most'",
         ),
         (
             "nodes: [mover, L1H0], at_least: 0.5",
             "nodes: [mover, L1H0], at: B1, at_least: 0.5",
-            "x:20:41: unknown key 'at' in 'checks[5].attribution'; valid keys: at_least, at_most, models, nodes",
+            (
+                "x:20:54: unknown key 'at' in 'checks[5].direct_logit_attribution'; valid keys: "
+                "at_least, at_most, models, nodes"
+            ),
         ),
         (
             "minimal: true",

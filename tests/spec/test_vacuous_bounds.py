@@ -79,7 +79,7 @@ HELD = [
     (ACCURACY, "at_most: 0"),
     (ACCURACY, "at_least: 0, at_most: 0.5"),
     ("logit_diff: {against: corrupt, BOUND}", "at_least: -.5"),  # the preference is not lost altogether
-    ("attribution: {nodes: L1H0, BOUND}", "at_most: 0"),
+    ("direct_logit_attribution: {nodes: L1H0, BOUND}", "at_most: 0"),
     (ATTENTION, "at_most: 0.9"),
     *((check, "at_least: -0.1, at_most: 0.1") for check in FRACTIONS),  # they do nothing
     *((check, "at_most: 0") for check in FRACTIONS),
@@ -129,6 +129,6 @@ def test_case_16_what_can_fail_is_claimed(
 ) -> None:
     behaviour = load(connected.replace("checks:\n", f"checks:\n{written(check, bound)}")).behaviour
     _, first = next(checks_with_paths(behaviour))
-    assert first.kind == check.partition(":")[0]
+    assert first.key() == check.partition(":")[0]
     assert first.bound is not None
     assert any(value is not None for value in first.bound.sides.values())

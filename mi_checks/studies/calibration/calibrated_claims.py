@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mi_checks.spec.behaviour import CHECKS_BY_KIND, CheckEntry
+from mi_checks.spec.behaviour import CHECK_KINDS, CheckEntry
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
@@ -19,7 +19,7 @@ CIRCUIT = [PREVIOUS, INDUCTION]
 EDGES = [f"{PREVIOUS} -> {INDUCTION}.k", f"{INDUCTION} -> logits"]
 
 
-CALIBRATED_KINDS = (*CHECKS_BY_KIND, RoleCheck.kind)
+CALIBRATED_KINDS = (*(check.kind for check in CHECK_KINDS), RoleCheck.kind)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def null_claims(positions: int, kinds: Collection[str] = ()) -> tuple[Calibrated
             _calibrated("mediators", {"component": "head", "above": 0.1, "include": CIRCUIT}, zero),
             _calibrated("path", {"from": PREVIOUS, "to": INDUCTION, "via": "k", "recovers": {"at_least": 0.2}}, zero),
             _calibrated("path", {"from": INDUCTION, "to": "logits", "recovers": {"at_least": 0.8}}, zero),
-            _calibrated("attribution", {"nodes": INDUCTION, "at_least": 1.0}, zero),
+            _calibrated("direct_logit_attribution", {"nodes": INDUCTION, "at_least": 1.0}, zero),
             _calibrated("circuit", {"nodes": CIRCUIT, "faithfulness": {"at_least": 0.85}}, zero),
             _calibrated("circuit", {"nodes": CIRCUIT, "completeness": {"at_most": 0.3}}, lost),
             _calibrated("circuit", {"nodes": CIRCUIT, "minimal": {"at_least": 0.01}}, zero),

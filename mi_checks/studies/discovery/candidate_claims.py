@@ -83,7 +83,7 @@ def _existing_claim(entry: CheckEntry, behaviour: Behaviour, held_out: ClaimVeri
     others = [name for name in check.models or others if name in others]
     if not others:
         raise UnsupportedClaim(f"{check.id}: {outcome_text(verdict)}, on the held-out prompts")
-    data[check.kind]["models"] = others
+    data[check.key()]["models"] = others
     return DraftLine(data, note=f"not for {model}: {outcome_text(verdict)}")
 
 

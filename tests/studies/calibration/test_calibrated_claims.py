@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.spec.behaviour import CHECKS_BY_KIND
+from mi_checks.spec.behaviour import CHECK_KINDS
 from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.calibration import calibrated_claims
@@ -18,7 +18,7 @@ WITHOUT = calibrated_claims.null_claims(N_POSITIONS)
 
 @pytest.mark.parametrize("found", [(*WITHOUT, *calibrated_claims.weight_claims()), calibrated_claims.true_claims()])
 def test_every_kind_of_check_is_among_them(found):
-    assert {claim.check.kind for claim in found} == set(CHECKS_BY_KIND)
+    assert {claim.check.kind for claim in found} == {check.kind for check in CHECK_KINDS}
 
 
 def test_bounds_are_those_of_the_shipped_induction():
