@@ -51,10 +51,12 @@ def show(options: argparse.Namespace) -> None:
     limit_to_one_thread()
     from mi_checks.studies.calibration.calibration import calibrate
 
-    print(_written(calibrate(options.runs, options.seed, options.kind, progress_bar(sys.stderr)), options.format))
+    print(
+        _calibration_text(calibrate(options.runs, options.seed, options.kind, progress_bar(sys.stderr)), options.format)
+    )
 
 
-def _written(calibration: Calibration, form: str) -> str:
+def _calibration_text(calibration: Calibration, form: str) -> str:
     from mi_checks.studies.calibration import calibration_output
     from mi_checks.studies.calibration.calibration_output import calibration_tables
 

@@ -19,11 +19,13 @@ one is added to it at once, so that an interrupted bisection continues where it 
 times, one of the changes is found. The exit code is 1 if both ends agree."""
 
 
-def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
-    """Add `bisect`; `asked` has the options that all queries share."""
+def register(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], query_options: argparse.ArgumentParser
+) -> None:
+    """Add `bisect`; `query_options` has the options that all queries share."""
     parser = actions.add_parser(
         "bisect",
-        parents=[asked],
+        parents=[query_options],
         help="find two checkpoints between which a check changes its outcome",
         description=DESCRIPTION,
     )

@@ -48,19 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         parser = _parser()
-        chosen = parser.parse_args(arguments)
+        options = parser.parse_args(arguments)
     except SystemExit:  # the help, the version or an error in the arguments has been printed
         write_error = _write_error(sys.stdout)
         if write_error is None:
             raise
         return _report_write_error(write_error)
-    with tracebacks_written_to(sys.stderr) if chosen.debug else nullcontext():
-        return _run(chosen)
+    with tracebacks_written_to(sys.stderr) if options.debug else nullcontext():
+        return _run(options)
 
 
-def _run(chosen: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     try:
-        code: int | None = chosen.run(chosen)
+        code: int | None = options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return SIGINT_EXIT
@@ -85,7 +85,7 @@ def _run(chosen: argparse.Namespace) -> int:
     except BaseException as error:
         if is_not_a_failure(error):
             raise
-        line = str(unexpected_error(error, chosen.verb, CLI_MEMORY_REMEDY))
+        line = str(unexpected_error(error, options.verb, CLI_MEMORY_REMEDY))
         return _report_error(line, USER_ERROR if is_out_of_memory(error) else UNEXPECTED_ERROR)
     return code or 0
 

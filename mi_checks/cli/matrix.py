@@ -50,7 +50,7 @@ def show(options: argparse.Namespace) -> None:
     models = choose_models(options.model)
     behaviours = behaviours_of(options.paths)
     matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=progress_bar(sys.stderr))
-    print(_written(matrix, options.format))
+    print(_matrix_text(matrix, options.format))
     failed = [cell for cell in matrix.unmeasured if not cell.skipped]
     if failed:
         sys.stdout.flush()
@@ -59,7 +59,7 @@ def show(options: argparse.Namespace) -> None:
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")
 
 
-def _written(matrix: EffectMatrix, form: str) -> str:
+def _matrix_text(matrix: EffectMatrix, form: str) -> str:
     from mi_checks.studies.matrix import matrix_output
 
     if form == "json":

@@ -1,4 +1,4 @@
-"""`mi-checks mine`: rows for behaviours, found in text."""
+"""`mi-checks mine`: data for behaviours, found in text."""
 
 from __future__ import annotations
 
@@ -115,27 +115,27 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     trigrams.set_defaults(run=find_trigrams)
 
 
-def find_trigrams(chosen: argparse.Namespace) -> None:
+def find_trigrams(options: argparse.Namespace) -> None:
     """Run `mine trigrams CORPUS…`."""
-    output: Path | None = chosen.output
+    output: Path | None = options.output
     if output is not None:
         _check_output(output)
-    shared: SharedToken | None = None if chosen.pair == "none" else chosen.pair
+    shared: SharedToken | None = None if options.pair == "none" else options.pair
     criteria = TrigramCriteria(
-        gap=chosen.gap,
-        least_count=chosen.least_count,
-        likely=chosen.likely,
-        unlikely=chosen.unlikely,
-        crossed=chosen.unlikely if chosen.crossed is None else chosen.crossed,
+        gap=options.gap,
+        least_count=options.least_count,
+        likely=options.likely,
+        unlikely=options.unlikely,
+        crossed=options.unlikely if options.crossed is None else options.crossed,
     )
-    files = find_files(chosen.corpus, chosen.take or ["**/*"])
-    tokenization = load_tokenization(chosen.model)
-    encoded = tokenize_corpus(files, tokenization, held_out=chosen.held_out, reach=criteria.distances[-1])
-    written = EligibleTokens(tokenization, gap=criteria.gap > 0, letters=not chosen.any_token)
+    files = find_files(options.corpus, options.take or ["**/*"])
+    tokenization = load_tokenization(options.model)
+    encoded = tokenize_corpus(files, tokenization, held_out=options.held_out, reach=criteria.distances[-1])
+    written = EligibleTokens(tokenization, gap=criteria.gap > 0, letters=not options.any_token)
     counted = TrigramCounter(encoded.counted.tokens, written.size, criteria.distances)
     held_out = TrigramCounter(encoded.held_out.tokens, written.size, criteria.distances)
     groups = mining_output.measure_rows(
-        _groups(counted, criteria, written, shared)[: chosen.most], held_out, counted, written
+        _groups(counted, criteria, written, shared)[: options.most], held_out, counted, written
     )
     print("\n".join(mining_output.trigram_table(groups, gap=criteria.gap > 0, shared=shared)))
     print("\n" + "\n".join(_summary(groups, encoded, criteria)))

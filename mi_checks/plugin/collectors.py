@@ -159,7 +159,7 @@ class ModelNode(pytest.Collector):
                 self.loaded, self.model, checks
             ):  # last, when everything is measured
                 items.append((BaselineItem, BASELINE, None, place))
-            if session_of(self.config).has_base(self.loaded):  # likewise
+            if session_of(self.config).has_base(self.loaded):  # last, for the same reason
                 items.append((BaseItem, BASE, None, place))
             if session_of(self.config).options.strict:
                 items.append((LintItem, LINT, None, place))

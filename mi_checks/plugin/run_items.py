@@ -170,19 +170,19 @@ class ItemRunner:
 
     def run(self, item: ItemRequest) -> CheckResult:
         """Run one check and add its result."""
-        return self._add(self._measured(item))
+        return self._add(self._check_result(item))
 
     def compare(self, item: ItemRequest) -> CheckResult:
         """Compare a behaviour on a model with its baseline, and measure checks that were not selected."""
-        return self._add(self._or_error(lambda: self._compared(item), item, (BASELINE, BASELINE)))
+        return self._add(self._or_error(lambda: self._baseline_result(item), item, (BASELINE, BASELINE)))
 
     def judge(self, item: ItemRequest) -> CheckResult:
         """Compare a behaviour on a model with the reference model, and measure checks that were not selected."""
-        return self._add(self._or_error(lambda: self._judged(item), item, (BASE, BASE)))
+        return self._add(self._or_error(lambda: self._reference_result(item), item, (BASE, BASE)))
 
     def lint(self, item: ItemRequest) -> CheckResult:
         """Look for reasons to doubt a behaviour on a model, and measure checks that were not selected."""
-        return self._add(self._or_error(lambda: self._linted(item), item, (LINT, LINT)))
+        return self._add(self._or_error(lambda: self._lint_result(item), item, (LINT, LINT)))
 
     def run_mutants(self, item: ItemRequest) -> MutantsResult:
         """Run a check on models in which its claim is false; skip it if it cannot be measured on the model itself."""
@@ -246,8 +246,8 @@ class ItemRunner:
                 self._take_provenance()
                 self.session_results.write_journal()
 
-    def _measured(self, item: ItemRequest) -> CheckResult:
-        """Return the result of one check, or of the error that kept it from being measured."""
+    def _check_result(self, item: ItemRequest) -> CheckResult:
+        """Return the result of one check, or of the error that prevented it."""
         return self._or_error(partial(self._check, item), item, (item.single_check.id, item.single_check.kind))
 
     def _check(self, item: ItemRequest) -> CheckResult:
@@ -257,7 +257,7 @@ class ItemRunner:
             item.loaded, item.model, item.single_check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
 
-    def _compared(self, item: ItemRequest) -> CheckResult:
+    def _baseline_result(self, item: ItemRequest) -> CheckResult:
         loaded, model = item.loaded, item.model
         _, claims = item.key
         results = {} if self.baselines.options.overrides else self._all_results(item)
@@ -272,7 +272,7 @@ class ItemRunner:
         result = check_result(item.item_id(BASELINE), comparison.outcome, claim=Claim("baseline"), message=message)
         return replace(result, reason=comparison.reason, nodes_lost=comparison.lost, nodes_gained=comparison.gained)
 
-    def _judged(self, item: ItemRequest) -> CheckResult:
+    def _reference_result(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         rerun = self.rerun(item.node_id, item.model)
         result = self.base_suite.judge(
@@ -283,7 +283,7 @@ class ItemRunner:
             replace(result, message=f"{result.message}{self._unreported_error(results)}") if result.message else result
         )
 
-    def _linted(self, item: ItemRequest) -> CheckResult:
+    def _lint_result(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
         lints = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
@@ -302,7 +302,7 @@ class ItemRunner:
         """Return the results of all checks except roles, by id; those that did not run are measured now."""
         known = self.session_results.results_by_check.get(item.key, {})
         return {
-            check.id: known.get(check.id) or self._measured(replace(item, check=check, place=place))
+            check.id: known.get(check.id) or self._check_result(replace(item, check=check, place=place))
             for check, place in checks_on(item.loaded, item.model)
             if check.kind != "role"
         }

@@ -1,4 +1,4 @@
-"""What the conftest.py files of a project add: asked of pytest, which finds, loads and scopes them."""
+"""The additions of a project's conftest.py files. pytest finds, loads and scopes them, and calls their hooks."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
 
     Raises:
         SpecError: a conftest.py raised; the message says what and in which line.
-        MiChecksError: what a hook returned is not a pool or a score, or pytest cannot start here.
+        MiChecksError: what a hook returned is not a pool or a score, or pytest cannot start.
     """
     query = _HookQuery(folders, root)
     said = io.StringIO()  # pytest's own words are not this command's output
@@ -81,7 +81,7 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
             code = pytest.main(arguments, plugins=[query])
     except (KeyboardInterrupt, MiChecksError):
         raise
-    except BaseException as error:  # SystemExit and pytest's skip are no Exception
+    except BaseException as error:  # SystemExit and pytest's skip are not subclasses of Exception
         raise _conftest_error(error, root) from None
     if query.error is not None:
         raise query.error
@@ -93,7 +93,7 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
 
 
 class _HookQuery:
-    """A pytest plugin that asks the hooks once pytest is configured, and ends the run there."""
+    """A pytest plugin that calls the hooks once pytest is configured, and then ends the run."""
 
     def __init__(self, folders: Sequence[Path], root: Path) -> None:
         self.__name__ = HOOK_QUERY  # what pytest registers it as
@@ -130,8 +130,8 @@ class _HookQuery:
 def _why(said: str, code: int) -> str:
     """Return what pytest said of its own mistake."""
     lines = [line.strip() for line in said.splitlines() if line.strip()] or [f"exit code {int(code)}"]
-    told = [line for line in lines if "error: " in line.lower()]
-    return re.sub("^.*?error: ", "", (told or lines)[-1], flags=re.IGNORECASE)
+    errors = [line for line in lines if "error: " in line.lower()]
+    return re.sub("^.*?error: ", "", (errors or lines)[-1], flags=re.IGNORECASE)
 
 
 def _files(hook: pluggy.HookCaller, root: Path) -> str:

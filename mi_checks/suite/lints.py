@@ -63,17 +63,17 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     behaviour, model = loaded.behaviour, measured.loaded_model.name
     if behaviour.models.get(model) == ABSENT:
         return ()
-    found: list[_UnplacedLint] = []
+    unplaced: list[_UnplacedLint] = []
     for lint in (_unlikely_answers, _by_embedding):
         try:
-            found += lint(measured)
+            unplaced += lint(measured)
         except (MiChecksError, NoEffectSize):  # the checks have reported it, or this quantity is undefined here
             continue
-    found += _too_faithful(loaded, model, results)
-    places = [loaded.place_of(each.path) for each in found]
+    unplaced += _too_faithful(loaded, model, results)
+    places = [loaded.place_of(each.path) for each in unplaced]
     return tuple(
         Lint(behaviour.name, model, each.kind, each.message, Place(place.file, place.line), each.estimate, each.check)
-        for each, place in zip(found, places, strict=True)
+        for each, place in zip(unplaced, places, strict=True)
     )
 
 

@@ -46,7 +46,7 @@ class LoadedModels:
         self.loaded: dict[str, LoadedModel] = {}  # by the requested name
         self._unloadable: set[str] = set()  # not tried again, because failing takes long
         self._batches: dict[PromptsKey, PromptBatch] = {}
-        self._prompt_errors: dict[PromptsKey, MiChecksError] = {}  # likewise
+        self._prompt_errors: dict[PromptsKey, MiChecksError] = {}  # not tried again either
 
     def loaded_model(self, model: str) -> LoadedModel:
         """Return a model, loaded on first use.

@@ -84,26 +84,24 @@ class Suite:
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
     ) -> CheckResult:
-        """Measure and judge one check.
+        """Return the result of one check.
 
         Args:
             loaded: the behaviour.
             model: as `mi_checks.models.model_names.resolve` takes it.
             check: one of the behaviour's checks.
-            node_id: what the result is known by.
-            place: file and line of the claim, for the message of a failure.
-            rerun: the command that runs just this check again, likewise.
+            node_id: the id of the result.
+            place: the file and line of the claim, for the failure message.
+            rerun: the command that runs only this check again, for the failure message.
 
         Raises:
-            MiChecksError: the model, its prompts or its logits are not fit to be measured.
+            MiChecksError: the model, its prompts or its logits cannot be measured.
         """
         began = time.perf_counter()
         verdict = self.verdict(loaded, model, check)
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
         if measured is not None:
-            _ = (
-                measured.unpatched
-            )  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
+            _ = measured.unpatched  # raises if the logits are not numbers, even if the check does not read them
         require_storable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
         identity = ItemId(

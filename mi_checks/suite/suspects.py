@@ -1,4 +1,4 @@
-"""Which nodes mediate instead, for the message of a claim about nodes that did not pass."""
+"""The nodes that mediate, for the failure message of a claim about nodes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, require_effect_size
 from mi_checks.stats.p_values import holm, ratio_p_values
 
-MAX_NAMED = 5
-MIN_PROMPTS = 2  # of which a test can be made
+MAX_NAMED = 5  # nodes
+MIN_PROMPTS = 2  # for a test
 
 
 def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
-    """Return a line that names the nodes which alone recover significantly more than 0.01, or says there is none.
+    """Return a line with the nodes that alone recover significantly more than 0.01, or that says that there are none.
 
-    One-sided tests at 2.5 %, Holm-corrected over all nodes of the kind. No line where there is no share to take, or
-    too few prompts for a test.
+    The tests are one-sided at 2.5 %, Holm-corrected over all nodes of the kind. The result is empty if there is no
+    effect size, or if there are too few prompts for a test.
     """
     try:
         require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
@@ -41,10 +41,10 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
         sweep = measured.sweep("head", at=measured.default_position)
     component = sweep.nodes[0].kind
     tested = len(all_nodes("neuron", measured.loaded_model.shape)) if among else len(sweep.nodes)
-    found = _significant(sweep, measured, tested)
-    if found:
-        shown = "; ".join(f"{node} {precise(estimate)}" for node, estimate in found[:MAX_NAMED])
-        return [f"  mediators found, by share recovered alone{among}: {shown}"]
+    significant = _significant(sweep, measured, tested)
+    if significant:
+        nodes = "; ".join(f"{node} {precise(estimate)}" for node, estimate in significant[:MAX_NAMED])
+        return [f"  mediators found, by fraction recovered alone{among}: {nodes}"]
     test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {COMPONENT_PLURALS[component]}"
     return [
         f"  mediators found: none{among}; no {component} alone recovers more than {DEFAULT_MINIMAL_BOUND:g} ({test})"

@@ -31,7 +31,7 @@ def test_case_39_only_heads_that_mediate_are_named(named, around):
         }
     )
     head, rest = line.split(": ", 1)
-    assert head == "  mediators found, by share recovered alone"
+    assert head == "  mediators found, by fraction recovered alone"
     assert [part.split()[0] for part in rest.split("; ")] == ["L0H1", "L1H2"]
     assert "0.000" not in line
 
@@ -63,7 +63,7 @@ def test_case_39_a_head_is_named_if_it_would_be_after_correction(named, around):
 def test_case_39_neurons_of_a_sweep_are_called_neurons(named, around):
     check = {"mediators": {"component": "neuron", "above": 0.25, "exactly": ["L1N0"]}}
     assert named({"L0N1": around(0.5 * EFFECT_SIZE, seed=1)}, check)[0].startswith(
-        "  mediators found, by share recovered alone: L0N1"
+        "  mediators found, by fraction recovered alone: L0N1"
     )
     assert "no neuron alone recovers more than 0.01" in named({}, check)[0]
 

@@ -59,7 +59,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         r"    answer   ·\w+   foil ·\w+   logit difference -?\d+\.\d\d clean, -?\d+\.\d\d corrupt",
         r"    predicts (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(clean\)",
         r"             (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(corrupt\)",
-        rf"  mediators found, by share recovered alone: L0H3 {INTERVAL}; L1H2 {INTERVAL}; L1H1 {INTERVAL}",
+        rf"  mediators found, by fraction recovered alone: L0H3 {INTERVAL}; L1H2 {INTERVAL}; L1H1 {INTERVAL}",
         rf"  claimed   {re.escape(location)}",
         rf"  re-run    pytest '.*' --mi-model nano-attn-2l --mi-count {COUNT}",
     ]
@@ -68,7 +68,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
 
 
 def test_it_names_the_heads_that_do_it(output):
-    found = re.search(r"mediators found, by share recovered alone: (.*)", output).group(1)
+    found = re.search(r"mediators found, by fraction recovered alone: (.*)", output).group(1)
     assert {part.split()[0] for part in found.split("; ")} == {"L0H3", "L1H1", "L1H2"}  # case 39: and no others
 
 
@@ -141,7 +141,7 @@ def with_a_wrong_neuron(project):
 
 def found_instead(output, check):
     message = output[output.index(f"{check} ____") :]
-    among, found = re.search(r"mediators found, by share recovered alone(.*?): (.*)", message).groups()
+    among, found = re.search(r"mediators found, by fraction recovered alone(.*?): (.*)", message).groups()
     return among, [each.split()[0] for each in found.split("; ")][:2]
 
 

@@ -75,7 +75,8 @@ def test_case_07_a_norm_without_weight(project, tmp_path, sentences):
     assert card.head == "L1H0"
     assert (card.direct is None) == any(each.startswith("The direct logit attribution of heads") for each in found)
     assert any(
-        map_.title.startswith("share recovered by the residual stream") for map_ in run_of(project).evidence[0].heatmaps
+        map_.title.startswith("fraction recovered by the residual stream")
+        for map_ in run_of(project).evidence[0].heatmaps
     )
 
 

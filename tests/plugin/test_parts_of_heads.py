@@ -22,4 +22,4 @@ def test_a_wrong_part_is_told_with_the_right_one(project):
     output = project.run("--mi-count", "48", "-vv").stdout.str()
     assert "claimed, but below the threshold" in output
     assert "keys): L1H0.k" in output
-    assert "mediators found, by share recovered alone: L" in output
+    assert "mediators found, by fraction recovered alone: L" in output

@@ -74,7 +74,7 @@ CIRCUIT = Circuit(
     n=16,
 )
 MAP = Heatmap(
-    "share recovered by the residual stream before each layer, at each label, on 16 prompts",
+    "fraction recovered by the residual stream before each layer, at each label, on 16 prompts",
     ("L0", "L1"),
     ("A1", "H1", "A2 END"),
     ((0.42, 0.0, 0.01), (0.02, 0.51, None)),

@@ -1,4 +1,4 @@
-"""Measurements → the circuit that a report draws: what is claimed, what was found, and the paths between."""
+"""The circuit that a report draws: claimed nodes, nodes that mediate, and the paths between them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MIN_PATH_PROMPTS, MAX_PATH_PROMPTS = (
 MIN_STANDARD_ERRORS = (
     4  # by which the mean effect size of as many pairs lies above zero, as far as `MAX_PATH_PROMPTS` allows
 )
-MAX_DRAWN_NODES = 10  # drawn
+MAX_DRAWN_NODES = 10  # nodes in the drawing, except those that paths pass through
 MAX_PATH_ENDS = 4  # nodes between which paths are looked for: those with the largest effects
-MAX_CLAIMED_EDGES = 24  # claimed, that are measured
-MAX_HEAD_CARDS = 3  # heads, likewise
+MAX_CLAIMED_EDGES = 24  # claimed edges that are measured
+MAX_HEAD_CARDS = 3  # heads with a card
 
 
 def path_prompts(measured: Measurements) -> PromptBatch:
@@ -42,14 +42,14 @@ def path_prompts(measured: Measurements) -> PromptBatch:
 
 
 def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | None = None) -> Circuit | None:
-    """Nodes that are claimed or mediate, the paths between them that are claimed or carry something, and cards.
+    """Return the claimed and mediating nodes, the claimed and effective paths between them, and cards.
 
-    None where no head was swept, or no node is claimed or found.
+    The result is None if no head was swept, or if no node is claimed or mediates.
 
     Args:
-        measured: with its sweeps.
-        on_few: the same claims on `few` of the prompts.
-        omitted: collects the cards, and what should stand on them, that cannot be had and so are left out.
+        measured: the measurements, with their sweeps.
+        on_few: the same claims on the prompts of `path_prompts`.
+        omitted: records what cannot be measured and is left out.
     """
     omitted = Omissions() if omitted is None else omitted
     if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
@@ -63,7 +63,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
     nodes = {node: each for node, each in nodes.items() if node in claimed.nodes or each.found}
     if not nodes:
         return None
-    # What is claimed comes first, and then what has most effect.
+    # Claimed nodes come first, then those with the largest effects.
     order = sorted(nodes, key=lambda node: (node not in claimed.nodes, -nodes[node].size, node))
     drawn = {node: nodes[node] for node in order[:MAX_DRAWN_NODES]}
     nothing: dict[Edge, Estimate | None] = {}
@@ -71,7 +71,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
     readers = {receiver: _owner(receiver, drawn, measured) for _, receiver in edges}
     passed = {*readers.values(), *(sender for sender, _ in edges)} - {LOGITS}
     drawn |= {node: nodes[node] for node in passed & set(nodes)}
-    between = sorted(passed - set(drawn))  # MLP layers, by which a neuron or a later head is reached
+    between = sorted(passed - set(drawn))  # MLP layers through which a neuron or a later head is reached
     drawn |= dict(zip(between, _single_effects(between, on_few), strict=True))
     heads = [node for node in order[:MAX_DRAWN_NODES] if node.kind == "head"]
     neurons = [node for node in sorted(drawn) if node.kind == "neuron"]
@@ -93,7 +93,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
 
 @dataclass(frozen=True)
 class _SingleEffect:
-    """What a node recovers alone, and where."""
+    """What a node recovers when it is patched alone, and where it is patched."""
 
     at: str
     effect: Estimate | None
@@ -105,8 +105,8 @@ class _SingleEffect:
 
 
 def _mediators(measured: Measurements) -> dict[Node, _SingleEffect]:
-    """Every swept head or neuron, where it recovers most."""
-    found: dict[Node, _SingleEffect] = {}
+    """Return every swept head and neuron, at the position where it recovers most."""
+    strongest: dict[Node, _SingleEffect] = {}
     for sweep in measured.sweeps:
         if sweep.nodes[0].kind not in ("head", "neuron"):
             continue
@@ -115,13 +115,15 @@ def _mediators(measured: Measurements) -> dict[Node, _SingleEffect]:
         except NoEffectSize:
             estimates = [None] * len(sweep.nodes)
         for node, estimate in zip(sweep.nodes, estimates, strict=True):
-            before = found.get(node)
-            here = _SingleEffect(sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found))
-            if before is None or here.size > before.size:
-                found[node] = here
-            elif here.found:
-                found[node] = replace(before, found=True)
-    return found
+            before = strongest.get(node)
+            current = _SingleEffect(
+                sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found)
+            )
+            if before is None or current.size > before.size:
+                strongest[node] = current
+            elif current.found:
+                strongest[node] = replace(before, found=True)
+    return strongest
 
 
 def _single_effects(nodes: Sequence[Node], measured: Measurements) -> list[_SingleEffect]:
@@ -131,9 +133,9 @@ def _single_effects(nodes: Sequence[Node], measured: Measurements) -> list[_Sing
 
 
 def _edges(drawn: dict[Node, _SingleEffect], claimed: Hypothesis, on_few: Measurements) -> dict[Edge, Estimate | None]:
-    """Edges that are claimed, and of those among the strongest nodes the ones that carry something.
+    """Return the claimed edges, and the edges among the strongest nodes that recover something.
 
-    A node that reaches neither the others nor the logits directly may do so through an MLP layer.
+    A node that affects neither the others nor the logits directly may do so through an MLP layer.
     """
     shape = on_few.loaded_model.shape
     ends = sorted(drawn, key=lambda node: -drawn[node].size)[:MAX_PATH_ENDS]
@@ -155,12 +157,12 @@ def _edges(drawn: dict[Node, _SingleEffect], claimed: Hypothesis, on_few: Measur
 def _recovering_edges(
     edges: Sequence[Edge], claimed: Hypothesis, on_few: Measurements, *, parallel: bool
 ) -> dict[Edge, Estimate | None]:
-    """Return what each path recovers alone; those that transmit nothing only if they are claimed."""
+    """Return what each path recovers alone; paths that recover nothing are included only if they are claimed."""
     one_stream = [(s, r) for s, r in dict.fromkeys(edges) if reaches(s, r)]
     possible = [(s, r) for s, r in one_stream if not (parallel and r.kind == "mlp" and s.layer == r.layer)]
     paths = [denoise(sender, at=on_few.default_position, into=(receiver,)) for sender, receiver in possible]
-    found = dict(zip(possible, _fractions_recovered(paths, on_few), strict=True))
-    return {edge: estimate for edge, estimate in found.items() if edge in claimed.edges or _mediates(estimate)}
+    estimates = dict(zip(possible, _fractions_recovered(paths, on_few), strict=True))
+    return {edge: estimate for edge, estimate in estimates.items() if edge in claimed.edges or _mediates(estimate)}
 
 
 def _edges_among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
@@ -168,7 +170,7 @@ def _edges_among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
 
 
 def _inputs(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
-    """Return the logits and the inputs of nodes; a neuron's is that of its MLP layer."""
+    """Yield the logits and the inputs of nodes; the input of a neuron is that of its MLP layer."""
     yield LOGITS
     for node in ends:
         if node.kind == "head" and node.index is not None:
@@ -179,7 +181,7 @@ def _inputs(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
 
 
 def _fractions_recovered(interventions: Sequence[Intervention], measured: Measurements) -> list[Estimate | None]:
-    """Shares of clean − corrupt; nothing where there is none to share."""
+    """Return the fraction of clean − corrupt that each intervention recovers; None if there is no effect size."""
     if not interventions:
         return []
     moved = measured.logit_diffs(interventions, "paths") - measured.unpatched.corrupt.logit_diff
@@ -199,7 +201,7 @@ def _node(node: Node, claimed: Hypothesis, alone: _SingleEffect) -> CircuitNode:
 
 
 def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> Node:
-    """Return the node whose input it is; if heads share a key or value, the first of them that is drawn."""
+    """Return the node whose input a receiver is; if heads share a key or value, the first of them that is drawn."""
     if receiver.kind not in ("q", "k", "v"):
         return receiver
     first, shared = receiver.index or 0, 1
@@ -211,7 +213,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 
 
 def has_effect_size(measured: Measurements) -> bool:
-    """Whether clean and corrupt differ surely enough for shares."""
+    """Return whether clean and corrupt differ significantly, as fractions require."""
     try:
         require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize:

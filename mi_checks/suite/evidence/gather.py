@@ -38,26 +38,26 @@ from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 from mi_checks.suite.evidence.circuit_evidence import circuit, has_effect_size
 
-MAX_MEDIATORS = 12  # heads named of a sweep: its strongest
-MAX_HEATMAP_NEURONS = 24  # neurons shown of a sweep: its strongest
+MAX_MEDIATORS = 12  # strongest heads of a sweep that are listed
+MAX_HEATMAP_NEURONS = 24  # strongest neurons of a sweep that are shown
 
 
 def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) -> Evidence:
-    """Return what was measured for one behaviour on one model, whatever checks read it.
+    """Return everything that was measured for one behaviour on one model.
 
     Args:
         loaded: the behaviour.
         measured: the measurements.
-        omitted: collects what cannot be had, and so is left out.
+        omitted: records what cannot be measured and is left out.
 
     Raises:
         MiChecksError: not even the effect can be measured.
     """
     behaviour = loaded.behaviour
     name = measured.loaded_model.name
-    # A fraction of an effect size that rounding may have produced is not drawn.
-    told_apart = abs(measured.unpatched.effect_size.mean()) > measured.floor.mean
-    sweeps = sorted(measured.sweeps, key=_sweep_order) if told_apart else []
+    # Fractions of an effect size that may be due to rounding are not drawn.
+    has_effect = abs(measured.unpatched.effect_size.mean()) > measured.floor.mean
+    sweeps = sorted(measured.sweeps, key=_sweep_order) if has_effect else []
     shown = effect(measured)
     logit_diff = mean_interval(
         measured.unpatched.clean.logit_diff, score_unit(measured.batch.score), measured.intervals
@@ -93,22 +93,22 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
 
 
 def with_drawings(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omissions) -> Evidence:
-    """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
+    """Return the evidence with what is measured only for drawings: the circuit, and a map of layers × labels.
 
     Args:
-        evidence: what was gathered.
+        evidence: the evidence so far.
         measured: the measurements.
         on_few: the same claims on few of the prompts.
-        omitted: collects what cannot be had, and so is left out.
+        omitted: records what cannot be measured and is left out.
     """
     shown = omitted.attempt("the map of layers and labels", lambda: position_map(on_few), None)
     maps = evidence.heatmaps if shown is None else (*evidence.heatmaps, shown)
-    found = omitted.attempt("the circuit", lambda: circuit(measured, on_few, omitted), None)
-    return replace(evidence, circuit=found, heatmaps=maps)
+    drawn_circuit = omitted.attempt("the circuit", lambda: circuit(measured, on_few, omitted), None)
+    return replace(evidence, circuit=drawn_circuit, heatmaps=maps)
 
 
 def curves(measured: Measurements) -> tuple[Curve, ...]:
-    """Return the curves of faithfulness that checks have measured."""
+    """Return the faithfulness curves that checks have measured."""
     return tuple(
         Curve(
             among=among,
@@ -129,7 +129,7 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
 
 
 def _sweep_order(sweep: Sweep) -> tuple[bool, str, list[str]]:
-    """Heads before neurons, everywhere before at one label: in whatever order checks have asked for them."""
+    """Return a sort key: heads before neurons, and all positions before single labels."""
     return sweep.nodes[0].kind != "head", sweep.at or "", list(map(str, sweep.nodes))
 
 
@@ -163,7 +163,7 @@ def _token_views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
 
 
 def _differing_positions(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
-    """Positions whose token is another in the other prompt, or not there."""
+    """Return the positions whose token differs in the other prompt or is missing there."""
     if len(tokens) == len(others):
         return {i for i, (own, other) in enumerate(zip(tokens, others, strict=True)) if own != other}
     blocks = SequenceMatcher(None, tokens, others, autojunk=False).get_matching_blocks()
@@ -185,22 +185,22 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
             tuple(float(sweep.fractions[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
             for layer in layers
         )
-        title = f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
+        title = f"fraction recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
         return Heatmap(title, rows, columns, values, "neuron", sweep.at or "")
     heads = range(measured.loaded_model.shape.n_heads)
     shares = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
     component = sweep.nodes[0].kind
-    title = f"share recovered by each {component}{where}"
+    title = f"fraction recovered by each {component}{where}"
     return Heatmap(title, rows, tuple(f"H{head}" for head in heads), values, component, sweep.at or "")
 
 
 def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
-    """Denoise every head alone, if that was not done, where a behaviour claims anything of nodes.
+    """Denoise every head alone, unless that was done or the behaviour claims nothing about nodes.
 
-    It is what heat maps, circuits and lists of mediators are made of; on a large model it takes minutes. Where it
-    cannot be done it is left out, and not tried again.
+    Heat maps, circuits and lists of mediators need this sweep; on a large model it takes minutes. If it fails, it is
+    left out and not tried again.
     """
     name = measured.loaded_model.name
     if measured.behaviour.models.get(name) == ABSENT:
@@ -215,14 +215,14 @@ def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
             measured.sweep("head", at=measured.default_position)
 
 
-MAX_MAP_LABELS = 12  # columns at most
-MAX_MAP_LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
+MAX_MAP_LABELS = 12  # columns
+MAX_MAP_LAYERS = 12  # rows; of a deeper model, evenly spaced layers
 
 
 def position_map(on_few: Measurements) -> Heatmap | None:
     """Return the fraction that the residual stream before each layer recovers when denoised at one label alone.
 
-    None where there is no effect size to recover, or no label but END.
+    The result is None if there is no effect size to recover, or no label except END.
 
     Args:
         on_few: measurements on the prompts that a circuit's paths are measured on.
@@ -239,7 +239,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
     where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
     return Heatmap(
-        f"share recovered by the residual stream before {which}, at {where}, on {len(on_few.batch)} prompts",
+        f"fraction recovered by the residual stream before {which}, at {where}, on {len(on_few.batch)} prompts",
         tuple(f"L{layer}" for layer in layers),
         tuple(shown),
         tuple(tuple(row) for row in shares.tolist()),
@@ -248,7 +248,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
 
 
 def _label_columns(batch: PromptBatch) -> dict[str, str]:
-    """Return a label for each column name, in the order in which they stand in the prompts, END last."""
+    """Return a label for each column name, in the order of their positions in the prompts, END last."""
     sides = [(pair.clean.labels, pair.corrupt.labels) for pair in batch.pairs]
     everywhere = [label for label in sides[0][0] if all(label in clean for clean, _ in sides)]
     places = {label: tuple((clean[label], corrupt[label]) for clean, corrupt in sides) for label in everywhere}
@@ -260,7 +260,7 @@ def _label_columns(batch: PromptBatch) -> dict[str, str]:
 
 
 def _shown_columns(columns: dict[str, str]) -> dict[str, str]:
-    """Return the first columns, and the last one, which is END's."""
+    """Return the first columns and the last one, which is that of END."""
     if len(columns) <= MAX_MAP_LABELS:
         return columns
     names = list(columns)

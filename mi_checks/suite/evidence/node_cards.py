@@ -24,20 +24,22 @@ from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 
-MAX_PATTERN_TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
-SOURCE_DECIMALS = 4  # kept of what is written from one token
+MAX_PATTERN_TOKENS = (
+    40  # of an example whose whole attention pattern is stored; for longer ones, only that of the last token
+)
+SOURCE_DECIMALS = 4  # of the direct effect from one token
 
 
 def head_cards(
     heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> Iterator[HeadCard]:
-    """Yield what each head writes, where it looks and what its ablation removes.
+    """Yield a card for each head: what it writes, where it attends and what its ablation removes.
 
     Args:
         heads: the heads.
-        measured: where a check may have ablated them.
-        on_few: the same claims on fewer prompts, where the rest is measured.
-        omitted: collects what cannot be had, and so is left out.
+        measured: the measurements, in which a check may have ablated them.
+        on_few: the same claims on fewer prompts, on which the rest is measured.
+        omitted: records what cannot be measured and is left out.
     """
     direct = omitted.attempt("the direct logit attribution of heads", lambda: direct_effects(heads, on_few), {})
     for head in heads:
@@ -47,7 +49,7 @@ def head_cards(
 
 
 def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omissions) -> HeadCard:
-    """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
+    """Return the card of a head, on the median example, which need not be among the fewer prompts."""
     shown = measured.example_pairs["median"]
     pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
     rows = enumerate(pattern) if len(pattern) <= MAX_PATTERN_TOKENS else [(len(pattern) - 1, pattern[-1])]
@@ -71,7 +73,7 @@ def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measuremen
 
 
 def direct_effects(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
-    """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
+    """Return the direct effect of each node on the clean logit difference; empty if the score is not linear."""
     if not nodes or nonlinearity(measured.batch, measured.loaded_model) is not None:
         return {}
     estimates = [
@@ -82,7 +84,7 @@ def direct_effects(nodes: Sequence[Node], measured: Measurements) -> dict[Node, 
 
 
 def ablation_effect(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
-    """How the first check that ablates this node alone does so, and what that removes."""
+    """Return how the first check that ablates only this node ablates it, and the fraction that this removes."""
     for check in checks_on_model(measured):
         if not isinstance(check, AblationCheck):
             continue
@@ -95,27 +97,27 @@ def ablation_effect(node: Node, measured: Measurements) -> tuple[str, Estimate |
             (removes,) = ratio_intervals(
                 removed, measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals
             )
-        except (MiChecksError, NoEffectSize):  # the check itself has told
+        except (MiChecksError, NoEffectSize):  # the check itself reports it
             continue
         return check.with_ + (f" at {check.at}" if check.at else ""), removes
     return "", None
 
 
-MAX_ACTIVE_PLACES = 5  # where it is active
-N_CONTEXT_TOKENS = 6  # tokens shown on the left of such a place
-N_PROMOTED_TOKENS = 5  # promoted, and as many suppressed
+MAX_ACTIVE_PLACES = 5  # positions where a neuron is most active
+N_CONTEXT_TOKENS = 6  # tokens shown before such a position
+N_PROMOTED_TOKENS = 5  # and as many suppressed tokens
 
 
 def neuron_cards(
     neurons: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> Iterator[NeuronCard]:
-    """Yield what each neuron writes, where it is active and what it promotes.
+    """Yield a card for each neuron: what it writes, where it is active and which tokens it promotes.
 
     Args:
         neurons: the neurons.
-        measured: where a check may have ablated them.
-        on_few: the same claims on fewer prompts, where the rest is measured.
-        omitted: collects what cannot be had, and so is left out.
+        measured: the measurements, in which a check may have ablated them.
+        on_few: the same claims on fewer prompts, on which the rest is measured.
+        omitted: records what cannot be measured and is left out.
     """
     direct = omitted.attempt("the direct logit attribution of neurons", lambda: direct_effects(neurons, on_few), {})
     for neuron in neurons:
@@ -128,7 +130,7 @@ def neuron_cards(
 def _neuron_card(
     neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> NeuronCard:
-    """One neuron's."""
+    """Return the card of a neuron."""
     ablation, removes = omitted.attempt(
         f"the ablation of {neuron}", lambda: ablation_effect(neuron, measured), ("", None)
     )
@@ -154,13 +156,13 @@ def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
 
 
 def most_active(activity: Floats, prompts: Sequence[Prompt]) -> Iterator[Activation]:
-    """Where a neuron's activation is largest, the largest first.
+    """Yield the positions where a neuron's activation is largest, the largest first.
 
-    After the same tokens it is the same: of prompts that begin alike, what they share counts once.
+    The activation depends only on the tokens so far, so a shared beginning of several prompts counts once.
 
     Args:
         activity: `prompt pos`.
-        prompts: as many, each no longer than there are positions.
+        prompts: the prompts, one for each row.
     """
     seen: set[tuple[int, ...]] = set()
     for place in np.argsort(-activity, axis=None, kind="stable"):
