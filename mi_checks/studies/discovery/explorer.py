@@ -54,6 +54,7 @@ MEAN_ABLATION_REMEDY = (
     "swap the clean and the corrupted prompt in half of the pairs"
 )
 N_SEARCH_CIRCUITS = 100  # circuits that a search is expected to measure
+MIN_JOINT_PAIRS, MAX_JOINT_PAIRS = 28, 190  # pairs of nodes measured together if there is no time for all
 MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths if there is no time for all
 
 
@@ -243,7 +244,7 @@ class Explorer:
         each = self.budget.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
         if self.budget.limit_s == 0 or not self.budget.allows(n_methods * len(pairs), each):
             count = 2
-            most = self.budget.affordable(n_methods * each, 28, 190)
+            most = self.budget.affordable(n_methods * each, MIN_JOINT_PAIRS, MAX_JOINT_PAIRS)
             while count < len(strongest) and (count + 1) * count / 2 <= most:
                 count += 1
             return list(combinations(sorted(strongest[:count]), 2))

@@ -44,7 +44,7 @@ def test_the_threshold_moves_to_where_every_node_is_clear_of_it(line):
     claim = line({"L0H1": 0.5, "L1H2": 0.09})
     assert 0.1 < claim.entry["mediators"]["above"] <= 0.2
     assert claim.entry["mediators"]["exactly"] == "mediators"
-    assert claim.note == "threshold moved to where every node is clear of it"
+    assert claim.note == "threshold moved so that every node is clear of it"
 
 
 def test_include_where_others_are_near_wherever_it_lies(line):
@@ -55,7 +55,7 @@ def test_include_where_others_are_near_wherever_it_lies(line):
 
 def test_what_does_not_come_again_is_not_claimed(line):
     with pytest.raises(
-        UnsupportedClaim, match=r"^mediators\[head\]: L1H2 -?0\.00.* is not clear of 0\.1 with 64 pairs$"
+        UnsupportedClaim, match=r"^mediators\[head\]: L1H2 −?0\.00.* is not clear of 0\.1 with 64 pairs$"
     ):
         line({"L0H1": 0.5, "L1H2": 0.3}, {"L0H1": 0.5})
 
@@ -68,16 +68,18 @@ def test_no_effect_size_on_the_held_out_prompts_is_told(line):
 def test_why_there_is_no_circuit_is_told(stubbed):
     with pytest.raises(UnsupportedClaim, match=r"^circuit: nothing to take out$"):
         circuit_claim(
-            PrunedCircuit(why="nothing to take out"), "circuit", "mean", ClaimVerifier(stubbed(lambda i: 0.0), 64), 0.8
+            PrunedCircuit(reason="nothing to take out"),
+            "circuit",
+            "mean",
+            ClaimVerifier(stubbed(lambda i: 0.0), 64),
+            0.8,
         )
 
 
 def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
     nodes = all_nodes("head", stubbed(None).loaded_model.shape)
     found = assess_sweep(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
-    with pytest.raises(
-        UnsupportedClaim, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"
-    ):
+    with pytest.raises(UnsupportedClaim, match=r"^mediators\[head\]: only a selection of the heads was patched"):
         mediators_claim(found, "mediators", ClaimVerifier(stubbed(lambda i: 0.0), 64), complete=False)
 
 
@@ -124,7 +126,7 @@ def test_case_20_a_circuit_that_keeps_more_than_the_whole_is_not_claimed(claimed
 def test_case_20_a_circuit_with_a_node_that_works_against_it_is_not_claimed_minimal(claimed):
     more = Estimate(4.9, 4.8, 5.0, 64, "", "")
     whole = Estimate(1.0, 0.98, 1.02, 64, "", "")
-    line = claimed(PrunedCircuit(TWO, faithfulness=whole, without={TWO[1]: more}), 1.0)
+    line = claimed(PrunedCircuit(TWO, faithfulness=whole, faithfulness_without={TWO[1]: more}), 1.0)
     assert "minimal" not in line.entry["circuit"]
     assert line.note == "not claimed minimal: without L1H2, faithfulness would be higher"
 
@@ -152,7 +154,9 @@ def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
     """A check may not be held to ten times the whole and more; up to there it is drafted with a warning."""
     measured = stubbed(lambda i: 40.6)
     far = CandidateClaim("path", {"from": "L0H1", "to": "logits"}, "recovers")
-    said = r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far beyond the whole that no check may be held to it$"
+    said = (
+        r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far above the whole effect that no check can have such a bound$"
+    )
     with pytest.raises(UnsupportedClaim, match=said):
         ClaimVerifier(measured, 64).bounded_claim(far)
     line = ClaimVerifier(stubbed(lambda i: 3.4), 64).bounded_claim(far)

@@ -38,7 +38,7 @@ def keeping(stubbed, tmp_path):
 
         class Slow:
             name = "slow"
-            base = made.unpatched
+            unpatched = made.unpatched
 
             def measure(self, quantity):
                 clock.now += seconds * len(quantity.interventions)
