@@ -1,4 +1,4 @@
-"""Attribution patching: exact where the model is linear, near the exact sweep where it is nearly so."""
+"""Attribution patching is exact for linear models, and close to the exact sweep for nearly linear ones."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ def exact(engine, component, at=None):
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
 @pytest.mark.parametrize("at", [None, "END"])
-def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
+def test_is_exact_if_only_the_logits_are_downstream(engine, at):
     """Without norms the last layer's neurons go linearly to the logits."""
     measured = choose_engine(engine, native("no norm"), prompts(count=5, seed=3))
     found, expected = measured.measure(AttributionPatching("neuron", at)), exact(measured, "neuron", at)
@@ -35,7 +35,7 @@ def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
 
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-2l"])
-def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, replaying):
+def test_is_close_to_the_exact_sweep_on_trained_models(model, component, engine_of, replaying):
     engine = replaying(engine_of(model))
     if component == "neuron" and engine.loaded_model.shape.d_mlp is None:
         pytest.skip("an attention-only model has no neurons")
@@ -47,8 +47,8 @@ def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, rep
     assert set(strongest) <= set(np.argsort(-np.abs(found))[: max(7, len(found) // 10)])
 
 
-def test_what_is_before_an_attention_pattern_may_get_the_wrong_sign(engine_of, replaying):
-    """So it is an approximation to screen by size, and nothing is claimed from it: here of the previous-token head."""
+def test_a_node_before_an_attention_pattern_may_have_the_wrong_sign(engine_of, replaying):
+    """The previous-token head is an example, so the approximation only ranks nodes by size."""
     engine = replaying(engine_of("nano-attn-2l"))
     (place,) = (i for i, node in enumerate(all_nodes("head", engine.loaded_model.shape)) if node == Node(0, "head", 5))
     assert exact(engine, "head")[place].mean() > 3
@@ -57,7 +57,7 @@ def test_what_is_before_an_attention_pattern_may_get_the_wrong_sign(engine_of, r
 
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("score", ["first_token", "log_probability"])
-def test_exact_for_small_differences(component, score):
+def test_is_exact_for_small_differences(component, score):
     """Clean and corrupt embeddings brought together: the error falls with the square of the difference."""
     errors = []
     for nearness in (0.02, 0.01):
@@ -73,7 +73,7 @@ def test_exact_for_small_differences(component, score):
 
 
 @pytest.mark.parametrize("architecture", ["attention only", "llama", "soft caps"])
-def test_the_same_whatever_the_engine(architecture):
+def test_both_engines_agree(architecture):
     loaded_model, batch = native(architecture), prompts(count=4, seed=3)
     for component in ("head", "q", "k", "v"):
         by_replay, by_hooks = (
@@ -84,12 +84,12 @@ def test_the_same_whatever_the_engine(architecture):
         assert by_replay.shape == (len(all_nodes(component, loaded_model.shape)), 4)
 
 
-def test_a_model_without_neurons_has_none():
+def test_a_model_without_neurons_has_no_estimates():
     engine = choose_engine("auto", native("attention only"), prompts(count=4, seed=3))
     assert engine.measure(AttributionPatching("neuron")).shape == (0, 4)
 
 
-def test_at_a_label_prompts_of_different_lengths_have_something_in_common():
+def test_prompts_of_different_lengths_need_a_label():
     engine = choose_engine("auto", native("gelu"), batch_of())
     found, expected = engine.measure(AttributionPatching("head", "END")), exact(engine, "head", "END")
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.5

@@ -52,7 +52,7 @@ def by_hand(loaded_model, pair, intervention):
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
 @pytest.mark.parametrize("at", ["X", "Y", "END"])
 @pytest.mark.parametrize("intervene", [denoise, noise], ids=["denoise", "noise"])
-def test_a_label_is_patched_from_where_it_stands_in_the_other_prompt(architecture, at, intervene):
+def test_a_label_is_patched_from_its_position_in_the_other_prompt(architecture, at, intervene):
     loaded_model, batch = native(architecture), batch_of()
     nodes = [
         *all_nodes("head", loaded_model.shape),
@@ -86,7 +86,7 @@ def test_both_engines_agree(architecture, at, score):
     assert np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
 
 
-def test_each_side_is_what_it_is_alone():
+def test_each_side_is_the_same_in_a_run_of_its_own():
     loaded_model, batch = native("gelu"), batch_of()
     unpatched = choose_engine("replay", loaded_model, batch).unpatched
     for side in ("clean", "corrupt"):
@@ -116,7 +116,7 @@ def test_ablation_needs_no_label():
     np.testing.assert_allclose(choose_engine("replay", loaded_model, batch).scores(what), expected, atol=1e-4)
 
 
-def test_the_mean_at_a_label_is_over_the_same_token_of_it():
+def test_the_mean_at_a_label_is_over_the_same_token_of_the_label():
     loaded_model, batch = native("gelu"), batch_of()
     engine = ReferenceEngine(loaded_model, batch)
     node = Node(1, "resid_pre")
@@ -156,7 +156,7 @@ UNALIGNED = (
         ),
     ],
 )
-def test_what_has_no_meaning(intervention, message):
+def test_undefined_interventions_are_refused(intervention, message):
     loaded_model, batch = native("gelu"), batch_of()
     for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         with pytest.raises(MiChecksError) as error:
@@ -164,7 +164,7 @@ def test_what_has_no_meaning(intervention, message):
         assert str(error.value) == message
 
 
-def test_a_mean_at_a_label_of_unequal_tokens():
+def test_a_mean_at_a_label_with_unequal_numbers_of_tokens_is_an_error():
     loaded_model, batch = native("gelu"), batch_of()
     short = batch.pairs[0]
     labels = {**short.clean.labels, "X": short.clean.labels["X"][:1]}
@@ -181,7 +181,7 @@ def test_a_mean_at_a_label_of_unequal_tokens():
 
 @pytest.mark.parametrize("score", ["first_token", "log_probability"])
 @pytest.mark.parametrize("at", ["X", "END"])
-def test_case_24_what_end_cannot_see_moves_no_score(at, score):
+def test_case_24_a_change_that_cannot_reach_end_moves_no_score(at, score):
     loaded_model, batch = native("gelu"), batch_of(score=score)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     what = list(placed(loaded_model, at))[::17]

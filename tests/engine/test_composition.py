@@ -1,4 +1,4 @@
-"""Composition scores are TransformerLens', and shares of inputs are parts of a whole."""
+"""Composition scores equal those of TransformerLens, and input fractions are parts of a whole."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
 @pytest.mark.parametrize("mode", ["raw", "compatibility"])
 @pytest.mark.parametrize("kind", ["q", "k", "v"])
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
-def test_scores_are_transformer_lens_own(architecture, kind, mode):
+def test_scores_equal_those_of_transformer_lens(architecture, kind, mode):
     loaded_model = native(architecture, mode)
     found = composition_scores(replayable_model(loaded_model), kind)
     with torch.no_grad():
@@ -25,12 +25,12 @@ def test_scores_are_transformer_lens_own(architecture, kind, mode):
     assert (found[1, :, :2] == 0).all()
 
 
-def test_of_other_kinds_there_are_no_scores():
+def test_other_kinds_are_an_error():
     with pytest.raises(ValueError, match=r"^heads compose through the receiver's q, k or v, not through mlp$"):
         composition_scores(replayable_model(native("gelu")), "mlp")
 
 
-def test_random_matrices_score_what_random_matrices_score():
+def test_scores_of_random_matrices_have_the_expected_mean():
     """‖ABCD‖² is on average 1/d_model of the product of the squared norms; the mean is of 500 draws."""
     model = replayable_model(native("gelu"))
     found = random_composition_scores(model, 500)
@@ -40,7 +40,7 @@ def test_random_matrices_score_what_random_matrices_score():
     assert np.abs(random_composition_scores(model, 500, seed=1) - found).min() > 0
 
 
-def test_a_model_that_was_never_trained_scores_as_random_matrices_do():
+def test_an_untrained_model_scores_like_random_matrices():
     model = replayable_model(native("attention only"))
     null = random_composition_scores(model, 2000)
     low, high = np.quantile(null, [0.001, 0.999])
@@ -54,7 +54,7 @@ RECEIVERS = [Node(1, "q", 2), Node(1, "k", 1), Node(1, "v", 0)]
 
 @pytest.mark.parametrize("at", ["X", "Y", "END"])
 @pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
-def test_both_engines_agree_on_shares(architecture, at):
+def test_both_engines_agree_on_input_fractions(architecture, at):
     loaded_model, batch = native(architecture), prompts(count=5, seed=3)
     senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", loaded_model.shape, (0,))]
     senders += [Node(0, "mlp"), Node(0, "neuron", 7)] if loaded_model.shape.d_mlp else []
@@ -71,7 +71,7 @@ def test_both_engines_agree_on_shares(architecture, at):
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
 @pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
-def test_the_parts_are_the_whole_input(architecture, engine):
+def test_the_parts_add_up_to_the_whole_input(architecture, engine):
     """Embedding and layers before it, and what the biases give, are the query, key or value of the clean run."""
     measured = choose_engine(engine, native(architecture), prompts(count=5, seed=3))
     weights, rows, columns = measured.loaded_model.bridge.state_dict(), measured.rows, measured.end
@@ -90,7 +90,7 @@ def test_the_parts_are_the_whole_input(architecture, engine):
             torch.testing.assert_close(taken + own, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_embedding_is_all_that_a_first_layer_takes():
+def test_the_first_layer_reads_only_the_embedding():
     measured = choose_engine("auto", native("gelu"), prompts(count=5, seed=3))
     np.testing.assert_allclose(
         measured.measure(InputFraction(Node(0, "resid_pre"), Node(0, "k", 1), "X"))[0], 1, atol=1e-5
@@ -114,14 +114,14 @@ def test_the_embedding_is_all_that_a_first_layer_takes():
         ),
     ],
 )
-def test_what_has_no_share(sender, receiver, message):
+def test_undefined_input_fractions_are_an_error(sender, receiver, message):
     with pytest.raises(ValueError, match=r"\w") as error:
         choose_engine("auto", native("gelu"), prompts(count=2, seed=0)).measure(InputFraction(sender, receiver, "X"))[0]
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("kind", ["q", "k", "v"])
-def test_orthogonal_heads_score_zero_and_empty_ones_nothing(kind):
+def test_orthogonal_heads_score_zero_and_empty_heads_nan(kind):
     """What is orthogonal but for rounding has no negative square; an empty head has no norm to be compared with."""
     loaded_model = native("attention only")
     turn = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0))).Q
@@ -137,7 +137,7 @@ def test_orthogonal_heads_score_zero_and_empty_ones_nothing(kind):
     assert np.isnan(composition_scores(replayable_model(loaded_model), kind)[0, 0, 1, 0])
 
 
-def test_of_an_input_that_takes_nothing_there_is_no_share():
+def test_an_input_that_reads_nothing_is_an_error():
     loaded_model, batch = native("gelu"), prompts(count=3, seed=3)
     loaded_model.bridge.blocks[1].attn.k.weight.data[8:16] = 0
     for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):

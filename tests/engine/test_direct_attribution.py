@@ -1,4 +1,4 @@
-"""Direct logit attribution: both engines agree, with TransformerLens where it has it, and all parts are the whole."""
+"""Direct logit attribution: both engines agree with each other and TransformerLens, and the parts add up."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def test_both_engines_agree(architecture, mode):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", LINEAR)
-def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engine):
+def test_embedding_layers_and_biases_add_up_to_the_logit_difference(architecture, engine):
     measured = choose_engine(engine, native(architecture), prompts(count=5, seed=3))
     weights, readout = measured.loaded_model.bridge.state_dict(), measured.readout
     nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
@@ -52,7 +52,7 @@ def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engi
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
+def test_heads_and_neurons_add_up_to_their_layers_without_the_biases(engine):
     measured = choose_engine(engine, native("gelu"), prompts(count=5, seed=3))
     weights = measured.loaded_model.bridge.state_dict()
     for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
@@ -63,8 +63,8 @@ def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "folded norms"])
-def test_transformer_lens_own(architecture, engine):
-    """Which has it in compatibility mode, at a position that all prompts share."""
+def test_equals_transformer_lens(architecture, engine):
+    """TransformerLens has it in compatibility mode, at a position that all prompts share."""
     loaded_model, batch = native(architecture, "compatibility"), prompts(count=5, seed=3, ragged=False, foils=1)
     measured = choose_engine(engine, loaded_model, batch)
     with torch.no_grad():
@@ -113,18 +113,18 @@ WHY = "direct logit attribution needs a score that is linear in the logits, but"
     ],
 )
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_is_not_linear(architecture, about, message, engine):
+def test_a_score_that_is_not_linear_is_an_error(architecture, about, message, engine):
     with pytest.raises(MiChecksError) as error:
         choose_engine(engine, native(architecture), with_scores(**about)).measure(DirectEffects((Node(0, "head", 0),)))
     assert str(error.value) == message
 
 
-def test_the_highest_of_one_answer_is_linear():
+def test_the_maximum_of_one_answer_is_linear():
     batch = with_scores(answer_reduction="max")
     assert choose_engine("auto", native("gelu"), batch).measure(DirectEffects((Node(0, "head", 0),))).shape == (1, 3)
 
 
-def test_a_query_writes_nothing():
+def test_a_query_has_no_direct_effect():
     with pytest.raises(ValueError, match=r"^L0H1.q does not write to the residual stream; name its head instead$"):
         choose_engine("auto", native("gelu"), prompts(count=2, seed=0)).measure(DirectEffects((Node(0, "q", 1),)))
 
@@ -132,7 +132,7 @@ def test_a_query_writes_nothing():
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("by_labels", [False, True])  # padded on the right, and on the left
 @pytest.mark.parametrize("architecture", LINEAR)
-def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, by_labels, engine):
+def test_effects_by_source_token_add_up_to_the_direct_effect(architecture, by_labels, engine):
     batch = replace(prompts(count=4, seed=3), by_labels=by_labels)
     measured = choose_engine(engine, native(architecture), batch)
     heads = all_nodes("head", measured.loaded_model.shape)
@@ -142,7 +142,7 @@ def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architectur
         assert close(np.array([part.sum() for part in parts]), measured.measure(DirectEffects(tuple(heads)))[:, prompt])
 
 
-def test_both_engines_agree_on_what_is_taken_from_each_token():
+def test_both_engines_agree_on_effects_by_source_token():
     loaded_model, batch = native("llama"), prompts(count=4, seed=3)
     replay, reference = (choose_engine(engine, loaded_model, batch) for engine in ENGINES)
     for head in all_nodes("head", loaded_model.shape):
@@ -151,7 +151,7 @@ def test_both_engines_agree_on_what_is_taken_from_each_token():
         assert np.abs(expected).max() > 1e-3
 
 
-def test_what_a_head_takes_from_each_token_is_linear_or_refused():
+def test_effects_by_source_token_need_a_linear_score():
     with pytest.raises(
         MiChecksError,
         match=r"^soft caps: direct logit attribution needs a score that is linear in the logits, but this model caps",

@@ -1,4 +1,4 @@
-"""Half-precision weights: the metrics are taken in float32, and both engines agree to what the weights can tell."""
+"""Half-precision weights: scores are computed in float32, and both engines agree within the weights' precision."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Circuits of edges: both engines agree, and each is what ablation makes of it where that says the same."""
+"""Circuits of edges: both engines agree with each other, and with node ablation where it is equivalent."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_padding_on_the_left(architecture, loaded_models):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama", "one layer"])
-def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
+def test_a_circuit_of_all_edges_is_the_clean_run(architecture, engine, loaded_models):
     measured = choose_engine(engine, loaded_models[architecture], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
@@ -76,8 +76,8 @@ def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, loaded_models):
-    """Without MLPs: what the others read does not matter, what they write is ablated for everyone."""
+def test_all_edges_among_some_heads_equal_ablation_of_the_others(kind, engine, loaded_models):
+    """Without MLPs, what the other heads read does not matter, and what they write is ablated for every reader."""
     measured = choose_engine(engine, loaded_models["attention only"], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     heads = all_nodes("head", shape)
@@ -95,7 +95,7 @@ def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, loaded
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
-def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture, engine, loaded_models):
+def test_all_edges_but_one_equal_ablation_along_that_edge(architecture, engine, loaded_models):
     measured = choose_engine(engine, loaded_models[architecture], prompts(count=4, seed=3))
     for mlps in (False, True):
         edges = all_edges(measured.loaded_model.shape, mlps=mlps)
@@ -110,7 +110,7 @@ def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, loaded_models):
-    """Where every head and MLP is a node, it is ablating all of them for everyone."""
+    """If every head and MLP is a node, this equals ablating all of them for every reader."""
     measured = choose_engine(engine, loaded_models["gelu"], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     nodes = [*all_nodes("head", shape), *(Node(layer, "mlp") for layer in range(shape.n_layers))]
@@ -145,7 +145,7 @@ HEAD = Node(0, "head", 1)
         ([(HEAD, LOGITS), (HEAD, LOGITS)], False, "the edge from L0H1 to logits is listed twice"),
     ],
 )
-def test_what_is_no_edge(edges, mlps, message):
+def test_what_is_not_an_edge_is_an_error(edges, mlps, message):
     with pytest.raises(ValueError, match="edge") as error:
         EdgeCircuit(tuple(edges), "zero", mlps)
     assert str(error.value) == message

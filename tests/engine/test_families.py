@@ -1,4 +1,4 @@
-"""Hugging Face families: the replay engine understands them, raw and processed, and gives the reference's numbers."""
+"""Hugging Face families: the replay engine reads them, raw and processed, and gives the reference's numbers."""
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_circuits_of_edges(family, mode, loaded_model_of):
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_attributions_and_shares(family, mode, loaded_model_of):
+def test_direct_effects_and_input_fractions(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=4, seed=3)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     layers = [Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp")]
@@ -158,7 +158,7 @@ def test_attributions_and_shares(family, mode, loaded_model_of):
 
 
 @pytest.mark.parametrize("name", ["replay", "reference"])
-def test_parallel_layers_have_no_circuits_of_edges(name, loaded_model_of):
+def test_edges_of_parallel_layers_are_an_error(name, loaded_model_of):
     engine = choose_engine(name, loaded_model_of("neox", "raw"), prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
@@ -183,7 +183,7 @@ def test_padding_on_the_left(family, mode, loaded_model_of):
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_base_runs_and_attention(family, mode, loaded_model_of):
+def test_unpatched_runs_and_attention(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=4)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
@@ -209,7 +209,7 @@ def test_native_models_in_compatibility_mode(architecture):
 
 @pytest.mark.parametrize("component", ["q", "k", "v"])
 @pytest.mark.parametrize(("family", "mode"), [("gpt2", "raw"), ("gpt2", "compatibility"), ("neox", "raw")])
-def test_paths_between_heads_are_transformer_lens_own(family, mode, component, loaded_model_of):
+def test_paths_between_heads_equal_those_of_transformer_lens(family, mode, component, loaded_model_of):
     """Against `get_act_patch_direct_path`, one prompt at a time, since it takes the metric of all."""
     loaded_model = loaded_model_of(family, mode)
     bridge, batch = loaded_model.bridge, prompts(count=3, seed=3, ragged=False)
@@ -268,7 +268,7 @@ def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, l
         ("opt", {}),
     ],
 )
-def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
+def test_unknown_models_are_left_to_the_reference(family, more, make):
     loaded_model, batch = make(family, **more), prompts(count=3, seed=0)
     assert read_transformer(loaded_model.bridge) is None
     engine = choose_engine("auto", loaded_model, batch)
@@ -283,7 +283,7 @@ def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
 
 @pytest.mark.parametrize("window", [None, 24])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_window_that_nothing_slides_out_of_does_not_matter(mode, window, make):
+def test_a_window_as_long_as_the_context_does_not_matter(mode, window, make):
     assert replayable_model(make("mistral", mode, sliding_window=window)) is not None
 
 

@@ -1,4 +1,4 @@
-"""An engine of the first prompts of another one's takes over what was run of them, and gives what a new one gives."""
+"""An engine for the first prompts of another engine reuses its runs, and measures the same as a new engine."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def interventions(loaded_model):
 @pytest.mark.parametrize("padding", ["right", "left"])
 @pytest.mark.parametrize("measured", [True, False])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_it_measures_what_a_new_one_does(architecture, measured, padding):
+def test_it_measures_the_same_as_a_new_engine(architecture, measured, padding):
     loaded_model, batch = native(architecture), prompts(count=7, seed=11)
     whole = ReplayEngine(loaded_model, batch, choose_engine("replay", loaded_model, batch).model, padding=padding)
     some = replace(batch, pairs=batch.pairs[:FIRST])
@@ -42,7 +42,7 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
         np.testing.assert_allclose(one, other, atol=TOLERANCE * max(1, np.abs(other).max()))
 
 
-def test_what_was_run_is_not_run_again():
+def test_results_of_earlier_runs_are_reused():
     loaded_model, batch = native("gelu"), prompts(count=7, seed=11)
     whole = choose_engine("replay", loaded_model, batch)
     whole.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)])

@@ -91,7 +91,7 @@ def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, 
     assert np.abs(found[0] - found[1]).max() > 1e-3
 
 
-def test_each_has_a_name_of_its_own():
+def test_each_intervention_has_a_unique_name():
     into = (Node(1, "k", 2),)
     ways = [(), ((LOGITS,),), ((Node(2, "v", 1),),), ((Node(2, "v", 1),), (LOGITS,)), ((Node(2, "v", 1), LOGITS),)]
     assert len({intervention_name(denoise(HEAD, into=into, onward=onward)) for onward in ways}) == len(ways)
@@ -120,7 +120,7 @@ def test_each_has_a_name_of_its_own():
         ((LOGITS,), ((LOGITS,),), "a path can continue from a head's q, k or v or an MLP, not from logits"),
     ],
 )
-def test_what_is_no_path(into, onward, message):
+def test_what_is_not_a_path_is_an_error(into, onward, message):
     with pytest.raises(ValueError, match="path") as error:
         denoise(HEAD, into=into, onward=onward)
     assert str(error.value) == message

@@ -1,4 +1,4 @@
-"""Whether an intervention changes anything, and whether END can see it, beside what it measurably does."""
+"""Whether an intervention changes anything, and whether the change can reach END, compared with measured effects."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ FAINT = 1e-2  # logits
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_case_24_what_moves_no_score_is_what_causality_forbids(architecture):
-    """With random weights everything is connected with everything: an effect of zero has no other reason."""
+def test_case_24_an_effect_is_zero_only_if_causality_forbids_it(architecture):
+    """With random weights every causal connection has an effect, so an effect of zero has no other reason."""
     loaded_model = native(architecture)
     engine = choose_engine("replay", loaded_model, prompts(count=6, seed=3))
     tried = [each for at in PLACES for make in (everything, paths, multi_hop) for each in make(loaded_model, at)][::31]
@@ -49,7 +49,7 @@ def test_both_engines_see_the_same_changes(architecture, padding):
                 )
 
 
-def test_where_clean_and_corrupt_agree_nothing_is_changed():
+def test_nothing_changes_where_clean_and_corrupt_agree():
     """Before the first token that differs, and only there."""
     loaded_model = native("gelu")
     engine = choose_engine("replay", loaded_model, prompts(count=6, seed=3, first_difference=3))
@@ -59,7 +59,7 @@ def test_where_clean_and_corrupt_agree_nothing_is_changed():
             assert engine.measure(InterventionChanges(patch(node))).tolist() == [[1.0] * 6] * 2
 
 
-def test_a_mean_of_equal_activations_changes_nothing_but_for_rounding():
+def test_a_mean_of_equal_activations_changes_nothing_beyond_rounding():
     """Prompts of one text: the mean over them is each of them, up to the order of additions."""
     loaded_model = native("gelu")
     batch = prompts(count=1, seed=1)
@@ -70,7 +70,7 @@ def test_a_mean_of_equal_activations_changes_nothing_but_for_rounding():
     assert engine.measure(InterventionChanges(ablate(Node(0, "head", 1), kind="zero"))).all()
 
 
-def test_an_empty_head_is_zero_already():
+def test_zero_ablation_of_an_empty_head_changes_nothing():
     loaded_model = native("attention only")
     loaded_model.bridge.blocks[0].attn.v.weight.data[:8] = 0
     loaded_model.bridge.blocks[0].attn.v.bias.data[:8] = 0
@@ -79,8 +79,8 @@ def test_an_empty_head_is_zero_already():
     assert engine.measure(InterventionChanges(ablate(Node(0, "head", 0), Node(0, "head", 1), kind="zero"))).all()
 
 
-def test_what_two_nodes_change_is_not_what_either_could_show():
-    """One is changed where END cannot see it, the other could be seen and is not changed: nothing arrives."""
+def test_two_nodes_of_which_neither_reaches_end_change_nothing_there():
+    """One is changed where it cannot reach END, and the other could reach END but is not changed."""
     loaded_model = native("gelu")
     engine = choose_engine("replay", loaded_model, prompts(count=4, seed=3, first_difference=3))
     late, early = Node(1, "head", 0), Node(0, "head", 0)
@@ -90,8 +90,8 @@ def test_what_two_nodes_change_is_not_what_either_could_show():
     assert not engine.measure(InterventionChanges(denoise(late, early, at=1))).any()
 
 
-def test_the_first_token_looks_at_itself_whatever_its_query():
-    """All that precedes END is one token, whose query and key lead nowhere, and whose value does."""
+def test_the_first_token_attends_to_itself_whatever_its_query():
+    """Only one token precedes END; its query and key cannot reach END, and its value can."""
     loaded_model = native("gelu")
     engine = choose_engine("replay", loaded_model, prompts(count=4, seed=3, first_difference=0))
     batch = engine.batch

@@ -1,4 +1,4 @@
-"""Memory: how much is replayed at once, and what happens when it runs out."""
+"""The memory budget: how much is replayed at once, and what happens if memory runs out."""
 
 import platform
 
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried …")
 
 
-def test_a_quarter_of_what_is_free_is_the_limit():
+def test_the_limit_is_a_quarter_of_the_free_memory():
     assert abs(MemoryBudget(CPU).limit_bytes - psutil.virtual_memory().available / 4) < 2**30
     assert MemoryBudget(CPU, 10**6).limit_bytes == 10**6
 
@@ -33,12 +33,12 @@ def test_on_a_gpu_a_chunk_is_the_limit(monkeypatch):
 
 
 @pytest.mark.parametrize(("each", "held"), [(1000, 1), (300, 3), (1, 1000), (0, 1000), (10**9, 1)])
-def test_how_many_fit(each, held):
+def test_number_of_variants_that_fit(each, held):
     assert MemoryBudget(CPU, 1000).max_variants(each) == held
 
 
 @pytest.mark.parametrize("error", [FULL, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
-def test_out_of_memory_goes_on_in_halves(error):
+def test_out_of_memory_is_retried_in_halves(error):
     budget, sizes = MemoryBudget(CPU, 1024), []
 
     def compute(variants):
@@ -52,7 +52,7 @@ def test_out_of_memory_goes_on_in_halves(error):
     assert budget.chunk_bytes == 1024 // 8  # smaller chunks from now on
 
 
-def test_one_that_does_not_fit_alone_is_an_error():
+def test_a_variant_that_does_not_fit_is_an_error():
     def compute(variants):
         raise FULL
 
@@ -60,7 +60,7 @@ def test_one_that_does_not_fit_alone_is_an_error():
         MemoryBudget(CPU, 1024).run_halving(compute, [1, 2])
 
 
-def test_other_errors_are_not_taken_for_it():
+def test_other_errors_are_raised():
     def compute(variants):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
@@ -68,7 +68,7 @@ def test_other_errors_are_not_taken_for_it():
         MemoryBudget(CPU, 1024).run_halving(compute, [1, 2])
 
 
-def test_a_sweep_survives_it(engine_of, monkeypatch):
+def test_a_sweep_continues_after_out_of_memory(engine_of, monkeypatch):
     reference = engine_of("nano-attn-2l")
     loaded_model = reference.loaded_model
     from mi_checks.engine.choose_engine import replayable_model
@@ -95,7 +95,7 @@ def test_free_memory_of_this_machine():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others hand back by themselves")
-def test_freed_memory_goes_back_to_the_system():
+def test_freed_memory_is_returned_to_the_system():
     size = 64 * 1024
     pieces = [np.ones(size, dtype=np.uint8) for _ in range(4000)]
     pinned = pieces[::500]  # what is freed lies between what is not

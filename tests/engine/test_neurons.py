@@ -17,8 +17,8 @@ WITH_MLPS = sorted(name for name, about in ARCHITECTURES.items() if "attn_only" 
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)
-def test_activity_is_that_of_the_prompt_alone(architecture):
-    """Of each prompt's tokens, in its own order, whatever is padded and on which side; 0 behind the last."""
+def test_activations_are_those_of_the_bare_prompt(architecture):
+    """They are in the order of the prompt's tokens, whatever the padding, and 0 after the last."""
     loaded_model, batch = native(architecture), prompts(count=4, seed=5)
     reference = ReferenceEngine(loaded_model, batch).measure(NeuronActivations(NEURON))
     measured = choose_engine("auto", loaded_model, batch)
@@ -34,8 +34,8 @@ def test_activity_is_that_of_the_prompt_alone(architecture):
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)
-def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
-    """Through the bridge's own norm, its scale frozen, and unembedding: the same up to that scale."""
+def test_promoted_tokens_are_the_model_s_readout_of_the_output_vector(architecture):
+    """They go through the bridge's own norm, with its scale frozen, and unembedding: the same up to that scale."""
     loaded_model = native(architecture)
     measured, bridge = choose_engine("replay", loaded_model, prompts(count=2, seed=5)), loaded_model.bridge
     written = measured.model.w_out(1)[NEURON.index][None, None]
@@ -52,7 +52,7 @@ def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
     assert ratios[0] > 0
 
 
-def test_nothing_is_promoted_where_the_weights_are_not_known():
+def test_no_tokens_are_promoted_if_the_weights_are_unknown():
     assert choose_engine("reference", native("gelu"), prompts(count=2, seed=5)).promoted_tokens(NEURON, 3).shape == (
         0,
         2,

@@ -1,4 +1,4 @@
-"""What is read off the logits: several answers and foils, log-probabilities, a project's own score."""
+"""The readout of the logits: several answers and foils, log-probabilities, a project's own score."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def batch_of(answers, foils, *, count=4, seed=0, score="first_token", **how):
     ("answers", "foils", "expected"),
     [("mean", "mean", 0.5), ("max", "mean", 1.5), ("max", "max", 1.0), ("mean", "max", 0.0)],
 )
-def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, foils, expected):
+def test_several_answers_and_foils_count_as_their_mean_or_maximum(answers, foils, expected):
     batch = batch_of(((5,), (6,)), ((7,), (8,)), answer_reduction=answers, foil_reduction=foils)
     logits = torch.zeros(4, 50)
     logits[:, 5:9] = torch.tensor([3.0, 1.0, 2.0, 1.0])
@@ -76,7 +76,7 @@ SEVERAL = {"answers": ((5, 7, 9), (5,)), "foils": ((5, 8), (11, 2, 3, 4))}
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("side", ["clean", "corrupt"])
-def test_a_log_probability_is_that_of_all_the_tokens_teacher_forced(architecture, side):
+def test_a_log_probability_is_teacher_forced_over_all_tokens(architecture, side):
     loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     expected = naive(loaded_model, batch, side)
     for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
@@ -99,7 +99,7 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
     assert np.abs(found - engine.unpatched.clean.logit_diff).max() > 1e-3
 
 
-def test_at_end_is_where_the_continuation_is_read():
+def test_end_is_where_the_continuation_is_read():
     """END is the prompt's last token and every token of the continuation before the one read."""
     loaded_model, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
     engine = choose_engine("replay", loaded_model, batch)
@@ -157,7 +157,7 @@ def test_the_mean_counts_each_prompt_once(loaded_model_of):
     torch.testing.assert_close(mean[engine.readout.bare_rows][:, :6], expected[:, :6])
 
 
-def test_resampling_takes_the_same_continuation_of_another_prompt():
+def test_resampling_uses_the_same_continuation_of_another_prompt():
     loaded_model = native("gelu")
     batch = batch_of(((5, 7, 9),), ((5, 8),), score="log_probability", count=3)
     engine = ReferenceEngine(loaded_model, batch)
@@ -173,7 +173,7 @@ def test_resampling_takes_the_same_continuation_of_another_prompt():
         torch.testing.assert_close(new[index, :n], own[donor, :n])
 
 
-def test_a_projects_own_score(engine_of):
+def test_a_score_function_of_the_project(engine_of):
     engine = engine_of("nano-attn-2l")
 
     def probability(logits, answers, foils):
@@ -188,7 +188,7 @@ def test_a_projects_own_score(engine_of):
         np.testing.assert_allclose(patched, own.unpatched.clean.logit_diff, atol=1e-5)
 
 
-def test_a_score_that_is_none(engine_of):
+def test_a_score_function_with_a_wrong_result_is_an_error(engine_of):
     engine = engine_of("nano-attn-2l")
     for function, what in ((lambda logits, answers, foils: logits, r"shape \(8, 2048\)"), (lambda *_: 1.0, "float")):
         with pytest.raises(
@@ -198,7 +198,7 @@ def test_a_score_that_is_none(engine_of):
             _ = choose_engine("replay", engine.loaded_model, engine.batch, score=function).unpatched
 
 
-def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
+def test_the_first_difference_is_read_after_the_shared_tokens(loaded_model_of):
     """' Cl|aire' and ' Cl|ara' differ in their last token, which is read after ' Cl'."""
     loaded_model = loaded_model_of("nano-attn-2l")
     texts = (" name value", " name file")

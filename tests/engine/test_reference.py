@@ -45,7 +45,7 @@ def test_mean_ablation_leaves_padding_out_of_the_mean(ragged_engine_of):
     torch.testing.assert_close(mean[longest[0], last], own[longest, last].mean(0))
 
 
-def test_resampling_never_gives_a_prompt_its_own(engine_of):
+def test_resampling_never_uses_the_prompt_itself(engine_of):
     engine = engine_of("nano-attn-2l")
     node = Node(1, "head", 0)
     own = engine.activation("clean", node)
@@ -54,7 +54,7 @@ def test_resampling_never_gives_a_prompt_its_own(engine_of):
 
 
 def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatch):
-    """It would otherwise read as «no effect»."""
+    """It would otherwise look like an effect of zero."""
     engine = engine_of("nano-attn-2l")
     installed = engine.loaded_model.bridge.hooks
     monkeypatch.setattr(engine.loaded_model.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))

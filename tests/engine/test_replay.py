@@ -64,7 +64,7 @@ def test_padding_on_the_left(architecture, loaded_models):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_base_runs_and_attention(architecture, loaded_models):
+def test_unpatched_runs_and_attention(architecture, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=4)
     replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
@@ -124,7 +124,7 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(loaded_models)
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
-def test_nothing_patched_changes_nothing(engine, loaded_models):
+def test_an_intervention_without_nodes_changes_nothing(engine, loaded_models):
     loaded_model, batch = loaded_models["gelu"], prompts(count=4, seed=7)
     measured = choose_engine(engine, loaded_model, batch)
     found = measured.scores([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])

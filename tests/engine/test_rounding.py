@@ -1,4 +1,4 @@
-"""What rounding may change in a score, beside what two ways of computing it differ by."""
+"""How far rounding may change a score, compared with the difference of two ways of computing it."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def readout(batch, function=None):
     return Readout(batch, prompt_rows(batch), torch.device("cpu"), function)
 
 
-def test_one_number_says_how_much_rounding_may_change():
+def test_the_floor_of_each_dtype():
     assert relative_floor(torch.float32) == FLOAT32_FLOOR == 256 * 2**-23
     assert relative_floor(torch.float64) == FLOAT32_FLOOR  # logits are read as float32
     assert relative_floor(torch.bfloat16) == 2**-7
@@ -26,7 +26,7 @@ def test_one_number_says_how_much_rounding_may_change():
 
 
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "solu", "llama", "soft caps"])
-def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
+def test_case_32_two_engines_differ_by_less_than_the_floor(architecture):
     """The reference is float64; the engines add the same terms in float32, in two orders."""
     loaded_model, batch = native(architecture), prompts(count=8, seed=2)
     heads = all_nodes("head", loaded_model.shape)
@@ -41,7 +41,7 @@ def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
         assert (np.abs(measured - exact) < rounding / 2).all()
 
 
-def test_of_logits_it_is_a_share_of_the_largest():
+def test_rounding_of_logits_is_a_fraction_of_the_largest():
     batch = batch_of(((5,),), ((7,),))
     logits = torch.zeros(4, 50)
     logits[:, 9] = torch.tensor([10.0, -20.0, 0.0, 1.0])
@@ -49,14 +49,14 @@ def test_of_logits_it_is_a_share_of_the_largest():
     torch.testing.assert_close(readout(batch).rounding(logits, FLOAT32_FLOOR), expected)
 
 
-def test_of_log_probabilities_it_is_that_of_all_the_tokens_of_the_longest():
+def test_rounding_of_log_probabilities_is_summed_over_tokens():
     batch = batch_of(**SEVERAL, score="log_probability")
     logits = torch.full((len(prompt_rows(batch)), 50), 10.0)
     expected = torch.full((4,), 4 * 10 * FLOAT32_FLOOR)  # the longest continuation has four tokens
     torch.testing.assert_close(readout(batch).rounding(logits, FLOAT32_FLOOR), expected)
 
 
-def test_of_an_own_score_it_is_what_moves_with_the_logits():
+def test_rounding_of_a_score_function_follows_the_logits():
     def probability(logits, answers, _foils):
         return logits.softmax(-1).gather(-1, answers)[:, 0]
 
@@ -80,7 +80,7 @@ def test_of_an_own_score_it_is_what_moves_with_the_logits():
 
 @pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-4, False), (1e-2, True)])
 def test_an_answer_ahead_by_rounding_wins_nothing(ahead, wins):
-    """All logits alike is no win for a token that happens to stand first."""
+    """If all logits are equal, the first token does not win."""
     batch = batch_of(((0,),), ((7,),))
     logits = torch.full((4, 50), 10.0)
     logits[:, 0] += ahead

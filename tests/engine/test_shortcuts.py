@@ -1,4 +1,4 @@
-"""Every shortcut is really taken: the positions that went through attention and MLP are counted."""
+"""Every shortcut is taken: the positions that went through attention and MLP are counted."""
 
 import pytest
 import torch
@@ -121,7 +121,7 @@ def test_several_nodes_with_a_query_begin_with_the_attention(engine):
     }  # fmt: skip
 
 
-def test_the_runs_themselves_are_kept(engine):
+def test_the_unpatched_runs_are_stored(engine):
     engine.scores([denoise(Node(0, "head", 0))])
     layer = engine.passes["corrupt"][0]
     engine.scores([noise(Node(0, "head", 1)), denoise(Node(1, "mlp"), at="X")])
