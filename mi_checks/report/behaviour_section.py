@@ -45,13 +45,11 @@ def negative_controls(behaviour: BehaviourResults) -> tuple[NegativeControl, ...
 
 
 def corrupt_score(evidence: Evidence) -> str:
-    """Return the score on the corrupt prompts as text, as far as the run has it, and on which prompts."""
+    """Return the mean score on the corrupt prompts as text, or the scores of the examples if a run has only these."""
     if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
-        rest = evidence.logit_diff.value - evidence.effect.estimate.value
-        return f"{numbers.number(rest)} (mean)"
+        return numbers.number(evidence.logit_diff.value - evidence.effect.estimate.value)
     if evidence.effect_sizes:
-        rest = evidence.logit_diff.value - fmean(evidence.effect_sizes)
-        return f"{numbers.number(rest)} (mean)"
+        return numbers.number(evidence.logit_diff.value - fmean(evidence.effect_sizes))
     values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
     return f"{', '.join(values)} (first {numbers.count(len(values), 'prompt pair')})" if values else ""
 

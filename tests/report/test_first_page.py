@@ -156,4 +156,4 @@ def test_negative_controls_stand_with_the_behaviour(run: Run) -> None:
 
 def test_the_corrupt_prompts_of_an_effect_against_them_follow_from_it(run: Run) -> None:
     found: Evidence = next(e for e in run.evidence if e.behaviour == "greater_than")
-    assert corrupt_score(found) == "−3.00 (mean)"
+    assert corrupt_score(found) == "−3.00"
