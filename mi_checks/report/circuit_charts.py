@@ -244,7 +244,7 @@ def _description(circuit: Circuit) -> str:
         for key, (_, words) in STATES.items()
         if any((each.claimed, each.found) == key for each in circuit.nodes)
     ]
-    return f"Nodes: {', '.join(counts)}. Paths: {len(circuit.edges)}. All values are in the table below."
+    return f"Nodes: {'; '.join(counts)}. Paths: {len(circuit.edges)}. All values are in the table below."
 
 
 @dataclass(frozen=True)
