@@ -10,7 +10,9 @@ from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, Place
+from mi_checks.stats.bootstrap import Floats
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.intervals import mean_interval
 from tests.effects import effect, evidence_of
 
 HEADER = BaselineHeader(
@@ -34,6 +36,11 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
         at_least=None if at_most else 1.0, at_most=at_most, message="", place=Place("x", 1),
         per_prompt=tuple(values.tolist()) if per_prompt else (),
     )  # fmt: skip
+
+
+def with_values(of: CheckResult, values: Floats) -> CheckResult:
+    """The check with other values per prompt, and the estimate that is their mean."""
+    return replace(of, per_prompt=tuple(values.tolist()), estimate=mean_interval(values, "logits"))
 
 
 def unmeasured(name="logit_diff") -> CheckResult:

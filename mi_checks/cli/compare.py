@@ -56,7 +56,13 @@ def show(options: argparse.Namespace) -> int:
     if options.output is not None:
         comparison_page.write_comparison(runs, changes, mediators, options.output)
     state_counts = counts(changes)
-    if not mediators and not state_counts.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
+    if not mediators and not state_counts.keys() & {
+        "drifted",
+        "improved",
+        "prompts moved",
+        "inconclusive",
+        "unchanged",
+    }:
         sys.stdout.flush()
         raise MiChecksError(
             "no check of one run can be compared with a check of the other; run the same behaviours in both, with the "

@@ -1,29 +1,25 @@
-"""What a run measured against a baseline: a paired, corrected test for each check, and which heads mediate.
+"""A run against a baseline: which checks have drifted, which heads mediate, and the message that says so.
 
-Prompts are the same, so every prompt is its own control: a paired t-test, two-sided, against a smallest difference that
-matters, corrected by Holm over the checks of the baseline. Where the mean stays and single prompts move by more than
-rounding, the effect has drifted as well (`agreement.py`). Where values cannot be paired (none are kept for each prompt,
-or they are now of another deciding node) intervals must lie apart by as much.
+Every check is compared as `paired_change` does it, with the margin `change_margin`, and corrected by Holm over the
+checks of the baseline. An effect has also drifted if its mean stayed and single prompts moved by more than rounding.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, RecordedCheck, recorded
-from mi_checks.compare.fraction_change import Direction, FractionChange, fraction_change
+from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, recorded
+from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
+from mi_checks.compare.margins import MIN_CHANGE, change_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
-from mi_checks.compare.paired_change import MATTERS, PromptAgreement, agreement
+from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, corrected
 from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
-from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate
-from mi_checks.stats.p_values import holm, mean_beyond_p_value
+from mi_checks.stats.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -32,22 +28,31 @@ class Drift:
 
     Attributes:
         check: its id.
-        then: as recorded.
-        now: as measured in this run.
+        change: from the recorded measurement to this run's, with its p-value corrected over the checks.
         better: whether it moved to the side that is claimed; None where both sides or neither are, and of a fraction
             whose parts the baseline does not hold. A fraction that rose because clean − corrupt shrank is no better.
-        p_value: corrected; None where values could not be paired.
         prompts: how far single prompts are apart, where that and not the mean has drifted; otherwise None.
         parts: of a fraction, what became of its numerator and denominator.
     """
 
     check: str
-    then: RecordedCheck
-    now: RecordedCheck
+    change: PairedChange
     better: bool | None
-    p_value: float | None
     prompts: PromptAgreement | None = None
     parts: FractionChange | None = None
+
+    @property
+    def p_value(self) -> float | None:
+        """Corrected; None if the mean has not drifted, or if there was nothing to test."""
+        return self.change.p_value if self.change.is_significant else None
+
+    @property
+    def size(self) -> float:
+        """How far the value moved, relative to the recorded one."""
+        then, now = self.change.before.estimate, self.change.after.estimate
+        if then is None or now is None:
+            return math.inf
+        return abs(now.value - then.value) / max(abs(then.value), MIN_CHANGE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
     """
     unlike = {name: "not recorded yet" for name in results if name not in then.checks}
     unlike |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
-    pairs: list[Drift] = []
+    pairs: dict[str, PairedChange] = {}
     for name, result in results.items():
         if name in unlike:
             continue
@@ -90,74 +95,28 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
         if before.claim is not None and now.claim != before.claim:
             unlike[name] = f"recorded for another claim: {claim_text(before.claim)}"
             continue
-        parts = _parts(then, before, evidence, now)
-        pairs.append(Drift(name, before, now, _better(before, now, result, parts), None, parts=parts))
-    paired = [pair for pair in pairs if _paired(pair.then, pair.now)]
-    drifts = [
-        pair for pair in pairs if not _paired(pair.then, pair.now) and _apart(pair.then.estimate, pair.now.estimate)
-    ]
-    if paired:
-        raw = np.array([_p_value(pair) for pair in paired])
-        for pair, corrected in zip(paired, holm(raw), strict=True):
-            if corrected < ALPHA:
-                drifts.append(replace(pair, p_value=float(corrected)))
-            elif (prompts := _agreement(pair)).apart:
-                drifts.append(replace(pair, better=None, prompts=prompts))
-    drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -_size(drift)))
+        pairs[name] = change_between(before, now, change_margin(before.estimate))
     sizes = then.effect_sizes, evidence.effect_sizes
+    drifts = [
+        drift
+        for name, change in zip(pairs, corrected(tuple(pairs.values())), strict=True)
+        if (drift := _drift(name, change, results[name], sizes)) is not None
+    ]
+    drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -drift.size))
     heads = set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
     return BaselineComparison(unlike, tuple(drifts), heads, len(pairs))
 
 
-def _parts(then: Baseline, before: RecordedCheck, evidence: Evidence, now: RecordedCheck) -> FractionChange | None:
-    fractions = (before.per_prompt, now.per_prompt) if before.deciding == now.deciding else ((), ())
-    of_all = now.parts is not None and now.parts.of == EFFECT_SIZE
-    denominators = (then.effect_sizes, evidence.effect_sizes) if of_all else ((), ())
-    return fraction_change(before.parts, now.parts, fractions, denominators, MATTERS)
-
-
-def _agreement(pair: Drift) -> PromptAgreement:
-    unit = "" if pair.then.estimate is None else pair.then.estimate.unit
-    then, now = np.array(pair.then.per_prompt), np.array(pair.now.per_prompt)
-    return agreement(then, now, yes_or_no=unit == PROPORTION)
-
-
-def _paired(then: RecordedCheck, now: RecordedCheck) -> bool:
-    both = then.estimate is not None and now.estimate is not None
-    same = then.deciding == now.deciding and len(then.per_prompt) == len(now.per_prompt)
-    return both and same and len(then.per_prompt) > 1
-
-
-def _p_value(pair: Drift) -> float:
-    change = np.subtract(pair.now.per_prompt, pair.then.per_prompt)
-    return mean_beyond_p_value(change, _least(pair.then.estimate))
-
-
-def _least(then: Estimate | None) -> float:
-    return MATTERS if then is None else max(MATTERS, MATTERS * abs(then.value))
-
-
-def _apart(then: Estimate | None, now: Estimate | None) -> bool:
-    """Whether intervals lie apart by what matters; or something can be measured only then, or only now."""
-    if then is None or now is None:
-        return (then is None) != (now is None)
-    return max(now.low - then.high, then.low - now.high) > _least(then)
-
-
-def _better(then: RecordedCheck, now: RecordedCheck, result: CheckResult, parts: FractionChange | None) -> bool | None:
-    one_sided = (result.at_least is None) != (result.at_most is None)
-    if then.estimate is None or now.estimate is None or not one_sided:
-        return None
-    wanted: Direction = "rose" if result.at_most is None else "fell"
-    moved: Direction = "rose" if now.estimate.value > then.estimate.value else "fell"
-    if now.parts is None:
-        return moved == wanted
-    return None if parts is None else moved == wanted and parts.is_gain(wanted)
-
-
-def _size(drift: Drift) -> float:
-    then, now = drift.then.estimate, drift.now.estimate
-    return np.inf if then is None or now is None else abs(now.value - then.value) / max(abs(then.value), MATTERS)
+def _drift(
+    name: str, change: PairedChange, result: CheckResult, sizes: tuple[tuple[float, ...], tuple[float, ...]]
+) -> Drift | None:
+    if change.is_significant:
+        parts = fraction_change(change, sizes)
+        return Drift(name, change, is_better(change, favoured_direction(result), parts), parts=parts)
+    if change.prompts is not None and change.prompts.apart:
+        return Drift(name, change, None, prompts=change.prompts, parts=fraction_change(change, sizes))
+    measured_once = (change.before.estimate is None) != (change.after.estimate is None)
+    return Drift(name, change, None) if measured_once else None
 
 
 NAMED = 12  # checks and heads
@@ -183,7 +142,7 @@ def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: Bas
     if then.weights != now.weights:
         of = [f"{each.weights[:12]}{f' ({each.revision})' if each.revision else ''}" for each in (then, now)]
         lines.append(f"  weights   {of[0]} → {of[1]}")
-    told = [line for drift in drifts[:NAMED] for line in _drift(drift)]
+    told = [line for drift in drifts[:NAMED] for line in _drift_lines(drift)]
     told += [f"and {len(drifts) - NAMED} more"] if len(drifts) > NAMED else []
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(told)]
     lines += share_lines(mediators, ("lost", "gained", "relative"))
@@ -194,7 +153,7 @@ def drift_reason(comparison: BaselineComparison) -> str:
     """Return the message's most important lines, for the terminal."""
     drifts, mediators = comparison.drifts, comparison.mediators
     lines = brief_shares(mediators, ("lost", "gained"))
-    lines += [_drift(drift)[0] for drift in drifts[:BRIEFLY_NAMED]]
+    lines += [_drift_lines(drift)[0] for drift in drifts[:BRIEFLY_NAMED]]
     lines += [f"and {len(drifts) - BRIEFLY_NAMED} more"] if len(drifts) > BRIEFLY_NAMED else []
     return "\n".join([*lines, _remedy(comparison).strip()])
 
@@ -236,14 +195,17 @@ def _in_units(change: MediatorSetChange, before: Estimate | None, after: Estimat
     return f" ({then} → {now} {change.unit})"
 
 
-def _drift(drift: Drift) -> list[str]:
+def _drift_lines(drift: Drift) -> list[str]:
     """Return a line on how an effect changed and, for a fraction, a second one with its parts."""
-    then, now = drift.then.estimate, drift.now.estimate
+    then, now = drift.change.before.estimate, drift.change.after.estimate
     unit = next((each.unit for each in (then, now) if each is not None), "")
-    how = "intervals apart" if drift.p_value is None else f"p {drift.p_value:.2g}"
     if drift.prompts is not None:
-        how = f"the mean is as recorded, but {drift.prompts.text(unit)}"
-    deciding = drift.then.deciding, drift.now.deciding
+        how = f"the mean did not change significantly, but {drift.prompts.text(unit)}"
+    elif drift.p_value is None:
+        how = "it can no longer be measured" if now is None else "it could not be measured when recorded"
+    else:
+        how = f"p {drift.p_value:.2g}{' from the two intervals' if drift.change.evidence == 'independent' else ''}"
+    deciding = drift.change.before.deciding, drift.change.after.deciding
     node = f" (of {deciding[0]}, now {deciding[1]})" if all(deciding) and deciding[0] != deciding[1] else ""
     lines = [f"{drift.check} {interval_text(then)} → {interval_text(now)} {unit}{node}, {how}"]
     return [*lines, *([] if drift.parts is None else [f"  {drift.parts.text}"])]

@@ -1,6 +1,6 @@
-"""Two measurements of a fraction → which of its parts moved: what patching moves, or what there is to move.
+"""Two measurements of a fraction → which of its parts moved: what patching changes, or the effect size it is of.
 
-A fraction recovered also rises where nothing is recovered that was not before, and clean − corrupt shrank.
+A fraction recovered also rises if nothing more is recovered and clean − corrupt shrank.
 """
 
 from __future__ import annotations
@@ -12,35 +12,32 @@ from typing import Literal
 
 import numpy as np
 
+from mi_checks.compare.margins import MAIN_PART, part_margin
+from mi_checks.compare.paired_change import Direction, Measurement, PairedChange, change_between, corrected
 from mi_checks.output.numbers import number
-from mi_checks.stats.bootstrap import ALPHA, Floats
-from mi_checks.stats.estimate import Estimate, Parts
-from mi_checks.stats.p_values import independent_difference, mean_beyond_p_value
+from mi_checks.results.run import CheckResult
+from mi_checks.stats.estimate import EFFECT_SIZE, Estimate
 
-TESTED = 2  # parts, so that each is tested at half the level (Bonferroni)
-
-MAIN_PART = 0.5  # of a fraction's change, that its numerator must account for
-
-Direction = Literal["rose", "fell", "did not change significantly", "not known"]
-STILL: Direction = "did not change significantly"
+PartDirection = Literal["rose", "fell", "did not change significantly", "not known"]
+STILL: PartDirection = "did not change significantly"
 
 
 @dataclass(frozen=True)
 class PartChange:
-    """One part then and now; None where it was not measured."""
+    """One part in both measurements; None where it was not measured."""
 
     then: Estimate | None
     now: Estimate | None
-    direction: Direction
+    direction: PartDirection
 
 
 @dataclass(frozen=True)
 class FractionChange:
-    """Both parts of a fraction then and now.
+    """Both parts of a fraction in both measurements.
 
     Attributes:
-        numerator: what patching moves, in the score's unit.
-        denominator: what there is to move.
+        numerator: what patching changes, in the score's unit.
+        denominator: the effect size.
         of: what the denominator is called.
     """
 
@@ -48,16 +45,21 @@ class FractionChange:
     denominator: PartChange
     of: str
 
-    def is_gain(self, wanted: Direction) -> bool:
-        """Whether a fraction that moved as a claim wants it has gained by that.
+    def is_gain(self, favoured: Direction) -> bool:
+        """Whether a fraction that moved as a claim favours has gained by that.
 
-        One that rose has only if its numerator rose and accounts for at least half of it: where clean − corrupt shrank,
-        nothing more is recovered than was. One that fell has also where clean − corrupt grew.
+        One that rose has gained only if its numerator rose and accounts for at least half of the change: where clean −
+        corrupt shrank, nothing more is recovered than before. One that fell has also gained if clean − corrupt grew.
         """
-        if wanted == "fell":
+        if favoured == "fell":
             return True
         explained = self._explained
         return self.numerator.direction == "rose" and explained is not None and explained >= MAIN_PART
+
+    @property
+    def is_still(self) -> bool:
+        """Whether neither part changed significantly."""
+        return self.numerator.direction == self.denominator.direction == STILL
 
     @property
     def text(self) -> str:
@@ -88,53 +90,67 @@ class FractionChange:
 
 
 def fraction_change(
-    then: Parts | None,
-    now: Parts | None,
-    fractions: tuple[Sequence[float], Sequence[float]],
-    denominators: tuple[Sequence[float], Sequence[float]],
-    matters: float,
+    change: PairedChange, effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ())
 ) -> FractionChange | None:
-    """Say which part of a fraction moved; None where one of the runs does not hold them.
+    """Return which part of a fraction moved; None if one of the measurements does not hold them.
 
-    Paired t-tests where there are values per prompt, otherwise z-tests of the two intervals.
+    Both parts are tested as every change is, and corrected together.
 
     Args:
-        then: the parts in the earlier run.
-        now: the parts in the later one.
-        fractions: `prompt`, in both runs: numerators over the mean denominator; may be empty.
-        denominators: `prompt`, in both runs; may be empty.
-        matters: the smallest change that is one, as a part of the value.
+        change: of the fraction.
+        effect_sizes: clean − corrupt score in both measurements, `prompt`; empty where it is not known.
     """
+    then, now = change.before.parts, change.after.parts
     if then is None or now is None:
         return None
-    numerators = tuple(
-        np.asarray(values) * parts.denominator.value for values, parts in zip(fractions, (then, now), strict=True)
+    values = (change.before.per_prompt, change.after.per_prompt) if change.evidence == "paired" else ((), ())
+    numerators = [
+        Measurement(parts.numerator, tuple((np.asarray(each) * parts.denominator.value).tolist()))
+        for parts, each in zip((then, now), values, strict=True)
+    ]
+    of_all = then.of == now.of == EFFECT_SIZE
+    denominators = [
+        Measurement(parts.denominator, tuple(sizes) if of_all else ())
+        for parts, sizes in zip((then, now), effect_sizes, strict=True)
+    ]
+    numerator, denominator = corrected(
+        [
+            change_between(before, after, 0.0 if before.estimate is None else part_margin(before.estimate))
+            for before, after in (numerators, denominators)
+        ]
     )
-    wholes = tuple(map(np.asarray, denominators))
-    return FractionChange(
-        _change(then.numerator, now.numerator, numerators, matters),
-        _change(then.denominator, now.denominator, wholes, matters),
-        now.of,
-    )
+    return FractionChange(_part(numerator), _part(denominator), now.of)
 
 
-def _change(then: Estimate | None, now: Estimate | None, values: tuple[Floats, ...], matters: float) -> PartChange:
-    if then is None or now is None:
-        return PartChange(then, now, "not known")
-    before, after = values
-    least = matters * abs(then.value)
-    if len(before) == len(after) > 1 and _is_of(before, then) and _is_of(after, now):
-        p_value = mean_beyond_p_value(after - before, least)
-    else:
-        p_value = independent_difference(then, now)[1] if abs(now.value - then.value) > least else 1.0
-    if p_value * TESTED >= ALPHA:
-        return PartChange(then, now, STILL)
-    return PartChange(then, now, "rose" if now.value > then.value else "fell")
+def favoured_direction(result: CheckResult) -> Direction | None:
+    """Return the direction that a claim favours; None if it is bounded from both sides or from neither."""
+    if (result.at_least is None) == (result.at_most is None):
+        return None
+    more_is_better = (result.at_most is None) != (result.kind == "absent")
+    return "rose" if more_is_better else "fell"
 
 
-def _is_of(values: Floats, estimate: Estimate) -> bool:
-    """Whether the estimate is their mean, up to what files round off."""
-    return bool(np.isclose(values.mean(), estimate.value, rtol=0.01, atol=0.002))
+def is_better(change: PairedChange, favoured: Direction | None, parts: FractionChange | None) -> bool | None:
+    """Whether a significant change went in the claim's favour, which a smaller effect size alone does not do.
+
+    None if the claim favours neither direction, or if it is not known which part of a fraction moved.
+    """
+    if favoured is None:
+        return None
+    if change.direction != favoured:
+        return False
+    if change.before.parts is None and change.after.parts is None:
+        return True
+    return None if parts is None else parts.is_gain(favoured)
+
+
+def _part(change: PairedChange) -> PartChange:
+    direction: PartDirection = STILL
+    if change.evidence == "none":
+        direction = "not known"
+    elif change.is_significant:
+        direction = "rose" if change.direction == "rose" else "fell"
+    return PartChange(change.before.estimate, change.after.estimate, direction)
 
 
 def _text(change: PartChange) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from mi_checks.compare.margins import MEDIATOR_CHANGE
 from mi_checks.compare.run_pairs import run_key, two_models
 from mi_checks.results.evidence import MEDIATES, Evidence, Mediator
 from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
-
-MATTERS = 0.01  # of clean − corrupt; rounding is a twentieth of it
 
 MEDIATOR_METHOD = (
     "a head mediates where the interval of what it recovers alone lies above 0.1 of clean − corrupt; it has left the "
@@ -118,7 +117,7 @@ def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[
         other = after.get(node)
         high = weakest if other is None else other.high
         mediates = other is not None and other.low > MEDIATES
-        if estimate.low > MEDIATES and not mediates and high < estimate.low - MATTERS:
+        if estimate.low > MEDIATES and not mediates and high < estimate.low - MEDIATOR_CHANGE:
             found.add(node)
     return found
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, permutations
 
-import numpy as np
-
+from mi_checks.compare.margins import NO_MARGIN
+from mi_checks.compare.paired_change import Measurement, PairedChange, change_between, corrected
 from mi_checks.results.evidence import Architecture, Effect
 from mi_checks.spec.check import Bound
-from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
-from mi_checks.stats.p_values import holm, mean_p_value, prompts_for_significance
+from mi_checks.stats.p_values import prompts_for_significance
 
 METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
@@ -31,22 +29,27 @@ class NeighbourDifference:
         step: the two models.
         before: the effect on the first.
         after: the effect on the second, on the same prompts.
-        change: `prompt`, after − before.
-        p_value: Holm-corrected.
+        paired: the change between them, with its p-value corrected by Holm.
         prompts: about how many would make it significant; None where no number helps.
     """
 
     step: ModelStep
     before: Effect
     after: Effect
-    change: Floats
-    p_value: float
+    paired: PairedChange
     prompts: int | None
 
-    @cached_property
+    @property
     def estimate(self) -> Estimate:
-        """The mean over prompts of after − before; made when asked for: a bootstrap costs far more than the test."""
-        return mean_interval(self.change, self.before.estimate.unit)
+        """The mean over prompts of after − before."""
+        if self.paired.estimate is None:
+            raise ValueError(f"{self.behaviour} was not measured on both models")
+        return self.paired.estimate
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis that the two effects are equal, corrected by Holm."""
+        return 1.0 if self.paired.p_value is None else self.paired.p_value
 
     @property
     def behaviour(self) -> str:
@@ -56,7 +59,7 @@ class NeighbourDifference:
     @property
     def significant(self) -> bool:
         """Whether it is more than chance would do, all comparisons considered."""
-        return self.p_value < ALPHA
+        return self.paired.is_significant
 
     @property
     def turn(self) -> str:
@@ -91,19 +94,20 @@ def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tupl
         for behaviour, effect in by_model.get(step.before, {}).items()
         if (after := by_model.get(step.after, {}).get(behaviour)) is not None and comparable(effect, after)
     ]
-    changes = [np.subtract(after.per_prompt, before.per_prompt) for _, before, after in pairs]
-    raw = np.array([mean_p_value(change) for change in changes])
+    raw = [change_between(_measurement(before), _measurement(after), NO_MARGIN) for _, before, after in pairs]
     return tuple(
-        NeighbourDifference(
-            step,
-            before,
-            after,
-            change,
-            float(corrected),
-            prompts_for_significance(float(p_value), len(change), len(pairs)),
-        )
-        for (step, before, after), change, p_value, corrected in zip(pairs, changes, raw, holm(raw), strict=True)
+        NeighbourDifference(step, before, after, change, _prompts_to_tell(alone, len(pairs)))
+        for (step, before, after), alone, change in zip(pairs, raw, corrected(raw), strict=True)
     )
+
+
+def _measurement(effect: Effect) -> Measurement:
+    return Measurement(effect.estimate, effect.per_prompt)
+
+
+def _prompts_to_tell(change: PairedChange, comparisons: int) -> int | None:
+    p_value = 1.0 if change.p_value is None else change.p_value
+    return prompts_for_significance(p_value, len(change.after.per_prompt), comparisons)
 
 
 def misses(effect: Effect, held_to: Effect) -> bool:

@@ -1,9 +1,10 @@
-"""A model compared with a reference model: whether the behaviour is the same, and whether the mechanism is.
+"""A model compared with a reference model: whether the behaviour is equivalent, and whether the mechanism is the same.
 
-Behaviour is the preference: on the same prompts, the paired difference of each effect is *kept* where its whole 95 %
-interval lies within ± what matters, *changed* where it surely lies beyond (a t-test against the nearer end, corrected
-by Holm over the effects), and otherwise it cannot be told. Mechanism is the set of heads that mediate: how much each
-recovers may shift. That nothing was found is never read as kept.
+Behaviour means the checks of the preference. On the same prompts, each is *kept* if the whole 95 % interval of its
+paired difference lies within ± the equivalence margin, *changed* if it is significantly beyond (a t-test against the
+nearer end, corrected by Holm over the effects), and otherwise inconclusive. Equivalence is another question than
+difference: an effect may differ significantly and be kept, and the message says so. Mechanism means the set of heads
+that mediate; how much each recovers may shift. A difference that was not found is never read as kept.
 """
 
 from __future__ import annotations
@@ -16,21 +17,17 @@ import numpy as np
 
 from mi_checks.compare.baseline_drift import NAMED, brief_shares, interval_text, share_lines
 from mi_checks.compare.baseline_record import RecordedCheck
-from mi_checks.compare.mediator_sets import MATTERS, MediatorSetChange, all_lost, set_change
-from mi_checks.compare.paired_change import PromptAgreement, agreement
+from mi_checks.compare.margins import change_margin, equivalence_margin
+from mi_checks.compare.mediator_sets import MediatorSetChange, all_lost, set_change
+from mi_checks.compare.paired_change import Direction, PairedChange, PromptAgreement, change_between, corrected
 from mi_checks.output.numbers import number
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.run import BASE, CheckResult
 from mi_checks.spec.check import Bound
-from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import PROPORTION, Estimate, Outcome
-from mi_checks.stats.intervals import mean_interval, paired_proportion_interval
-from mi_checks.stats.judgement import judge, prompts_to_settle
-from mi_checks.stats.p_values import holm, mean_beyond_p_value
+from mi_checks.stats.estimate import Estimate, Outcome
+from mi_checks.stats.judgement import prompts_to_settle
 
-TENTH = 0.1  # of the base's mean, or of its standard deviation over prompts where that is more
-
-State = Literal["kept", "changed", "cannot tell", "not applicable"]
+State = Literal["kept", "changed", "inconclusive", "not applicable"]
 VERDICTS: dict[tuple[State, State], str] = {
     ("kept", "kept"): "both kept",
     ("kept", "changed"): "behaviour kept by another mechanism",
@@ -38,44 +35,75 @@ VERDICTS: dict[tuple[State, State], str] = {
     ("changed", "changed"): "both changed",
     ("kept", "not applicable"): "behaviour kept",
     ("changed", "not applicable"): "behaviour changed",
-    ("cannot tell", "not applicable"): "behaviour cannot be told",
-    ("kept", "cannot tell"): "behaviour kept, mechanism cannot be told",
-    ("changed", "cannot tell"): "behaviour changed, mechanism cannot be told",
-    ("cannot tell", "kept"): "mechanism kept, behaviour cannot be told",
-    ("cannot tell", "changed"): "mechanism changed, behaviour cannot be told",
-    ("cannot tell", "cannot tell"): "neither can be told",
+    ("inconclusive", "not applicable"): "behaviour inconclusive",
+    ("kept", "inconclusive"): "behaviour kept, mechanism inconclusive",
+    ("changed", "inconclusive"): "behaviour changed, mechanism inconclusive",
+    ("inconclusive", "kept"): "mechanism kept, behaviour inconclusive",
+    ("inconclusive", "changed"): "mechanism changed, behaviour inconclusive",
+    ("inconclusive", "inconclusive"): "both inconclusive",
+}
+
+
+STATES: dict[Direction, State] = {
+    "rose": "changed",
+    "fell": "changed",
+    "unchanged": "kept",
+    "inconclusive": "inconclusive",
 }
 
 
 @dataclass(frozen=True)
 class EffectChange:
-    """One effect of the preference in the base and in the model.
+    """One effect of the preference in the reference model and in the model.
 
     Attributes:
         name: the check's id.
-        then: in the base.
-        now: in the model.
-        change: now − then, paired.
-        matters: the smallest difference, either way, that is another behaviour.
-        state: kept, changed or cannot tell.
-        per_prompt: the differences, `prompt`.
-        prompts: how far single prompts are apart. It is shown and decides nothing: a fine-tuned model may answer single
-            prompts otherwise and show the behaviour as it did.
+        equivalence: the change from the reference model, held to the equivalence margin.
+        difference: the same change, held to the smallest one that counts in a comparison of runs.
     """
 
     name: str
-    then: Estimate
-    now: Estimate
-    change: Estimate
-    matters: float
-    state: State
-    per_prompt: tuple[float, ...]
-    prompts: PromptAgreement
+    equivalence: PairedChange
+    difference: PairedChange
+
+    @property
+    def state(self) -> State:
+        """Kept, changed or inconclusive."""
+        return STATES[self.equivalence.direction]
+
+    @property
+    def then(self) -> Estimate:
+        """The effect in the reference model."""
+        return _measured(self.name, self.equivalence.before.estimate)
+
+    @property
+    def now(self) -> Estimate:
+        """The effect in the model."""
+        return _measured(self.name, self.equivalence.after.estimate)
+
+    @property
+    def change(self) -> Estimate:
+        """Now − then, paired."""
+        return _measured(self.name, self.equivalence.estimate)
+
+    @property
+    def per_prompt(self) -> tuple[float, ...]:
+        """The differences, `prompt`."""
+        return tuple(self.equivalence.differences.tolist())
+
+    @property
+    def prompts(self) -> PromptAgreement | None:
+        """How far single prompts are apart.
+
+        It is shown and decides nothing: a fine-tuned model may answer single prompts differently and still keep the
+        behaviour.
+        """
+        return self.equivalence.prompts
 
     @property
     def bound(self) -> Bound:
         """What the difference is held to."""
-        return Bound(at_least=-self.matters, at_most=self.matters)
+        return Bound(at_least=-self.equivalence.margin, at_most=self.equivalence.margin)
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ class ReferenceComparison:
     @property
     def deciding(self) -> EffectChange:
         """The first that changed; else that of which it cannot be told; else the first."""
-        order: tuple[State, ...] = ("changed", "cannot tell", "kept")
+        order: tuple[State, ...] = ("changed", "inconclusive", "kept")
         return min(self.effects, key=lambda effect: order.index(effect.state))
 
     @property
@@ -114,7 +142,7 @@ class ReferenceComparison:
     def outcome(self) -> Outcome:
         """Pass only where all that can be asked is kept; inconclusive where some cannot be told and none changed."""
         states = {self.behaviour, self.mechanism}
-        return "fail" if "changed" in states else "inconclusive" if "cannot tell" in states else "pass"
+        return "fail" if "changed" in states else "inconclusive" if "inconclusive" in states else "pass"
 
 
 def judge_against(
@@ -133,14 +161,12 @@ def judge_against(
         effect_sizes: clean − corrupt score of the base and of the model, `prompt`; empty where it is not known.
         unit: of the score.
     """
-    names = list(then)
-    changes = [np.subtract(now[name].per_prompt, then[name].per_prompt) for name in names]
-    margins = [_matters(then[name]) for name in names]
-    p_values = [mean_beyond_p_value(change, margin) for change, margin in zip(changes, margins, strict=True)]
-    effects = tuple(
-        _effect(name, then[name], now[name], margin, p_value)
-        for name, margin, p_value in zip(names, margins, holm(np.array(p_values)), strict=True)
+    margins = {name: equivalence_margin(np.array(each.per_prompt)) for name, each in then.items()}
+    equivalences = corrected([change_between(each, now[name], margins[name]) for name, each in then.items()])
+    differences = corrected(
+        [change_between(each, now[name], change_margin(each.estimate)) for name, each in then.items()]
     )
+    effects = tuple(map(EffectChange, then, equivalences, differences))
     if mediators is None:
         return ReferenceComparison(effects, "not applicable", MediatorSetChange())
     before, after = mediators
@@ -148,32 +174,17 @@ def judge_against(
     return ReferenceComparison(effects, _mechanism(heads), heads, has_effect_size=bool(after))
 
 
-def _effect(name: str, then: RecordedCheck, now: RecordedCheck, matters: float, p_value: float) -> EffectChange:
-    if then.estimate is None or now.estimate is None:
+def _measured(name: str, estimate: Estimate | None) -> Estimate:
+    if estimate is None:
         raise ValueError(f"{name} was not measured")
-    before, after = np.array(then.per_prompt), np.array(now.per_prompt)
-    yes_or_no = then.estimate.unit == PROPORTION
-    change = (
-        paired_proportion_interval(before, after) if yes_or_no else mean_interval(after - before, now.estimate.unit)
-    )
-    within = judge(change, Bound(at_least=-matters, at_most=matters)) == "pass"
-    state: State = "kept" if within else "changed" if p_value < ALPHA else "cannot tell"
-    differences = tuple((after - before).tolist())
-    prompts = agreement(before, after, yes_or_no=yes_or_no)
-    return EffectChange(name, then.estimate, now.estimate, change, matters, state, differences, prompts)
-
-
-def _matters(then: RecordedCheck) -> float:
-    """Return a tenth of the mean or, if larger, of the standard deviation: half of what Cohen (1988) calls small."""
-    values = np.array(then.per_prompt)
-    return float(max(MATTERS, TENTH * abs(values.mean()), TENTH * values.std(ddof=1)))
+    return estimate
 
 
 def _mechanism(heads: MediatorSetChange) -> State:
     if heads.changed:
         return "changed"
     if heads.unsure:
-        return "cannot tell"
+        return "inconclusive"
     return "kept" if heads.stayed or heads.relative else "not applicable"
 
 
@@ -232,8 +243,10 @@ def _because(judgement: ReferenceComparison) -> Iterator[str]:
 
 
 def _effect_line(effect: EffectChange) -> str:
-    told = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
-    held = f"differs by {interval_text(effect.change)}, ±{number(effect.matters, 3)} matters: {effect.state}"
-    needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "cannot tell" else None
-    apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts.apart else ""
-    return f"{told}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")
+    values = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
+    held = f"differs by {interval_text(effect.change)}, ±{number(effect.equivalence.margin, 3)} matters: {effect.state}"
+    if effect.state == "kept" and effect.difference.is_significant:
+        held += f" within that margin, though it {effect.difference.direction} significantly"
+    needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "inconclusive" else None
+    apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts is not None and effect.prompts.apart else ""
+    return f"{values}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")

@@ -24,6 +24,7 @@ TITLES: dict[State, str] = {
     "drifted": "Drifted",
     "improved": "Improved",
     "prompts moved": "Changed on individual prompts, with the same mean",
+    "inconclusive": "Inconclusive",
     "invalid": "Cannot be compared",
     "only before": "Only in the first run",
     "only after": "Only in the second run",

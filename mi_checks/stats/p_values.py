@@ -60,17 +60,25 @@ def mean_beyond_p_value(values: Floats, margin: float) -> float:
     return min(1.0, float(2 * stdtr(len(values) - 1, -beyond / error)))
 
 
-def independent_difference(before: Estimate, after: Estimate) -> tuple[Estimate, float]:
-    """Return after − before and its p-value, treating the two estimates as independent and normal.
+def independent_difference(before: Estimate, after: Estimate, margin: float = 0.0) -> tuple[Estimate, float]:
+    """Return after − before and the p-value of H0 «it is within ± margin», treating the two as independent and normal.
 
     For the same prompts this is conservative; a paired test is more powerful if values per prompt are available.
+
+    Args:
+        before: the earlier estimate.
+        after: the later one.
+        margin: the largest absolute difference that does not matter; zero or more.
     """
     z = -float(ndtri(ALPHA / 2))
     error = math.hypot(before.high - before.low, after.high - after.low) / (2 * z)
     change = after.value - before.value
-    p_value = (0.0 if change else 1.0) if error == 0 else float(2 * ndtr(-abs(change) / error))
     n = min(before.n, after.n)
-    return Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals"), p_value
+    estimate = Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals")
+    beyond = abs(change) - margin
+    if beyond <= 0:
+        return estimate, 1.0
+    return estimate, 0.0 if error == 0 else float(2 * ndtr(-beyond / error))
 
 
 def prompts_for_significance(p_value: float, n: int, comparisons: int) -> int | None:

@@ -107,7 +107,7 @@ class ReferenceSuite:
         )
         return replace(
             result,
-            bound="" if deciding is None else f"within ±{deciding.matters:.3g}",
+            bound="" if deciding is None else f"within ±{deciding.equivalence.margin:.3g}",
             verdict="" if found is None else found.verdict,
             per_prompt=() if deciding is None else deciding.per_prompt,
             reason="" if outcome == "pass" else _brief(found, message),

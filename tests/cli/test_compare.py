@@ -70,7 +70,7 @@ def test_json_has_every_comparison(capsys, runs):
 def test_nothing_that_can_be_compared_is_exit_code_2(capsys, runs):
     code, out, err = told(capsys, "before.json", "others.json")
     assert code == 2
-    assert "measured on other prompts, or under another tokenizer" in out
+    assert "measured on other prompts, or with another tokenizer" in out
     assert err == (
         "mi-checks: no check of one run can be compared with a check of the other; run the same behaviours in both, "
         "with the same --mi-count and --mi-seed, on models with the same tokenizer\n"

@@ -8,7 +8,7 @@ import pytest
 from mi_checks.compare.baseline_record import recorded
 from mi_checks.compare.reference_model import VERDICTS, base_message, judge_against, verdict_lines
 from mi_checks.results.claim import Claim
-from tests.baseline_numbers import NOISE, mediator, result
+from tests.baseline_numbers import NOISE, mediator, result, with_values
 
 SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4), mediator("L0H2", 0.02)))
 
@@ -20,14 +20,14 @@ def judged(then, now, mediators=None):
 def shifted(by, spread=0.0):
     """The effect of the base with that much more on each prompt, give or take."""
     then = result()
-    return replace(then, per_prompt=tuple((np.array(then.per_prompt) + by + spread * NOISE[::-1]).tolist()))
+    return with_values(then, np.array(then.per_prompt) + by + spread * NOISE[::-1])
 
 
 @pytest.mark.parametrize("by", [-0.19, 0.0, 0.19])
 def test_within_a_tenth_it_is_kept(by):
     found = judged(result(), shifted(by, 0.01))
     assert (found.behaviour, found.verdict, found.outcome) == ("kept", "behaviour kept", "pass")
-    assert found.deciding.matters == pytest.approx(0.2, rel=1e-3)
+    assert found.deciding.equivalence.margin == pytest.approx(0.2, rel=1e-3)
 
 
 @pytest.mark.parametrize("by", [-0.3, 0.3])
@@ -41,26 +41,26 @@ def test_what_cannot_be_told_is_not_kept():
     found = judged(result(), shifted(0, spread=3))
     assert found.deciding.change.low < -0.2 < 0.2 < found.deciding.change.high
     assert (found.behaviour, found.verdict, found.outcome) == (
-        "cannot tell",
-        "behaviour cannot be told",
+        "inconclusive",
+        "behaviour inconclusive",
         "inconclusive",
     )
     assert "prompts would tell" in base_message(found, "m", ("1" * 64, "2" * 64))
 
 
 def test_of_an_effect_next_to_nothing_the_spread_says_what_matters():
-    assert judged(result(mean=0.001), shifted(0)).deciding.matters == pytest.approx(0.1, rel=0.05)
+    assert judged(result(mean=0.001), shifted(0)).deciding.equivalence.margin == pytest.approx(0.1, rel=0.05)
 
 
 def test_chance_alone_is_read_as_changed_about_as_often_as_it_says():
     """A difference of exactly what matters is the hardest case of «not more than matters»."""
     draw = np.random.default_rng(2)
     then = result()
-    margin = judged(then, then).deciding.matters
+    margin = judged(then, then).deciding.equivalence.margin
     changed = kept = 0
     for _ in range(300):
         values = np.array(then.per_prompt) + margin + draw.normal(size=256)
-        state = judged(then, replace(then, per_prompt=tuple(values.tolist()))).behaviour
+        state = judged(then, with_values(then, values)).behaviour
         changed, kept = changed + (state == "changed"), kept + (state == "kept")
     allowed = 0.025 * 300 + 3 * np.sqrt(0.025 * 0.975 * 300)
     assert changed <= allowed
@@ -81,9 +81,9 @@ def test_another_head_is_another_mechanism():
 
 def test_a_head_that_may_or_may_not_mediate_is_not_told():
     found = judged(result(), result(), ((mediator("L0H1", 0.13),), (mediator("L0H1", 0.11),)))
-    assert (found.mechanism, found.outcome) == ("cannot tell", "inconclusive")
+    assert (found.mechanism, found.outcome) == ("inconclusive", "inconclusive")
     message = base_message(found, "m", ("1" * 64, "2" * 64))
-    assert message.startswith("behaviour kept, mechanism cannot be told: whether L0H1 mediates in both\n")
+    assert message.startswith("behaviour kept, mechanism inconclusive: whether L0H1 mediates in both\n")
 
 
 def test_where_no_head_mediates_there_is_no_mechanism():

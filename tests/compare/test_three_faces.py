@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mi_checks.compare import baseline_drift, reference_model, run_comparison
+from mi_checks.compare import baseline_drift, margins, reference_model, run_comparison
 from mi_checks.compare.baseline_record import baseline, recorded
+from mi_checks.compare.paired_change import change_between, corrected
 from mi_checks.stats.estimate import PROPORTION
 from mi_checks.stats.intervals import proportion_interval, ratio_interval, ratio_parts
 from tests.baseline_numbers import HEADER
@@ -49,7 +52,7 @@ def runs_of(before, after):
     """Both measurements as runs, whose evidence holds the effect sizes that fractions are of."""
     found = []
     for each, weights in ((before, "a"), (after, "b")):
-        sizes = () if each.parts is None else tuple(map(float, each.parts.denominator.value + SPREAD))
+        sizes = () if each.parts is None else tuple(np.round(each.parts.denominator.value + SPREAD, 3).tolist())
         shown = evidence_of(effect("nano-attn-2l", around(5)), effect_sizes=sizes)
         found.append(run_of(each, evidence=[shown], models={"nano-attn-2l": {"weights_sha256": weights * 64}}))
     return found
@@ -135,29 +138,29 @@ GRID = {
 }
 VERDICTS = {
     "the same": "unchanged | as recorded | kept",
-    "0.005 lower": "drifted | as recorded | kept",
-    "0.005 higher, with noise": "improved | as recorded | kept",
+    "0.005 lower": "unchanged | as recorded | kept",
+    "0.005 higher, with noise": "unchanged | as recorded | kept",
     "0.05 lower": "drifted | drifted, worse | kept",
     "0.05 higher, with noise": "improved | drifted, better | kept",
     "0.5 lower": "drifted | drifted, worse | changed",
     "0.5 higher, with noise": "improved | drifted, better | changed",
     "0.5 higher, held from above": "drifted | drifted, worse | changed",
     "0.5 higher, held from both sides": "drifted | drifted, unclear | changed",
-    "0.5 higher, claimed absent": "drifted | drifted, better | changed",
+    "0.5 higher, claimed absent": "drifted | drifted, worse | changed",
     "other weights, the same mean": "prompts moved | prompts drifted | kept",
     "other weights, 0.1 higher": "improved | drifted, better | kept",
-    "other weights, 0.1 higher, too noisy": "prompts moved | prompts drifted | cannot tell",
-    "small: 0.005 higher": "improved | as recorded | kept",
+    "other weights, 0.1 higher, too noisy": "prompts moved | prompts drifted | inconclusive",
+    "small: 0.005 higher": "unchanged | as recorded | kept",
     "by interval: the same": "unchanged | as recorded | –",
-    "by interval: 0.1 higher": "unchanged | as recorded | –",
-    "by interval: 0.22 higher": "improved | as recorded | –",
+    "by interval: 0.1 higher": "inconclusive | as recorded | –",
+    "by interval: 0.22 higher": "improved | drifted, better | –",
     "by interval: 0.5 lower": "drifted | drifted, worse | –",
-    "another deciding node, 0.1 higher": "unchanged | as recorded | –",
-    "another deciding node, 0.22 higher": "improved | as recorded | –",
-    "no longer measured": "unchanged | drifted, unclear | –",
+    "another deciding node, 0.1 higher": "inconclusive | as recorded | –",
+    "another deciding node, 0.22 higher": "improved | drifted, better | –",
+    "no longer measured": "drifted | drifted, unclear | –",
     "fraction: the same": "unchanged | as recorded | –",
     "fraction: the denominator shrank": "drifted | drifted, worse | –",
-    "fraction: the denominator shrank by 0.5 %": "drifted | as recorded | –",
+    "fraction: the denominator shrank by 0.5 %": "unchanged | as recorded | –",
     "fraction: the denominator grew": "drifted | drifted, worse | –",
     "fraction: the numerator rose": "improved | drifted, better | –",
     "fraction: the numerator fell": "drifted | drifted, worse | –",
@@ -165,9 +168,9 @@ VERDICTS = {
     "fraction: numerator 0.5 % higher, denominator shrank": "drifted | drifted, worse | –",
     "proportion: the same": "unchanged | as recorded | kept",
     "proportion: all right in both": "unchanged | as recorded | kept",
-    "proportion: one prompt turned": "unchanged | as recorded | cannot tell",
-    "proportion: four turned both ways": "prompts moved | prompts drifted | cannot tell",
-    "proportion: eight lost": "drifted | drifted, worse | cannot tell",
+    "proportion: one prompt turned": "unchanged | as recorded | inconclusive",
+    "proportion: four turned both ways": "prompts moved | prompts drifted | inconclusive",
+    "proportion: eight lost": "drifted | drifted, worse | inconclusive",
     "proportion: all gained": "improved | drifted, better | changed",
 }
 
@@ -175,3 +178,99 @@ VERDICTS = {
 @pytest.mark.parametrize("name", GRID)
 def test_verdicts_on_a_grid(name):
     assert verdicts(*GRID[name]) == VERDICTS[name]
+
+
+MEANS = st.floats(-6, 6)
+SHIFTS = st.sampled_from([0.0, 0.003, -0.008, 0.02, -0.05, 0.12, 0.5, -2.0])
+SPREADS = st.sampled_from([0.0, 0.003, 0.03, 0.3, 2.0])
+SIZES = st.sampled_from([8, 64, 256])
+
+
+def as_stored(measured):
+    """The check with the decimals that a baseline stores: rounding may move a value across a margin."""
+    stored = recorded(measured)
+    return replace(measured, per_prompt=stored.per_prompt, estimate=stored.estimate, parts=stored.parts)
+
+
+@st.composite
+def pairs_of_measurements(draw):
+    """Two measurements of one check: paired or not, of logits, of a fraction or of yes and no."""
+    kind = draw(st.sampled_from(["logits", "by interval", "another node", "fraction", "proportion", "absent"]))
+    n, seed = draw(SIZES), draw(st.integers(0, 50))
+    bounds = draw(
+        st.sampled_from([{"at_least": 0.5}, {"at_least": None, "at_most": 0.5}, {"at_least": 0, "at_most": 1}])
+    )
+    generator = np.random.default_rng(seed)
+    if kind == "proportion":
+        values = (generator.random((2, n)) < np.array([[draw(st.floats(0, 1))], [draw(st.floats(0, 1))]])).astype(float)
+        if draw(st.booleans()):
+            values[1] = values[0]
+        pair = [accuracy(np.flatnonzero(each), n, **bounds) for each in values]
+    elif kind == "fraction":
+        parts = draw(st.tuples(*[st.floats(0.1, 3)] * 2)), draw(st.tuples(*[st.floats(1, 6)] * 2))
+        pair = [fraction(numerator, whole, **bounds) for numerator, whole in zip(*parts, strict=True)]
+    else:
+        values = around(draw(MEANS), 1, seed=seed, n=n)
+        moved = values + draw(SHIFTS) + generator.normal(0, 1, n) * draw(SPREADS)
+        given = {"kind": "absent", "outcome": "fail"} if kind == "absent" else {}
+        pair = [logits(each, **bounds, **given) for each in (values, moved)]
+        if kind == "by interval":
+            pair = [by_interval(each) for each in pair]
+        if kind == "another node":
+            pair = [replace(each, deciding=node) for each, node in zip(pair, ("L0H1", "L0H2"), strict=True)]
+    return [as_stored(each) for each in pair]
+
+
+@settings(max_examples=300, deadline=None)
+@given(pairs_of_measurements())
+def test_the_three_never_contradict_each_other(pair):
+    """A check that one face calls changed is unchanged by none, and its direction is the same by all."""
+    before, after = pair
+    change, drifts = of_compare(before, after), of_baseline(before, after).drifts
+    if before.outcome == after.outcome:  # else `compare` reports the outcome, which a baseline does not hold
+        assert (change.state in ("drifted", "improved", "prompts moved")) == bool(drifts)
+    direction = change.change.direction
+    if drifts and drifts[0].prompts is None:
+        assert drifts[0].change.direction == direction
+        assert direction in ("rose", "fell")
+        assert change.state == (
+            "improved"
+            if drifts[0].better
+            and run_comparison.OUTCOME_RANK[before.outcome] >= run_comparison.OUTCOME_RANK[after.outcome]
+            else "drifted"
+        )
+    else:
+        assert direction in ("unchanged", "inconclusive")
+    if before.per_prompt and before.parts is None and before.deciding == after.deciding:
+        (effect_change,) = of_reference(before, after).effects
+        equivalence = effect_change.equivalence.direction
+        assert effect_change.difference.direction == direction
+        if equivalence in ("rose", "fell"):  # beyond the larger margin is beyond the smaller one
+            assert direction == equivalence
+        if direction == "unchanged":  # within the smaller margin is within the larger one
+            assert equivalence == "unchanged"
+        if effect_change.state == "kept" and direction in ("rose", "fell"):  # another question, and the text says so
+            assert f"though it {direction} significantly" in reference_model._effect_line(effect_change)
+
+
+@given(st.integers(2, 12), st.integers(0, 100))
+def test_a_larger_family_makes_a_change_inconclusive_and_never_unchanged(others, seed):
+    """`compare` corrects over both runs and a baseline over one behaviour: one may see what the other cannot."""
+    change = change_between(logits(VALUES), logits(VALUES + np.random.default_rng(seed).normal(0.06, 0.3, N)), 0.02)
+    alone, *_ = corrected([change])
+    among, *_ = corrected([change, *[change_between(logits(VALUES), logits(VALUES), 0.02)] * others])
+    assert among.p_value >= alone.p_value
+    if alone.direction in ("rose", "fell"):
+        assert among.direction in (alone.direction, "inconclusive")
+        assert not among.is_same_number
+    else:
+        assert among.direction == alone.direction
+
+
+@given(st.floats(-100, 100), st.floats(0, 10))
+def test_equivalence_is_never_stricter_than_difference(mean, spread):
+    values = around(mean, spread)
+    estimate = replace(logits(VALUES).estimate, value=float(values.mean()))
+    assert margins.equivalence_margin(values) >= margins.change_margin(estimate)
+    assert margins.prompt_margin(values) >= margins.change_margin(estimate)
+    assert margins.rounding_margin(estimate, estimate) < margins.change_margin(estimate)

@@ -74,7 +74,7 @@ def test_a_model_without_the_behaviour_has_lost_every_mediator(whole, folder):
 def test_what_so_few_prompts_cannot_tell_is_not_kept(whole, folder):
     _, found, lines = judged(whole, folder(logits=0.92), "--mi-count", "8")
     assert found["outcome"] == "inconclusive"
-    assert lines[0].startswith("mechanism kept, behaviour cannot be told: logit_diff ")
+    assert lines[0].startswith("mechanism kept, behaviour inconclusive: logit_diff ")
     assert "prompts would tell" in "\n".join(lines)
 
 

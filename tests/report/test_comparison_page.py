@@ -54,7 +54,7 @@ def test_every_change_is_told_with_its_numbers(html):
     assert re.search(r"−3\.00\d* \[−3\.00\d*, −3\.00\d*\] p < 0\.001 logits", words)
     for told in ("logit_diff[corrupt]", "patching[a]", "patching[b]", "of_others", "new", "−L1H2", "+L1H5"):
         assert told in words
-    assert "measured on other prompts, or under another tokenizer" in words
+    assert "measured on other prompts, or with another tokenizer" in words
     assert '<th scope="row">python</th><td class="id">3.11</td><td class="id">3.12</td>' in html
     assert "pytest again" in words
 
