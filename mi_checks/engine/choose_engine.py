@@ -67,9 +67,8 @@ def replayable_model(loaded_model: LoadedModel) -> Transformer | None:
     """Return the model's replayable function, or None if it does not reproduce the bridge's logits; tested once."""
     if loaded_model.bridge not in _replayable_models:
         model = read_transformer(loaded_model.bridge)
-        _replayable_models[loaded_model.bridge] = (
-            model if model is not None and reproduces_logits(model, loaded_model) else None
-        )
+        reproduced = model is not None and reproduces_logits(model, loaded_model)
+        _replayable_models[loaded_model.bridge] = model if reproduced else None
     return _replayable_models[loaded_model.bridge]
 
 

@@ -113,9 +113,8 @@ class InputFraction(Quantity):
         if not embedding and not reaches(sender, receiver):
             raise ValueError(f"there is no path from {sender} to {receiver}, because {receiver} does not come after it")
         engine.supported.require_guards("paths", "composition on the prompts cannot be measured")
-        columns = torch.tensor(
-            [places[-1] for places in engine.layouts["clean"].columns(self.at)], device=engine.device
-        )
+        last_columns = [columns[-1] for columns in engine.layouts["clean"].columns(self.at)]
+        columns = torch.tensor(last_columns, device=engine.device)
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
         part = engine.stream_output(sender, engine.activation("clean", sender)[engine.rows, columns])
         from_sender, in_total = (

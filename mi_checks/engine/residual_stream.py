@@ -94,10 +94,8 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
     shift = apply(torch.zeros_like(probe))
     middle = probe - probe.mean() if centred else probe
     gain = (apply(probe) - shift) / (middle / middle.pow(2).mean().sqrt())
-    eps = next(
-        (float(getattr(norm_module, name)) for name in EPSILON_NAMES if getattr(norm_module, name, None) is not None),
-        1e-5,
-    )
+    epsilons = (getattr(norm_module, name, None) for name in EPSILON_NAMES)
+    eps = next((float(epsilon) for epsilon in epsilons if epsilon is not None), 1e-5)
     norm = Norm(centred, eps, gain.float(), shift.float())
     for scale in (1e-3, 1e-2, 1.0, 30.0):
         x = scale * torch.randn(width, generator=generator, dtype=torch.float64).to(device)

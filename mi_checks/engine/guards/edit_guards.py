@@ -258,9 +258,8 @@ def _middle_edit(
     # The hook may show a scaled version of what attention adds; what it really adds is derived from the stream.
     recorded_output, added_by_attention = recorded[place.module, place.side], middle - before
     scale = float((recorded_output * added_by_attention).sum() / recorded_output.pow(2).sum().clamp(min=1e-20))
-    if not scale or not bool(
-        (recorded_output * scale - added_by_attention).abs().max() <= tolerance.equal * middle.abs().max()
-    ):
+    error = (recorded_output * scale - added_by_attention).abs().max()
+    if not scale or not bool(error <= tolerance.equal * middle.abs().max()):
         return None
     everything = torch.arange(middle.shape[-1], device=middle.device)
     return PlainEdit(replace(place, scale=scale), 0, everything, middle[1] - before[0])

@@ -57,10 +57,8 @@ def make_probes(loaded_model: LoadedModel) -> GuardProbes:
     windows = sorted(set(_attention_windows(loaded_model)))
     reachable = [window for window in windows if window + TOKENS_BEYOND_WINDOW <= MAX_PROBE_TOKENS]
     length = max([PROBE_TOKENS, *(window + TOKENS_BEYOND_WINDOW for window in reachable)])
-    while length in (
-        loaded_model.shape.n_heads,
-        loaded_model.shape.n_kv_heads,
-    ):  # so that no two axes have the same size
+    n_heads, n_kv_heads = loaded_model.shape.n_heads, loaded_model.shape.n_kv_heads
+    while length in (n_heads, n_kv_heads):  # so that no two axes have the same size
         length += 1
     length = min(length, loaded_model.n_ctx)
     known = [loaded_model.bridge.cfg.d_vocab]

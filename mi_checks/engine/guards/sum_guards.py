@@ -33,12 +33,10 @@ def compare_sums(engine: ReferenceEngine, probes: GuardProbes, tolerance: Roundi
     """
     yield _guard_attention_rows(engine, probes, tolerance)
     yield from _guard_sublayers(engine, probes, tolerance)
-    yield from _guard_comparison(
-        "layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layer_sum_error(engine)
-    )
-    yield from _guard_comparison(
-        "the stream gives the logits", ("attribution",), tolerance, lambda: _logits_error(engine)
-    )
+    name = "layers add up to the stream"
+    yield from _guard_comparison(name, ("paths", "attribution"), tolerance, lambda: _layer_sum_error(engine))
+    name = "the stream gives the logits"
+    yield from _guard_comparison(name, ("attribution",), tolerance, lambda: _logits_error(engine))
     if nonlinearity(engine.batch, engine.loaded_model) is None:
         name = "embedding and layers add up to the logit difference"
         yield from _guard_comparison(name, ("attribution",), tolerance, lambda: _attribution_error(engine))
@@ -93,12 +91,8 @@ def _layer_sum_error(engine: ReferenceEngine) -> tuple[float, str]:
         before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
         kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.loaded_model.shape.has_mlps else ("attn",)
         total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
-        errors.append(
-            (
-                _relative_error(total, after),
-                f"the residual stream after L{layer} is not the stream before it plus what the layer adds",
-            )
-        )
+        problem = f"the residual stream after L{layer} is not the stream before it plus what the layer adds"
+        errors.append((_relative_error(total, after), problem))
     return max(errors)
 
 
@@ -109,9 +103,8 @@ def _logits_error(engine: ReferenceEngine) -> tuple[float, str]:
     cap = float(engine.loaded_model.bridge.cfg.output_logits_soft_cap)
     logits = cap * torch.tanh(logits / cap) if cap > 0 else logits
     at_end = logits[engine.rows, engine.end]
-    return _relative_error(
-        at_end, engine.unpatched_logits("clean")
-    ), "the final norm, unembedding and logit scale do not reproduce the model's logits"
+    error = _relative_error(at_end, engine.unpatched_logits("clean"))
+    return error, "the final norm, unembedding and logit scale do not reproduce the model's logits"
 
 
 def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:

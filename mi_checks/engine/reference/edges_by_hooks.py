@@ -85,9 +85,8 @@ class EdgeCircuitRun:
         """Compute what a layer's MLP writes."""
         node, stream_node = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
         stream = self._stream(node, stream_node)
-        (written,) = self.engine.activations_with(
-            "clean", [HookSite(stream_node.hook, _replace_by(stream))], [node.hook], layer
-        )
+        sites = [HookSite(stream_node.hook, _replace_by(stream))]
+        (written,) = self.engine.activations_with("clean", sites, [node.hook], layer)
         self._store(node, written)
 
     def _stream(self, reader: Node, stream_node: Node) -> Tensor:

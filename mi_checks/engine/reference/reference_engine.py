@@ -62,9 +62,8 @@ class ReferenceEngine(Engine):
         self.supported.require_interventions(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
-            out[i] = self.require_finite(
-                self.score_logits(self._patched_logits(interventions[i])), f"logits at {END} under {title}"
-            )
+            scores = self.score_logits(self._patched_logits(interventions[i]))
+            out[i] = self.require_finite(scores, f"logits at {END} under {title}")
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
@@ -72,9 +71,8 @@ class ReferenceEngine(Engine):
         self.supported.require_edges()
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
-            out[i] = self.require_finite(
-                self.score_logits(EdgeCircuitRun(self, circuits[i]).logits()), f"logits at {END} under {title}"
-            )
+            scores = self.score_logits(EdgeCircuitRun(self, circuits[i]).logits())
+            out[i] = self.require_finite(scores, f"logits at {END} under {title}")
         return out
 
     def padded_pattern(self, head: Node) -> Tensor:
@@ -230,17 +228,13 @@ class ReferenceEngine(Engine):
 
     def replacement_site(self, intervention: Intervention, nodes: list[Node]) -> HookSite:
         """Return the site that gives nodes of one layer and kind their new activations."""
-        mask, new, kind = (
-            self.mask(intervention.run, intervention.at),
-            self.replacement(intervention, nodes[0]),
-            nodes[0].kind,
-        )
+        mask, new = self.mask(intervention.run, intervention.at), self.replacement(intervention, nodes[0])
 
         def change(activation: Tensor) -> Tensor:
             where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
             return torch.where(where & node_mask(nodes, activation), new, activation)
 
-        return HookSite(nodes[0].hook, change, kind)
+        return HookSite(nodes[0].hook, change, nodes[0].kind)
 
     def _path_sites(self, intervention: Intervention) -> list[HookSite]:
         """Return the sites at which the last receivers of a path see the change that arrives along it."""

@@ -36,10 +36,9 @@ class EdgeCircuitRuns:
         # variant if all circuits write the same.
         self.sender_changes: list[Tensor] = []  # each `row variant sender pos d_model`
         nothing = torch.zeros((), device=runs.device, dtype=runs.model.weights["embed.weight"].dtype)
-        self.change_seen_by_all = (
-            nothing  # stream without what edges carry, minus the clean stream, `row variant pos d_model`
-        )
-        self.own_change = nothing  # stream of the circuits' own runs, minus the clean stream, `row variant pos d_model`
+        # The stream without what edges carry, and the stream of the circuits' own runs, each minus the clean stream,
+        # `row variant pos d_model`.
+        self.change_seen_by_all = self.own_change = nothing
 
     def final_streams(self) -> Tensor:
         """Return the stream that the logits see at END, `row variant d_model`."""
@@ -58,13 +57,11 @@ class EdgeCircuitRuns:
         ablated = self._ablated(head, only_end=only_end)[:, None]
         w_o = model.w_o(layer)  # head d_head d_model
         self.sender_changes.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
-        self.change_seen_by_all = self._columns(self.change_seen_by_all, only_end=only_end) + (ablated - clean).flatten(
-            -2
-        ) @ w_o.flatten(0, 1)
+        seen_before = self._columns(self.change_seen_by_all, only_end=only_end)
+        self.change_seen_by_all = seen_before + (ablated - clean).flatten(-2) @ w_o.flatten(0, 1)
         if layer and not self.mlps and not model.attn_only:
-            self.own_change = self._columns(self.own_change, only_end=only_end) + (z - clean).flatten(-2) @ w_o.flatten(
-                0, 1
-            )
+            own_before = self._columns(self.own_change, only_end=only_end)
+            self.own_change = own_before + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
 
     def _attention(self, layer: int) -> Tensor:
         """Return z of a layer whose q, k and v each see their own stream, `row variant pos head d_head`."""

@@ -130,9 +130,8 @@ class JointEdits:
         if chosen is None:
             return activation
         selected = self._variant_mask(chosen, activation)
-        new = self.runs.from_column(
-            self.runs.stored_replacement(self.common, chosen[0][1]), self.start, only_end=only_end
-        )[:, None]
+        replacement = self.runs.stored_replacement(self.common, chosen[0][1])
+        new = self.runs.from_column(replacement, self.start, only_end=only_end)[:, None]
         if not self._everywhere:
             mask = self.runs.from_column(self.mask, self.start, only_end=only_end)[:, None]
             selected = selected & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
@@ -153,11 +152,9 @@ class JointEdits:
         reading = self._receivers.get((layer, kind))
         if reading is None:
             return resid
-        sent_change = (
-            self.sent_change[self.runs.rows, :, self.runs.end - self.start][:, :, None]
-            if only_end
-            else self.sent_change
-        )
+        sent_change = self.sent_change
+        if only_end:
+            sent_change = sent_change[self.runs.rows, :, self.runs.end - self.start][:, :, None]
         return torch.where(self._variant_mask(reading, resid), resid + sent_change, resid)
 
     @cached_property

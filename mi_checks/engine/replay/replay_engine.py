@@ -90,10 +90,8 @@ class ReplayEngine(StoredRuns):
         with torch.no_grad():
             groups = list(self._groups(interventions))
             for group in self.progress(groups, len(groups), title):
-                group_members = [interventions[i] for i in group]
-                out[group] = self.require_finite(
-                    self.memory.run_halving(self._score_group, group_members), f"logits at {END} under {title}"
-                )
+                scores = self.memory.run_halving(self._score_group, [interventions[i] for i in group])
+                out[group] = self.require_finite(scores, f"logits at {END} under {title}")
         self.forget_replacements()
         return out
 
@@ -152,9 +150,8 @@ class ReplayEngine(StoredRuns):
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
         if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
-            floats += 2 * (
-                self.loaded_model.shape.d_mlp or 0
-            )  # otherwise computed a few rows at a time: `Transformer.mlp`
+            # Otherwise they are computed a few rows at a time, see `Transformer.mlp`.
+            floats += 2 * (self.loaded_model.shape.d_mlp or 0)
         vocabulary_floats = 4 * cfg.d_vocab if self.readout.tokens is None else 0
         return int(len(self.rows) * (n_columns * floats + vocabulary_floats) * embedding.element_size())
 
@@ -210,9 +207,8 @@ class ReplayEngine(StoredRuns):
     def _propagate(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None = None) -> Tensor:
         """Return the final stream at END from the stream before a layer, `row variant pos d_model` from a column on."""
         for index in range(layer, self.last):
-            resid = self._run_layer(
-                index, resid, side, start, edits if edits is not None and edits.touches(index) else None
-            )
+            layer_edits = edits if edits is not None and edits.touches(index) else None
+            resid = self._run_layer(index, resid, side, start, layer_edits)
         if edits is None or not edits.touches(self.last):
             return self._run_last_layer(resid, side, start)
         if not edits.edits_attention(self.last):
@@ -275,9 +271,8 @@ class ReplayEngine(StoredRuns):
         self._count(resid_mid, "mlp")
         mlp_in = edits.read_stream(layer, "mlp", model.mlp_in(resid, resid_mid), only_end=only_end)
         if edits.replaces(layer, "neuron"):
-            mlp_out = model.mlp_out(
-                layer, edits.apply(layer, "neuron", model.neurons(layer, mlp_in), only_end=only_end)
-            )
+            neurons = edits.apply(layer, "neuron", model.neurons(layer, mlp_in), only_end=only_end)
+            mlp_out = model.mlp_out(layer, neurons)
         else:
             mlp_out = model.mlp(layer, mlp_in)
         mlp_out = edits.apply(layer, "mlp", mlp_out, only_end=only_end)

@@ -109,11 +109,8 @@ def written_change(
     if node.kind == "resid_pre" and not common.into:
         only_end = False  # because the last layer's keys and values read it at every position
     is_head_part = node.kind in HEAD_PARTS
-    change = (
-        _z_change(runs, common, node, start, only_end=only_end)
-        if is_head_part
-        else _activation_change(runs, common, node, start, only_end=only_end)
-    )
+    change_of = _z_change if is_head_part else _activation_change
+    change = change_of(runs, common, node, start, only_end=only_end)
     if not bool(change.any()):
         return None
     before_mlp = is_head_part or node.kind in ("head", "attn", "resid_mid")
@@ -138,14 +135,9 @@ def _activation_change(runs: StoredRuns, common: Intervention, node: Node, start
         own = runs.activation_at_end(common.run, node)
         new = torch.zeros_like(own) if common.value == "zero" else runs.activation_at_end(common.value, node)
         mask = runs.from_column(mask, start, only_end=True)
-    elif (
-        common.value in ("clean", "corrupt") and not only_end and node.kind != "resid_pre" and not runs.batch.by_labels
-    ):
-        own, new, mask = (
-            runs.activation_from(common.run, node, start),
-            runs.activation_from(common.value, node, start),
-            mask[:, start:],
-        )
+    elif common.value in ("clean", "corrupt") and not (only_end or node.kind == "resid_pre" or runs.batch.by_labels):
+        own, new = (runs.activation_from(side, node, start) for side in (common.run, common.value))
+        mask = mask[:, start:]
     else:
         own, new = runs.activation(common.run, node), runs.replacement(common, node)
         own, new, mask = (runs.from_column(x, start, only_end=only_end) for x in (own, new, mask))
