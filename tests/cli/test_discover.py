@@ -26,7 +26,7 @@ CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
 def file(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MI_CHECKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr("mi_checks.cli.discover.as_many_as_help", lambda run: None)  # it goes by the clock
+    monkeypatch.setattr("mi_checks.cli.discover.use_all_cores_if_faster", lambda run: None)  # it goes by the clock
     (tmp_path / "induction.yaml").write_text(INDUCTION)
     return "induction.yaml"
 
@@ -263,8 +263,8 @@ def test_help_names_every_option(capsys):
         main(["discover", "--help"])
     assert left.value.code == 0
     said = capsys.readouterr().out
-    for option in ("FILE", "--model NAME", "--case NAME", "--count N", "--seed N", "--above SHARE", "--faithful SHARE",
-                   "--output FILE", "--force", "--exact-seconds S", "--no-cache"):  # fmt: skip
+    for option in ("FILE", "--model NAME", "--case NAME", "--count N", "--seed N", "--above FRACTION",
+                   "--faithful FRACTION", "--output FILE", "--force", "--exact-seconds S", "--no-cache"):  # fmt: skip
         assert option in said
 
 

@@ -130,8 +130,8 @@ def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatc
     assert code == 2
     assert "Δ induction" not in out
     assert err == (
-        "mi-checks: induction could not be measured at 400: its prompts are not those of 200: another tokenizer, or "
-        "another context length\n"
+        "mi-checks: induction could not be measured at 400: its prompts differ from those at 200: another tokenizer "
+        "or context length\n"
     )
 
 
@@ -146,8 +146,8 @@ def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatc
         ),
         (
             ["--model", "nano-attn-2l@500"],
-            "emergence needs two checkpoints of a model at least, and of 'nano-attn-2l' there is only "
-            "nano-attn-2l@500; use 'nano-attn-2l@*' for its 5, or name another",
+            "emergence needs at least two checkpoints of 'nano-attn-2l', but only nano-attn-2l@500 is given; "
+            "use 'nano-attn-2l@*' for all 5, or name another",
         ),
         (["--output", "page.pdf"], "--output 'page.pdf': its name must end with .html, .md, .json, .txt"),
     ],

@@ -18,7 +18,7 @@ SMALL = BEHAVIOUR.replace("count: 16", "count: 64")
 def merged(text, draft):
     """The draft as its first line says: in place of the checks or added to them, and in place of the model's entry."""
     file, found = yaml.safe_load(text), yaml.safe_load(draft)
-    old = file["checks"] if "to be added to `checks:`" in draft.splitlines()[0] else []
+    old = file["checks"] if "Add its checks to `checks:`" in draft.splitlines()[0] else []
     models = {**file["models"], **found["models"]}
     return yaml.safe_dump({**file, "checks": [*old, *found["checks"]], "models": models}, sort_keys=False)
 
@@ -104,7 +104,7 @@ def test_it_is_green_in_a_case(project):
         discover(load_behaviour(path, project.path, "far"), "nano-attn-2l", DiscoveryOptions(exact_seconds=0))
     )
     assert draft.startswith("# ab[far] on nano-attn-2l: a draft")
-    assert "# It is of this case alone, and stands with it in a file of its own.\n" in draft
+    assert "# It is for this case alone, so put it in a file of its own together with the case.\n" in draft
     project.copy("after", merged(text.replace("length: 3", "length: 9"), draft))
     after = load_behaviour(project.path / "behaviours" / "after.yaml", project.path)
     project.run().assert_outcomes(passed=len(claimed(after, "nano-attn-2l")))

@@ -71,8 +71,8 @@ def _series(model: str, names: list[str]) -> CheckpointSeries:
     if len(names) < 2:
         whole = series_models(f"{model}{SERIES_SUFFIX}")  # raises if there are none, because that is the mistake
         raise MiChecksError(
-            f"emergence needs two checkpoints of a model at least, and of {model!r} there is only {names[0]}; "
-            f"use '{model}{SERIES_SUFFIX}' for its {len(whole)}, or name another"
+            f"emergence needs at least two checkpoints of {model!r}, but only {names[0]} is given; "
+            f"use '{model}{SERIES_SUFFIX}' for all {len(whole)}, or name another"
         )
     steps = {name: training_step(name) for name in names}
 

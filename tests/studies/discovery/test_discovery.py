@@ -82,7 +82,7 @@ def test_every_check_stands_beside_its_evidence(text):
 
 def test_the_rule_the_prompts_and_the_sweeps_are_told(text):
     assert "# Discovered on 48 prompt pairs of seed 1000; every check was then measured on 48 held-out pairs" in text
-    assert "# None of them is among the 64 pairs that the checks use." in text
+    assert "# None of these pairs is among the 64 that the checks use." in text
     assert "a bound lies three standard errors" in text
     assert re.search(r"^# heads that mediate .*Holm-corrected over 48 tests\): L0H3, L1H2, L1H1$", text, re.MULTILINE)
     assert re.search(r"^# heads that are needed \(.*\): L0H3, L1H2, L1H1$", text, re.MULTILINE)
@@ -130,7 +130,7 @@ def test_what_the_file_names_is_set_beside_what_is_found(behaviour, loaded_model
     text = discovery_yaml(explore(named, loaded_model, EXACT))
     assert "# the file's right (L0H3): discovered\n" in text
     assert "# the file's wrong (L0H0, L1H1): discovered, except L0H0\n" in text
-    assert "# found, and not named in the file: L1H2\n" in text
+    assert "# discovered, but not named in the file: L1H2\n" in text
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_where_there_is_no_time_neurons_are_screened_and_the_screen_is_judged(sc
     assert screening.max_unselected_effect < 0.05
     text = discovery_yaml(screened)
     assert re.search(r"32 neurons were selected by attribution patching, because .* all 1536", text)
-    assert re.search(r"estimated and exact 'recovers': rank correlation [01]\.\d\d over the \d+ whose", text)
+    assert re.search(r"estimated and exact 'recovers': rank correlation [01]\.\d\d over the \d+ nonzero", text)
     assert screened.mechanism.heads.selection is None  # twelve heads are fewer than a screen lets through
     assert "mediators[neuron]" not in text  # no neuron mediates alone, so nothing is left unclaimed
 
@@ -164,7 +164,7 @@ def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, loaded
     assert discovery.mechanism.ablation == "zero"
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["circuit"]["with"] == "zero"
-    assert "zero, as prompts that are not equally long have no mean at a position" in discovery_yaml(discovery)
+    assert "zero, because prompts of different lengths have no mean at a position" in discovery_yaml(discovery)
 
 
 def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, loaded_model):
@@ -212,7 +212,8 @@ def test_where_there_is_nothing_nothing_is_drafted(behaviour, loaded_model, seed
 def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_the_others(behaviour, loaded_model):
     """Of 200 such runs 5 are like this one: the interval on the prompts of discovery lies above zero."""
     said = (
-        r": clean − corrupt is 0\.\d+ \[-.*\] logits on the held-out prompts, too little for checks on 48 pairs \(48 p"
+        r": clean − corrupt is 0\.\d+ \[−.*\] logits on the held-out prompts, too small to detect in checks "
+        r"on 48 pairs \(48 p"
     )
     with pytest.raises(MiChecksError, match=said):
         explore(random_answers(behaviour, 54), loaded_model, DiscoveryOptions(count=48))
@@ -237,6 +238,6 @@ def test_where_a_behaviour_is_declared_absent_nothing_is_looked_for(tmp_path):
         discover(load_behaviour(tmp_path / "induction.yaml", tmp_path), "nano-attn-1l")
     line = text.splitlines().index("  nano-attn-1l: absent") + 1
     assert str(caught.value) == (
-        f"induction.yaml:{line}: induction is declared absent from nano-attn-1l, so there is nothing to discover; take "
-        "the declaration out to look all the same"
+        f"induction.yaml:{line}: induction is declared absent from nano-attn-1l, so there is nothing to discover; "
+        "remove the declaration to run discovery anyway"
     )

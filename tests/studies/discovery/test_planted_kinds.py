@@ -126,7 +126,7 @@ def test_case_21_suppressing_heads_are_named_and_their_paths_drafted(name, found
         assert (path["to"], line.note.partition(";")[0]) == ("logits", "opposes the behaviour")
         assert path["recovers"]["at_most"] < 0
     text = discovery_yaml(discovery)
-    assert f"# heads that suppress (either is below −0.1): {planted.nodes[1]}" in text
+    assert f"# heads that suppress (either effect is below −0.1): {planted.nodes[1]}" in text
 
 
 def test_case_34_what_is_more_than_the_whole_is_drafted_with_a_warning_and_from_both_sides(found_at):
@@ -221,7 +221,7 @@ def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at
     if found.neurons.selection is not None:
         assert found.neurons.selection.n_by_group_patching >= 1
         text = discovery_yaml(discovery)
-        assert "more by patching ever smaller groups" in text
+        assert "patching ever smaller groups selected" in text
         assert "mediators[neuron]: not every neuron was patched" in text
 
 

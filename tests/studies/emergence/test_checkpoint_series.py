@@ -58,8 +58,8 @@ def test_metrics_that_say_nothing(tmp_path, metrics):
         (["nano-attn-1l"], "there are no training checkpoints of 'nano-attn-1l' to list here"),
         (
             ["nano-attn-2l@500"],
-            "needs two checkpoints of a model at least, and of 'nano-attn-2l' there is only nano-attn-2l@500; "
-            "use 'nano-attn-2l@\\*' for its 5, or name another$",
+            "needs at least two checkpoints of 'nano-attn-2l', but only nano-attn-2l@500 is given; "
+            "use 'nano-attn-2l@\\*' for all 5, or name another$",
         ),
         (["nano-attn-2l@*", "nano-gelu-2l@350"], "of 'nano-gelu-2l' there is only nano-gelu-2l@350; use"),
         (["nano-attn-9l@*"], "unknown model 'nano-attn-9l'"),
