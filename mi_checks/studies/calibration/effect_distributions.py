@@ -78,11 +78,11 @@ RATIOS = (
 )
 
 
-def _seven_parts(share: float) -> Callable[[Rng, int], tuple[Floats, Floats]]:
+def _seven_parts(fraction: float) -> Callable[[Rng, int], tuple[Floats, Floats]]:
     def draw(rng: Rng, n: int) -> tuple[Floats, Floats]:
         whole = rng.normal(4, 2, n)
         signs = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0])[:, None]
-        return share * signs * whole + rng.normal(0, 1, (7, n)), whole
+        return fraction * signs * whole + rng.normal(0, 1, (7, n)), whole
 
     return draw
 

@@ -117,7 +117,7 @@ class TrigramCounter:
         """Yield the distinct tokens at the distances before b, and the token after it, in chunks.
 
         Yields:
-            tokens a, `place distance`, with `NONE` where there is no token or a duplicate; and c, `place`.
+            tokens a, `place distance`, with `NO_TOKEN` where there is no token or a duplicate; and c, `place`.
         """
         step = max(1, TOKENS_AT_ONCE // len(self._distances))
         for start in range(self._bounds[b], self._bounds[b + 1], step):
