@@ -92,7 +92,7 @@ def test_checkpoints_stand_side_by_side_with_a_curve_each(capsys, run):
     found = page("series.html")
     assert "3 runs side by side." in found.words
     assert found.count("svg") == 2
-    assert "no curve: not on the same prompts in all runs" in found.words
+    assert "no curve: the runs used different prompts" in found.words
     assert [model in found.words for model in ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l")] == [True] * 3
     descriptions = [text for text in found.text if text.startswith("In the order of the runs: ")]
     assert len(descriptions) == 2

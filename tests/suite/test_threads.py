@@ -10,8 +10,8 @@ import torch
 from mi_checks.suite import threads
 
 ASK = """
-from mi_checks.suite.threads import one_thread
-one_thread()
+from mi_checks.suite.threads import limit_to_one_thread
+limit_to_one_thread()
 import numpy, torch
 from threadpoolctl import threadpool_info
 print(torch.get_num_threads(), *{pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
@@ -37,7 +37,7 @@ def test_several_threads_compute_where_they_are_clearly_faster(monkeypatch, seve
         now[0] += 1.0 if torch.get_num_threads() == 1 else several
 
     try:
-        threads.as_many_as_help(run, clock=lambda: now[0])
+        threads.use_all_cores_if_faster(run, clock=lambda: now[0])
         assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)
@@ -45,4 +45,4 @@ def test_several_threads_compute_where_they_are_clearly_faster(monkeypatch, seve
 
 def test_what_the_user_says_of_threads_is_not_tried(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    threads.as_many_as_help(lambda: pytest.fail("tried"))
+    threads.use_all_cores_if_faster(lambda: pytest.fail("tried"))
