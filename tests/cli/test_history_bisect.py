@@ -188,7 +188,7 @@ def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
     [
         (
             ["--over", "nano-attn-2l@500"],
-            "--over is nano-attn-2l@500 alone; name two checkpoints or more, in order, or a series such as "
+            "--over names only nano-attn-2l@500; name at least two checkpoints, in order, or a series such as "
             "'nano-attn-2l@*'",
         ),
         (
