@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from mi_checks.checks.dispatch import run_check
@@ -21,10 +20,10 @@ from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.discovery.mechanism import EXCESS_WARNING, exceeds_whole
+from mi_checks.studies.discovery.node_effects import Bools
 
 BoundSide = Literal["at_least", "at_most"]
 BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
-Bools = npt.NDArray[np.bool_]
 MARGIN_SE = 3.0  # standard errors of the difference between two batches
 CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
 # relative to a value, or to 1 if that is larger: the possible difference on another engine or machine

@@ -20,7 +20,7 @@ CHARACTER_WIDTH = 6  # pixels; the width of one character of a label
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class ChartPoint:
     """One checkpoint of a line; `full` if the behaviour is present as claimed, or the role is bound to this node."""
 
     x: float
@@ -35,7 +35,7 @@ class ChartLine:
 
     path: str
     band: str
-    dots: tuple[CurvePoint, ...]
+    dots: tuple[ChartPoint, ...]
     main: bool
 
 
@@ -65,7 +65,7 @@ def effect_chart(appearance: Appearance, series: CheckpointSeries) -> CurveChart
     lows, highs = ys.xs([e.low for e in estimates]), ys.xs([e.high for e in estimates])
     texts = [emergence_text.effect_text(appearance, k, interval=True) for k in range(len(estimates))]
     dots = [
-        CurvePoint(x, ys.x(e.value), effect.ability == "can", f"{label}: {value}")
+        ChartPoint(x, ys.x(e.value), effect.ability == "can", f"{label}: {value}")
         for x, e, effect, label, value in zip(
             xs, estimates, appearance.curve.effects, series.labels, texts, strict=True
         )
@@ -98,7 +98,7 @@ def role_chart(role: RoleCurve, series: CheckpointSeries) -> CurveChart:
     for node, scores in tracks.items():
         heights = ys.xs(list(scores))
         dots = [
-            CurvePoint(x, y, node in at.nodes, f"{label}: {node} {number(score)}")
+            ChartPoint(x, y, node in at.nodes, f"{label}: {node} {number(score)}")
             for x, y, at, label, score in zip(xs, heights, role.at, series.labels, scores, strict=True)
         ]
         lines.append(ChartLine(_svg_path(xs, heights), "", tuple(dots), main=node in role.final_nodes))

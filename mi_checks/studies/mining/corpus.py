@@ -17,7 +17,7 @@ from mi_checks.output.progress import progress_bar
 from mi_checks.prompts.tokenization import Tokenization
 
 BLOCK_CHARACTERS = 1 << 20  # characters given to the tokenizer at once; a longer file is split at a line end
-Tokens = npt.NDArray[np.int32]
+TokenArray = npt.NDArray[np.int32]
 NO_TOKEN = -1  # separates files
 
 
@@ -124,7 +124,7 @@ class TokenizedPart:
         files: the number of files.
     """
 
-    tokens: Tokens
+    tokens: TokenArray
     files: int
 
     @property
@@ -199,7 +199,7 @@ def tokenize_corpus(
 class _TokenBuffer:
     def __init__(self, reach: int) -> None:
         self._gap = np.full(reach, NO_TOKEN, dtype=np.int32)
-        self._arrays: list[Tokens] = []
+        self._arrays: list[TokenArray] = []
         self._files = 0
 
     def add(self, ids: Sequence[int], *, begins: bool) -> None:

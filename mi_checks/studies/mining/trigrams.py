@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mi_checks.output.progress import progress_bar
 from mi_checks.stats.estimate import Estimate
-from mi_checks.studies.mining.corpus import NO_TOKEN, Tokens
+from mi_checks.studies.mining.corpus import NO_TOKEN, TokenArray
 from mi_checks.studies.mining.eligible_tokens import Bools, EligibleTokens, TokenMasks, Triple
 
 Ints = npt.NDArray[np.int64]
@@ -94,7 +94,7 @@ class TrigramRow:
 class TrigramCounter:
     """An index of the positions of each token b in a text, for counting the tokens before and after them."""
 
-    def __init__(self, tokens: Tokens, vocabulary: int, distances: range) -> None:
+    def __init__(self, tokens: TokenArray, vocabulary: int, distances: range) -> None:
         """Sort the positions by b."""
         self.vocabulary = vocabulary
         self._tokens = tokens
@@ -113,7 +113,7 @@ class TrigramCounter:
         places = self._places[self._bounds[b] : self._bounds[b + 1]]
         return np.bincount(self._tokens[places + 1], minlength=self.vocabulary)
 
-    def before(self, b: int) -> Iterator[tuple[Tokens, Tokens]]:
+    def before(self, b: int) -> Iterator[tuple[TokenArray, TokenArray]]:
         """Yield the distinct tokens at the distances before b, and the token after it, in chunks.
 
         Yields:
@@ -122,7 +122,7 @@ class TrigramCounter:
         step = max(1, TOKENS_AT_ONCE // len(self._distances))
         for start in range(self._bounds[b], self._bounds[b + 1], step):
             places = self._places[start : min(start + step, self._bounds[b + 1])]
-            first: Tokens = np.stack([self._tokens[places - distance] for distance in self._distances], axis=1)
+            first: TokenArray = np.stack([self._tokens[places - distance] for distance in self._distances], axis=1)
             first.sort(axis=1)
             first[:, 1:][first[:, 1:] == first[:, :-1]] = NO_TOKEN
             yield first, self._tokens[places + 1]
