@@ -84,7 +84,10 @@ def test_a_redundant_pair_is_redundant_and_not_absent(judged, around):
 
     verdict = judged(circuit(["L0H1", "L0H2", "L1H2"], minimal=True), around(5), removes=removes)
     assert verdict.outcome == "pass"
-    assert "redundant, each mattering once the other is out: L0H1 with L0H2; L0H2 with L0H1" in verdict.detail
+    assert (
+        "redundant pairs, each node mattering once the other is removed: L0H1 with L0H2; L0H2 with L0H1"
+        in verdict.detail
+    )
 
 
 def test_minimal_with_a_bound_of_its_own(judged, around):

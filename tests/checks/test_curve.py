@@ -42,4 +42,4 @@ def test_the_distance_is_what_the_area_misses(judged, around):
 def test_without_a_span(judged, around):
     verdict = judged({"curve": {"cpr": {"at_least": 0.5}}}, around(5))
     assert verdict.outcome == "fail"
-    assert "nothing to mediate: m(M) − m(∅)" in verdict.reason
+    assert "no effect to mediate: m(M) − m(∅)" in verdict.reason

@@ -16,6 +16,6 @@ import pytest
 )
 def test_case_30_the_median_comes_first_then_both_ends(measurements, effect_sizes, examples):
     corrupt = np.linspace(0, 5, len(effect_sizes))
-    found = measurements(np.array(effect_sizes) + corrupt, corrupt).examples
+    found = measurements(np.array(effect_sizes) + corrupt, corrupt).example_pairs
     assert found == examples
     assert next(iter(found)) == "median"

@@ -119,5 +119,5 @@ def test_case_37_zero_ablation_is_a_remedy_only_where_it_takes_something_away(ju
     check = {"circuit": {"nodes": CIRCUIT, "with": kind, "faithfulness": {"at_least": 0.5}}}
     lines = judged(check, around(5), rounding=ROUNDING).reason.splitlines()
     assert lines[0].startswith("there is no effect to mediate: m(M) − m(∅) is 0.000 logits")
-    why = "zero ablation of all heads does not lower the score either (0.000 logits [0.000, 0.000])"
+    why = "zero ablation of all heads does not lower the score either (0.000 [0.000, 0.000] logits)"
     assert lines[1:] == ([why] if kind == "mean" else [])

@@ -9,7 +9,11 @@ from mi_checks.output.claim_text import claim_text
         (2.0, "pass", ""),
         (4.0, "fail", "the whole interval is outside the bound"),
         (3.01, "inconclusive", "the interval contains the bound; about "),
-        (3.0, "inconclusive", "the interval contains the bound; the value sits on the bound, so no number of prompts"),
+        (
+            3.0,
+            "inconclusive",
+            "the interval contains the bound; the estimate lies on the bound, so that more prompts would not settle it",
+        ),
     ],
 )
 def test_three_ways(judged, around, bound, outcome, reason):
@@ -22,7 +26,7 @@ def test_three_ways(judged, around, bound, outcome, reason):
 
 def test_how_many_prompts_are_told(judged, around):
     verdict = judged({"logit_diff": {"at_least": 2.8}}, around(3, spread=2))
-    count = verdict.reason.split("--mi-count ")[1]
+    count = verdict.reason.split("--mi-count ")[1].removesuffix(")")
     assert verdict.reason == (
         f"the interval contains the bound; about {count} prompts would settle it (--mi-count {count})"
     )

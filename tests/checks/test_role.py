@@ -39,10 +39,10 @@ def test_it_has_moved(judged):
     assert verdict.outcome == "fail"
     assert verdict.headline == "the role induction has moved: L1H1, L1H2 → L1H2, L0H0"
     assert verdict.reason == (
-        "bound now to L1H2 0.70, L0H0 0.64\n"
-        "locked to L1H1 0.83, L1H2 0.71\n"
-        "which score now L1H1 0.12, L1H2 0.70\n"
-        "pytest --mi-update writes it, where that is meant"
+        "now bound to L1H2 0.70, L0H0 0.64\n"
+        "recorded as L1H1 0.83, L1H2 0.71\n"
+        "whose scores are now L1H1 0.12, L1H2 0.70\n"
+        "if the move is intended, pytest --mi-update records it"
     )
 
 

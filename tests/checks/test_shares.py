@@ -123,9 +123,9 @@ def test_case_24_where_end_cannot_see_the_change_no_bound_is_met(judged, around,
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("zero", "is zero on every prompt already"),
-        ("mean", "is on every prompt what it is on average"),
-        ("resample", "is on every prompt what it is on the one it is taken from"),
+        ("zero", "is already zero on every prompt"),
+        ("mean", "equals its mean on every prompt"),
+        ("resample", "equals that of the other prompt on every prompt"),
     ],
 )
 def test_case_36_the_reason_is_that_of_the_ablation(judged, around, kind, why):

@@ -21,7 +21,7 @@ def test_it_fails_where_the_behaviour_shows_up(project):
         [
             r"fail: measured .*, bound at least 1\.5",
             r"  claim     the behaviour is absent: “the mean logit difference is at least 1\.5.*",
-            r"  because   the behaviour shows up on a model for which it is declared absent.*",
+            r"  because   the model is declared not to have the behaviour, but has it.*",
             r"  claimed   behaviours/ab.yaml:20",
             r"  re-run    pytest behaviours/ab.yaml::nano-attn-2l::absent",
             r"ab  ✗ absent",

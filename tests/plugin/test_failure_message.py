@@ -11,7 +11,7 @@ import pytest
 
 SHIPPED = Path(__file__).parents[2] / "behaviours" / "induction.yaml"
 COUNT = "32"
-NUMBER = r"-?\d+\.\d{3}"
+NUMBER = r"−?\d+\.\d{3}"
 INTERVAL = rf"{NUMBER} \[{NUMBER}, {NUMBER}\]"
 
 
@@ -56,7 +56,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         rf"  worst of {COUNT} prompts: \d+",
         r"    clean    (·\w+)+",
         r"    corrupt  (·\w+)+",
-        r"    answer   ·\w+   foil ·\w+   logit difference -?\d+\.\d\d clean, -?\d+\.\d\d corrupt",
+        r"    answer   ·\w+   foil ·\w+   logit difference −?\d+\.\d\d clean, −?\d+\.\d\d corrupt",
         r"    predicts (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(clean\)",
         r"             (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(corrupt\)",
         rf"  mediators found, by fraction recovered alone: L0H3 {INTERVAL}; L1H2 {INTERVAL}; L1H1 {INTERVAL}",
@@ -188,13 +188,13 @@ def pytest_mi_scores():
 )
 def test_case_26_a_score_is_called_what_it_is(project, score, definition, name, unit):
     output = of_score(project, score, definition).stdout.str()
-    assert len(set(re.findall(rf"   {name} -?\d+\.\d\d clean, -?\d+\.\d\d corrupt\n", output))) == 2
+    assert len(set(re.findall(rf"   {name} −?\d+\.\d\d clean, −?\d+\.\d\d corrupt\n", output))) == 2
     assert re.search(rf"; {name} \S+ clean, \S+ corrupt\n", output)  # of the worst prompt, under the cause
     assert re.search(rf"  parts     .* of .* {unit} \(clean − corrupt\)\n", output)
     page = (project.path / "reports/report.html").read_text(encoding="utf-8")
     assert f"</b> · {name} <b" in page
     for text in (output, page):
-        assert "logit difference" not in text.replace("the logit difference, in logits, unless another unit", "")
+        assert "logit difference" not in text.replace("the logit difference in logits, unless another unit", "")
 
 
 def test_case_26_nothing_to_recover_is_said_in_the_score_s_unit(project):

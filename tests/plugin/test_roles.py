@@ -114,10 +114,10 @@ def test_a_role_that_has_moved(roles):
             "fail: the role induction has moved: L1H0, L1H2 → L1H2, L1H1",
             "  claim     the role induction is bound to L1H0, L1H2, as in roles.lock.yaml "
             "(score induction, at least 0.5)",
-            "  because   bound now to L1H2 0.92, L1H1 0.89",
-            "            locked to L1H0 0.83, L1H2 0.71",
-            "            which score now L1H0 0.03, L1H2 0.92",
-            "            pytest --mi-update writes it, where that is meant",
+            "  because   now bound to L1H2 0.92, L1H1 0.89",
+            "            recorded as L1H0 0.83, L1H2 0.71",
+            "            whose scores are now L1H0 0.03, L1H2 0.92",
+            "            if the move is intended, pytest --mi-update records it",
         ]
     )
     roles.write(LOCK, WRITTEN.replace("{L1H1: 0.89, L1H2: 0.92}", "{L1H0: 0.83}"))
@@ -136,8 +136,8 @@ def test_a_role_that_has_vanished(roles, folder):
     result.stdout.re_match_lines(
         [
             r"fail: no head of nano-attn-2l scores at least 0\.5 as induction; the highest: L\dH\d 0\.\d\d, .*",
-            r"  because   locked to L1H1 0\.89, L1H2 0\.92",
-            r"            which score now L1H1 0\.\d\d, L1H2 0\.\d\d",
+            r"  because   recorded as L1H1 0\.89, L1H2 0\.92",
+            r"            whose scores are now L1H1 0\.\d\d, L1H2 0\.\d\d",
         ]
     )
 
@@ -221,7 +221,7 @@ def test_locked_nodes_outside_the_weights(roles, folder):
     result.stdout.fnmatch_lines(
         [
             "            whose scores are now L1H1, L1H2 outside the model",
-            "'induction': L1H1 is outside nano-attn-2l, which has layer 0 only",
+            "'induction': nano-attn-2l has layer 0 only, so L1H1 does not exist",
         ]
     )
 
@@ -307,7 +307,7 @@ def test_a_full_disk_is_told_at_the_end(roles, monkeypatch):
 def test_the_report_shows_roles(roles):
     roles.run()
     page = (roles.path / "reports/report.html").read_text(encoding="utf-8")
-    assert re.search(r"the role induction of nano-attn-2l is bound to L1H1, L1H2", page)
+    assert re.search(r"the role induction is bound to L1H1, L1H2", page)
 
 
 OWN = """\
