@@ -49,7 +49,7 @@ def _nearly_all_alike(rng: Rng, n: int) -> Floats:
     return np.where(rng.random(n) < 1 / 30, rng.random(n), 1.0)
 
 
-VALUES = (
+VALUE_DISTRIBUTIONS = (
     EffectDistribution("normal", 2.0, lambda rng, n: rng.normal(2, 3, n)),
     EffectDistribution("skewed: exponential", 1.0, lambda rng, n: rng.exponential(1, n)),
     EffectDistribution("very skewed: lognormal", math.exp(0.5), lambda rng, n: rng.lognormal(0, 1, n)),
@@ -71,7 +71,7 @@ def _of_skewed(rng: Rng, n: int) -> tuple[Floats, Floats]:
     return 0.8 * rng.random((1, n)) * whole, whole
 
 
-RATIOS = (
+FRACTION_DISTRIBUTIONS = (
     FractionDistribution("normal", 0.4, _of_normal(4, 2)),
     FractionDistribution("noisy whole: spread twice its mean", 0.4, _of_normal(1, 2)),
     FractionDistribution("very skewed: lognormal", 0.4, _of_skewed),
@@ -87,7 +87,7 @@ def _seven_parts(fraction: float) -> Callable[[Rng, int], tuple[Floats, Floats]]
     return draw
 
 
-AREAS = (
+MEAN_FRACTION_DISTRIBUTIONS = (
     FractionDistribution("7 parts, all far from zero", 0.4, _seven_parts(0.4)),
     FractionDistribution("7 parts, lost in the noise", 0.01, _seven_parts(0.01)),
 )

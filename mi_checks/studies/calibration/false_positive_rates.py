@@ -12,9 +12,8 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.stats.bootstrap import ALPHA
 
 RateComparison = Literal["within", "above", "below"]
-MAX_CHANCE = (
-    0.001  # the probability that a nominal rate is called too high, or too low; a report has about a hundred rates
-)
+# the level of each test of a rate against its nominal rate; a report has about a hundred of them
+DEVIATION_ALPHA = 0.001
 ONE_SIDED_RATE = ALPHA / 2  # the nominal rate at which one side of an interval misses the true value
 
 
@@ -48,15 +47,15 @@ class Rate:
     @property
     def comparison(self) -> RateComparison:
         """Compare with the nominal rate by exact binomial tests: `within` binomial error, above or below."""
-        if stats.binom.sf(self.hits - 1, self.runs, self.nominal) < MAX_CHANCE:
+        if stats.binom.sf(self.hits - 1, self.runs, self.nominal) < DEVIATION_ALPHA:
             return "above"
-        return "below" if stats.binom.cdf(self.hits, self.runs, self.nominal) < MAX_CHANCE else "within"
+        return "below" if stats.binom.cdf(self.hits, self.runs, self.nominal) < DEVIATION_ALPHA else "within"
 
 
-def rate_of(happened: Iterable[bool], nominal: float) -> Rate:
+def rate_of(outcomes: Iterable[bool], nominal: float) -> Rate:
     """Return the rate of an event, given one entry per run."""
-    outcomes = list(happened)
-    return Rate(sum(outcomes), len(outcomes), nominal)
+    happened = list(outcomes)
+    return Rate(sum(happened), len(happened), nominal)
 
 
 @dataclass(frozen=True)

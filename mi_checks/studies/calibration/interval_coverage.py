@@ -23,10 +23,10 @@ from mi_checks.stats.intervals import (
 )
 from mi_checks.stats.p_values import holm, mean_p_value, ratio_p_values
 from mi_checks.studies.calibration.effect_distributions import (
-    AREAS,
+    FRACTION_DISTRIBUTIONS,
+    MEAN_FRACTION_DISTRIBUTIONS,
     PROPORTIONS,
-    RATIOS,
-    VALUES,
+    VALUE_DISTRIBUTIONS,
     EffectDistribution,
     FractionDistribution,
     Rng,
@@ -130,38 +130,38 @@ def all_coverage(
     draws: int, seed: int, sizes: Sequence[int] = PROMPT_COUNTS, progress: Progress = no_progress
 ) -> tuple[IntervalCoverage, ...]:
     """Return the coverage of every interval on every distribution, and of the alternatives for the mean."""
-    cells = [
-        (cell, n)
-        for cell in (*mean_cases(), *fraction_cases(), *mean_fraction_cases(), *proportion_cases())
+    cases = [
+        (case, n)
+        for case in (*mean_cases(), *fraction_cases(), *mean_fraction_cases(), *proportion_cases())
         for n in sizes
     ]
     return tuple(
-        measure_coverage(cell, n, draws, seed) for cell, n in progress(cells, len(cells), "simulated intervals")
+        measure_coverage(case, n, draws, seed) for case, n in progress(cases, len(cases), "simulated intervals")
     )
 
 
-def measure_coverage(cell: CoverageCase, n: int, draws: int, seed: int) -> IntervalCoverage:
+def measure_coverage(case: CoverageCase, n: int, draws: int, seed: int) -> IntervalCoverage:
     """Return how often the interval of n prompts covers the true value, over a number of draws."""
     rng = np.random.default_rng((seed, n))
-    ends = [cell.ends(rng, n) for _ in range(draws)]
+    ends = [case.ends(rng, n) for _ in range(draws)]
     intervals = [each for each in ends if each is not None]
-    above = [low > cell.truth for low, _ in intervals]
-    below = [high < cell.truth for _, high in intervals]
+    above = [low > case.truth for low, _ in intervals]
+    below = [high < case.truth for _, high in intervals]
     covered = [not (one or other) for one, other in zip(above, below, strict=True)]
     return IntervalCoverage(
-        cell.interval,
-        cell.values,
+        case.interval,
+        case.values,
         n,
         rate_of(covered, CONFIDENCE),
         rate_of(above, ONE_SIDED_RATE),
         rate_of(below, ONE_SIDED_RATE),
         draws - len(intervals),
-        cell.shipped,
+        case.shipped,
     )
 
 
-def mean_cases(shapes: Iterable[EffectDistribution] = VALUES) -> list[CoverageCase]:
-    """Return the cells of the mean over prompts, with the bootstrap that checks use and with alternatives."""
+def mean_cases(shapes: Iterable[EffectDistribution] = VALUE_DISTRIBUTIONS) -> list[CoverageCase]:
+    """Return the cases of the mean over prompts, with the bootstrap that checks use and with alternatives."""
     methods: dict[str, Callable[[Floats], IntervalEnds]] = {
         "mean: bootstrap": _bootstrap,
         "mean: Student's t": student_interval,
@@ -176,22 +176,23 @@ def mean_cases(shapes: Iterable[EffectDistribution] = VALUES) -> list[CoverageCa
 
 
 def fraction_cases() -> list[CoverageCase]:
-    """Return the cells of a fraction, which is a ratio of means."""
+    """Return the cases of a fraction, which is a ratio of means."""
     return [
-        CoverageCase("fraction: bootstrap", shape.name, shape.truth, partial(_of_fraction, shape)) for shape in RATIOS
+        CoverageCase("fraction: bootstrap", shape.name, shape.truth, partial(_of_fraction, shape))
+        for shape in FRACTION_DISTRIBUTIONS
     ]
 
 
 def mean_fraction_cases() -> list[CoverageCase]:
-    """Return the cells of the mean of the absolute values of fractions, which completeness is."""
+    """Return the cases of the mean of the absolute values of fractions, which completeness is."""
     return [
         CoverageCase("mean |fraction|: bootstrap", shape.name, shape.truth, partial(_of_fractions, shape))
-        for shape in AREAS
+        for shape in MEAN_FRACTION_DISTRIBUTIONS
     ]
 
 
 def proportion_cases() -> list[CoverageCase]:
-    """Return the cells of the proportion of prompts on which the answer wins."""
+    """Return the cases of the proportion of prompts on which the answer wins."""
     return [CoverageCase("proportion: Wilson", f"{p:g} of prompts", p, partial(_of_wins, p)) for p in PROPORTIONS]
 
 
@@ -243,7 +244,7 @@ def measure_rejections(
     """Return the rates of the t-test with a mean difference of zero, and of a family of fractions at their bound."""
     results: list[RejectionRate] = []
     for n in progress(sizes, len(sizes), "simulated tests"):
-        for shape in VALUES:
+        for shape in VALUE_DISTRIBUTIONS:
             rng = np.random.default_rng((seed, n))
             wrong = [mean_p_value(shape.draw(rng, n) - shape.truth) < ALPHA for _ in range(draws)]
             results.append(RejectionRate("paired t-test, two-sided", shape.name, n, rate_of(wrong, ALPHA)))

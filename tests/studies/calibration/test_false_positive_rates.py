@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from mi_checks.studies.calibration.false_positive_rates import MAX_CHANCE, Rate, rate_of
+from mi_checks.studies.calibration.false_positive_rates import DEVIATION_ALPHA, Rate, rate_of
 
 
 def test_a_rate_is_counted():
@@ -31,7 +31,7 @@ def test_a_nominal_rate_is_hardly_ever_called_anything_else():
     outside = sum(
         stats.binom.pmf(hits, 400, 0.025) for hits in range(401) if Rate(hits, 400, 0.025).comparison != "within"
     )
-    assert 0 < outside < 2 * MAX_CHANCE
+    assert 0 < outside < 2 * DEVIATION_ALPHA
 
 
 def test_no_run_says_nothing():

@@ -5,7 +5,11 @@ import pytest
 
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.calibration import interval_coverage
-from mi_checks.studies.calibration.effect_distributions import AREAS, RATIOS, VALUES
+from mi_checks.studies.calibration.effect_distributions import (
+    FRACTION_DISTRIBUTIONS,
+    MEAN_FRACTION_DISTRIBUTIONS,
+    VALUE_DISTRIBUTIONS,
+)
 from mi_checks.studies.calibration.interval_coverage import (
     NOISES,
     CoverageCase,
@@ -19,10 +23,12 @@ from mi_checks.studies.calibration.interval_coverage import (
 )
 
 DRAWS = 400
-NORMAL = VALUES[0]
+NORMAL = VALUE_DISTRIBUTIONS[0]
 
 
-@pytest.mark.parametrize("shape", [*VALUES, *RATIOS, *AREAS], ids=lambda shape: shape.name)
+@pytest.mark.parametrize(
+    "shape", [*VALUE_DISTRIBUTIONS, *FRACTION_DISTRIBUTIONS, *MEAN_FRACTION_DISTRIBUTIONS], ids=lambda shape: shape.name
+)
 def test_the_truth_is_the_truth(shape):
     drawn = shape.draw(np.random.default_rng(0), 400_000)
     if isinstance(drawn, tuple):
@@ -53,7 +59,7 @@ def test_too_narrow_an_interval_is_caught():
 
 def test_few_skewed_prompts_are_found_to_cost_coverage():
     """The percentile interval lags the skew; the studentized one loses less, on the same values."""
-    by_name = {cell.interval: measure_coverage(cell, 16, DRAWS, 0) for cell in mean_cases([VALUES[2]])}
+    by_name = {cell.interval: measure_coverage(cell, 16, DRAWS, 0) for cell in mean_cases([VALUE_DISTRIBUTIONS[2]])}
     percentile, studentized = by_name["mean: bootstrap"], by_name["mean: bootstrap-t"]
     assert percentile.covered.comparison == "below"
     assert percentile.below.comparison == "above"
