@@ -292,10 +292,10 @@ def _model_in_brief(group: Element, of_behaviour: Mapping[str, str]) -> ModelPar
     claims, brief = [], [f"{first.first('span').text}, {first.text.rpartition('· ')[2]}"]
     for row in rows:
         outcome, claim, measured, bound, n = row.elements
-        check, *beside = claim.lines
-        mutants = "".join(line for line in beside if MUTANTS_KILLED.fullmatch(line))
+        check, *details = claim.lines
+        mutants = "".join(line for line in details if MUTANTS_KILLED.fullmatch(line))
         # otherwise the claim is the behaviour's claim on most models
-        own = [line for line in beside if line != mutants and not line.startswith("decided by ")]
+        own = [line for line in details if line != mutants and not line.startswith("decided by ")]
         claims.append(_claim(check, own[0] if own else of_behaviour.get(check, ""), bound, n))
         brief.append(_outcome(check, outcome, measured.text, mutants))
     return ModelPart(tuple(claims), tuple(brief))

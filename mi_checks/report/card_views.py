@@ -120,8 +120,8 @@ def node_card_views(
         words = claim_state(node.claimed, node.found)[1]
         facts = (*_fact_list(node, head or neuron), *_paths(node.node, circuit.edges))
         attention = attention_view(head, examples[0], all_tokens=all_tokens) if head is not None and examples else None
-        shown = None if neuron is None else neuron_view(neuron)
-        views.append(NodeCardView(place, node.node, node.role, words, facts, attention, shown))
+        neuron_content = None if neuron is None else neuron_view(neuron)
+        views.append(NodeCardView(place, node.node, node.role, words, facts, attention, neuron_content))
     return tuple(views)
 
 
@@ -147,8 +147,10 @@ def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
 
 
 def _strongest(path_effects: list[tuple[Estimate | None, str]]) -> str:
-    shown = sorted(path_effects, key=lambda path_effect: 1.0 if path_effect[0] is None else -path_effect[0].value)
-    path_texts = [f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in shown]
+    strongest_first = sorted(path_effects, key=lambda path: 1.0 if path[0] is None else -path[0].value)
+    path_texts = [
+        f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in strongest_first
+    ]
     more = [f"{len(path_texts) - MAX_PATHS} more"] if len(path_texts) > MAX_PATHS else []
     return ", ".join((*path_texts[:MAX_PATHS], *more))
 
