@@ -171,8 +171,8 @@ def test_a_neurons_card_names_its_tokens(opened, page, script):
     cells = rows.evaluate_all("all => all.map(row => [...row.cells].map(cell => cell.textContent))")
     assert cells == [["<|bos|>·a", "·b", "B END", "1.25"], ["", "·b", "", "−0.50"]]
     words = " ".join(shown.inner_text().split())
-    assert "promotes by its weights ·b0.75 ·e0.25" in words
-    assert "suppresses by its weights ·f−0.50" in words
+    assert "output weights promote ·b0.75 ·e0.25" in words
+    assert "output weights suppress ·f−0.50" in words
 
 
 def test_a_heads_card_says_what_it_reads_and_what_it_writes_from_each_token(opened, page):
@@ -180,9 +180,9 @@ def test_a_heads_card_says_what_it_reads_and_what_it_writes_from_each_token(open
     found.unfold()
     shown = card(found, "L1H4")
     words = " ".join(shown.inner_text().split())
-    assert "reads L0.mlp by k 0.50 · is read by logits 0.50" in words
+    assert "inputs L0.mlp via k 0.50 · outputs logits 0.50" in words
     assert "direct logit attribution on this prompt 1.25 logits, largest sources ·a1.50 ·b−0.25" in words
-    assert shown.locator(".pattern tfoot tr > *").all_inner_texts() == ["writes", "", "1.50", "−0.25"]
+    assert shown.locator(".pattern tfoot tr > *").all_inner_texts() == ["attribution", "", "1.50", "−0.25"]
 
 
 def test_the_map_of_labels_is_walked_through_like_the_others(opened, page):
