@@ -26,7 +26,7 @@ from mi_checks.history.head_over_time import head_histories
 from mi_checks.history.run_store import History, NewRun, run_summaries
 from mi_checks.output.tables import markdown_row
 from mi_checks.results.evidence import Architecture, Effect, Evidence, Heatmap, Mediator, Preference
-from mi_checks.results.run import CheckResult, Place, Run
+from mi_checks.results.run import CheckResult, FileLine, Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 
@@ -72,8 +72,8 @@ def synthetic(number: int, noise: random.Random) -> Run:
                 CheckResult(
                     behaviour, MODEL, check, "patching", f"behaviours/{behaviour}.yaml::{MODEL}::{check}",
                     "denoising recovers at least 0.6", "pass" if value > 0.6 else "fail", estimate(value),
-                    "at least 0.6", 0.6, None, "", Place(f"behaviours/{behaviour}.yaml", 20 + place), per_prompt, 0.01,
-                    "p" * 64,
+                    "at least 0.6", 0.6, None, "", FileLine(f"behaviours/{behaviour}.yaml", 20 + place), per_prompt,
+                    0.01, "p" * 64,
                 )
             )  # fmt: skip
         shares = {f"L{layer}H{head}": noise.gauss(0, 0.01) for layer in range(LAYERS) for head in range(HEADS)}

@@ -9,7 +9,7 @@ import numpy as np
 from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence, Mediator
-from mi_checks.results.run import CheckResult, Place
+from mi_checks.results.run import CheckResult, FileLine
 from mi_checks.stats.bootstrap import Floats
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval
@@ -33,7 +33,7 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
         outcome="pass", deciding=deciding,
         detail="Holm-corrected over 3 heads" if deciding else "",
         estimate=Estimate(mean, mean - reach, mean + reach, 256, "logits", "bootstrap of the mean"), bound=bound,
-        at_least=None if at_most else 1.0, at_most=at_most, message="", place=Place("x", 1),
+        at_least=None if at_most else 1.0, at_most=at_most, message="", place=FileLine("x", 1),
         per_prompt=tuple(values.tolist()) if per_prompt else (),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mi_checks.results.claim import Claim
-from mi_checks.results.run import CheckResult, Place, Run
+from mi_checks.results.run import CheckResult, FileLine, Run
 from mi_checks.spec.check import Bound
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
@@ -30,7 +30,7 @@ def result(check, values, *, at_least=None, at_most=None, **given):
         "at_least": None if bound is None else bound.at_least,
         "at_most": None if bound is None else bound.at_most,
         "message": "",
-        "place": Place("behaviours/induction.yaml", 20),
+        "place": FileLine("behaviours/induction.yaml", 20),
         "per_prompt": () if values is None else tuple(map(float, values)),
         "prompts_sha256": "" if values is None else "prompts",
     }

@@ -23,7 +23,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Mediator
-from mi_checks.results.older_claims import reader_of
+from mi_checks.results.older_runs import reader_of
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.stats.estimate import Estimate, Parts
 

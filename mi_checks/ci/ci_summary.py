@@ -9,7 +9,7 @@ from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
 from mi_checks.output.markdown import code
 from mi_checks.output.readable import current_terms
-from mi_checks.results.causes import Group, groups
+from mi_checks.results.causes import FailureGroup, failure_groups
 from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 
 MAX_FAILURES = 5
@@ -39,7 +39,9 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
             f"{'✗' if has_failed else '✓'} {_totals(run)}",
             *_error_list(errors),
             *_affected_models(all_failures),
-            *_worst_failures([failure for failure in all_failures if failure not in drifted], groups(run.results)),
+            *_worst_failures(
+                [failure for failure in all_failures if failure not in drifted], failure_groups(run.results)
+            ),
             *_baselines(run, drifted),
             *_reference_model(run),
             *_mutants(run),
@@ -88,7 +90,7 @@ def _affected_models(all_failures: Sequence[Failure]) -> Iterator[str]:
         yield f"Affected: {_list_text(each, MAX_NAMES, '; ')}."
 
 
-def _worst_failures(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
+def _worst_failures(not_drifted: Sequence[Failure], by_cause: Iterable[FailureGroup]) -> Iterator[str]:
     """Yield the worst failure of each behaviour and model, with the likely cause of all of them."""
     by_model: dict[tuple[str, str], list[Failure]] = {}
     for failure in not_drifted:
@@ -99,7 +101,7 @@ def _worst_failures(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -
         yield f"{'Failures, worst first' if len(by_model) > 1 else 'Failed'}: {_list_text(each, MAX_FAILURES, '; ')}."
 
 
-def _failures_text(failures: Sequence[Failure], group: Group | None) -> str:
+def _failures_text(failures: Sequence[Failure], group: FailureGroup | None) -> str:
     shown = _failure_text(failures[0])
     if len(failures) == 1:
         return shown

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from mi_checks.output.failure_lines import brief
-from mi_checks.results.run import BASE, BASELINE, CheckResult, MutantsResult, Place, Run, mutants_id
+from mi_checks.results.run import BASE, BASELINE, CheckResult, FileLine, MutantsResult, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
 UNMEASURED, FAILED, DRIFTED, SURVIVED, INCONCLUSIVE = range(5)  # worst first
@@ -38,7 +38,7 @@ class Failure:
     behaviour: str
     model: str
     check: str
-    place: Place
+    place: FileLine
     estimate: Estimate | None
     bound: str
     message: str

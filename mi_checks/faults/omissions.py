@@ -33,6 +33,7 @@ class Omissions:
     def __init__(self, sentences: Iterable[str] = ()) -> None:
         """Begin with these sentences, or none."""
         self._sentences = dict.fromkeys(sentences)
+        self._left_out: set[str] = set()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -40,8 +41,8 @@ class Omissions:
         return tuple(self._sentences)
 
     def has(self, what: str) -> bool:
-        """Return whether this was left out."""
-        return any(sentence.lower().startswith(f"{what.lower()} was left out") for sentence in self._sentences)
+        """Return whether `add` has recorded that this was left out."""
+        return what in self._left_out
 
     def add_sentence(self, sentence: str) -> None:
         """Add a sentence, unless it is already there."""
@@ -56,6 +57,7 @@ class Omissions:
         """
         more = f"; {MEMORY_REMEDY}" if is_out_of_memory(error) else ""
         sentence = f"{what[:1].upper()}{what[1:]} was left out: {failure_reason(error)}{more}"
+        self._left_out.add(what)
         self.add_sentence(sentence)
         report_traceback(sentence, error)
 

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Callable
 
 from mi_checks.history.run_rows import insert_head_fractions, storable
-from mi_checks.results.read_run import parse_run, step_of_revision
+from mi_checks.results.older_runs import step_of_revision
+from mi_checks.results.read_run import parse_run
 
 RUN_TABLES = """\
 CREATE TABLE runs (

@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mi_checks.results.as_data import as_data
 from mi_checks.results.evidence import Evidence, Heatmap
 from mi_checks.results.read_run import parse_run
 from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.write_run import as_data
 from mi_checks.stats.estimate import Estimate
 
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON; also halves of characters beyond U+FFFF

@@ -15,7 +15,7 @@ from mi_checks.faults.unexpected import report_errors_at
 from mi_checks.history.database import connect, reporting_sqlite_errors, transaction
 from mi_checks.history.model_run import RUN_NAME_DIGITS
 from mi_checks.history.run_rows import insert, run_digest, storable
-from mi_checks.results.read_run import NoRun, parse_run, read_text
+from mi_checks.results.read_run import NotARunError, parse_run, read_text
 from mi_checks.results.run import Run
 
 BATCH_FILES = 32  # read before the database is locked and their runs are added together
@@ -142,7 +142,7 @@ def import_runs(history: History, paths: Sequence[Path]) -> ImportReport:
                 with report_errors_at(f"{file}: reading it"):
                     text = read_text(file)
                     batch.append(NewRun(parse_run(text, file), text, str(file.absolute())))
-            except NoRun as error:
+            except NotARunError as error:
                 passed_over += [file] if in_folder else []
                 mistakes += [] if in_folder else [str(error)]
             except MiChecksError as error:

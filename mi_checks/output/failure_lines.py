@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
-from mi_checks.results.causes import COMPARING, Group, groups
+from mi_checks.results.causes import COMPARISON_KINDS, FailureGroup, failure_groups
 from mi_checks.results.evidence import MEDIATES, Evidence, Example
 from mi_checks.results.run import LINT, CheckResult
 from mi_checks.spec.scoring import score_name
@@ -33,9 +33,9 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     if result is None or not result.reason:
         return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
     shown = lines[:1]
-    if result.claim and result.kind not in (*COMPARING, LINT):
+    if result.claim and result.kind not in (*COMPARISON_KINDS, LINT):
         shown.append(f"  claim     {claim_text(result.claim)}")
-    if result.estimate is not None and result.kind not in COMPARING:
+    if result.estimate is not None and result.kind not in COMPARISON_KINDS:
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
         shown.append(f"  measured  {precise(measured)} {measured.unit} ({how})")
@@ -56,7 +56,7 @@ def group_lines(
         report: the path of the report, for the pointer to the full messages.
         width: the width of the terminal, in characters.
     """
-    all_groups = groups(results)
+    all_groups = failure_groups(results)
     if not all_groups:
         return []
     separate, shared = _shared(all_groups)
@@ -67,7 +67,7 @@ def group_lines(
     return [*lines, f"Full messages are in {report}; with -vv they are above as well."]
 
 
-def cause_text(group: Group) -> str:
+def cause_text(group: FailureGroup) -> str:
     """Return the most likely cause of the failures, as a clause."""
     cause = group.cause
     if group.kind == "mediators":
@@ -106,9 +106,9 @@ def _verb(nodes: Sequence[str]) -> str:
     return "mediates" if len(nodes) == 1 else "mediate"
 
 
-def _shared(all_groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
+def _shared(all_groups: Sequence[FailureGroup]) -> tuple[list[FailureGroup], list[str]]:
     """Return the groups shown separately, and a line for each reason for which several of a model are unmeasured."""
-    reasons: dict[tuple[str, str], list[Group]] = {}
+    reasons: dict[tuple[str, str], list[FailureGroup]] = {}
     for group in all_groups:
         if group.kind == "not measured":
             reasons.setdefault((group.model, headline(group.cause)), []).append(group)
@@ -121,15 +121,15 @@ def _shared(all_groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
     return [group for group in all_groups if group not in merged], lines
 
 
-def _in_one_line(group: Group) -> str:
+def _in_one_line(group: FailureGroup) -> str:
     return f"{_title(group)}: {cause_text(group)}"
 
 
-def _title(group: Group) -> str:
+def _title(group: FailureGroup) -> str:
     return f"{group.behaviour} on {group.model}: {len(group.failed)} of {group.total} checks did not pass"
 
 
-def _group(group: Group, evidence: Mapping[tuple[str, str], Evidence], width: int) -> list[str]:
+def _group(group: FailureGroup, evidence: Mapping[tuple[str, str], Evidence], width: int) -> list[str]:
     lines = [_title(group), *_labelled("likely cause", cause_text(group), width)]
     if group.others:
         names = ", ".join(each.check for each in group.others)

@@ -206,7 +206,7 @@ class BaselineFiles:
                 not_written.append(
                     f"{shown} not written: {unmeasured[0] if unmeasured else behaviour} could not be measured"
                 )
-            elif not evidence[behaviour, model].knows_mediators:
+            elif not evidence[behaviour, model].mediators_known:
                 not_written.append(f"{shown} not written: the mediating heads could not be measured")
             else:
                 measured = evidence[behaviour, model]

@@ -153,12 +153,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
     if not is_collected(file_path, parent.session):
         return None
-    from mi_checks.results.rerun import seen_from
+    from mi_checks.results.rerun import relative_path
     from mi_checks.spec.roles import LOCK_FILE_NAME
 
     kind = LockFile if file_path.name == LOCK_FILE_NAME else BehaviourFile
     # The id is explicit: for a file outside its root directory, pytest would keep only the name, or nothing.
-    nodeid = seen_from(file_path, parent.config.rootpath)
+    nodeid = relative_path(file_path, parent.config.rootpath)
     file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
 

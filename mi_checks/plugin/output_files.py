@@ -18,9 +18,8 @@ from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import CiOptions
 from mi_checks.plugin.session_results import SessionResults
-from mi_checks.results.journal import forget, parts
 from mi_checks.results.run import Run
-from mi_checks.results.write_run import run_text
+from mi_checks.results.write_run import delete_journals, journal_files, run_text
 from mi_checks.spec.load_file import display_path
 from mi_checks.spec.problems import SpecError, SpecProblem
 
@@ -172,7 +171,7 @@ class OutputFiles:
         Files that the user expects and that cannot be written are listed in `unwritten`. Parts of the report that
         cannot be drawn are left out.
         """
-        if crashed and parts(self.options.run_file):
+        if crashed and journal_files(self.options.run_file):
             with self.session_results.omitted.suppressing("the journal of a worker that crashed"):
                 self.session_results.take_journal()
         run = self.session_results.record()
@@ -180,7 +179,7 @@ class OutputFiles:
         if self.session_results.results and self._try(f"writing the run to {run_file}", partial(self._write_run, run)):
             self.written.append(f"run: {run_file}")
             with self.session_results.omitted.suppressing("the removal of the journal"):
-                forget(self.options.run_file)
+                delete_journals(self.options.run_file)
         self._try("writing the lock files of roles", self.locks.write)
         finish = partial(
             self.baselines.finish,

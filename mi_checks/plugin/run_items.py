@@ -30,7 +30,7 @@ from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
 from mi_checks.results.rerun import rerun_command
-from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, Lint, MutantsResult, Place
+from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, FileLine, Lint, MutantsResult
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
@@ -77,9 +77,9 @@ class ItemRequest:
         return self.check
 
     @property
-    def claimed_at(self) -> Place:
+    def claimed_at(self) -> FileLine:
         """Return the place of the claim, as results have it."""
-        return Place(self.place.file, self.place.line)
+        return FileLine(self.place.file, self.place.line)
 
     @property
     def location(self) -> str:

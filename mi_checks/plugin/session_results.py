@@ -7,25 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from mi_checks.faults.omissions import Omissions
 from mi_checks.faults.unexpected import TracebackCollector
 from mi_checks.plugin.options import Options
-from mi_checks.results.as_data import as_data
 from mi_checks.results.build import library_versions, run_record, settings_text
-from mi_checks.results.evidence import Evidence
-from mi_checks.results.from_data import (
-    evidence_from_dict,
-    guards_from_dict,
-    lint_from_dict,
-    mutants_from_dict,
-    result_from_dict,
-)
-from mi_checks.results.journal import SUFFIX, Journal
-from mi_checks.results.merge import joined
+from mi_checks.results.evidence import Evidence, merge_evidence
+from mi_checks.results.read_run import record_from_data
 from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult, Run
+from mi_checks.results.write_run import JOURNAL_SUFFIX, Journal, as_data
 from mi_checks.stats.estimate import Outcome
 
 MAX_WARNING_LINES = 10  # of the terminal
@@ -65,7 +57,7 @@ class LintTally:
 
     def from_wire(self, wire: Sequence[dict[str, Any]]) -> None:
         """Add the lints that a worker found; another worker may have found the same."""
-        for lint in map(lint_from_dict, wire):
+        for lint in map(partial(record_from_data, Lint), wire):
             before = self._lints.get((lint.behaviour, lint.model), ())
             self._lints[lint.behaviour, lint.model] = before if lint in before else (*before, lint)
 
@@ -110,7 +102,7 @@ class MutantTally:
 
     def from_wire(self, wire: dict[str, Any]) -> None:
         """Add the results of a worker; workers finish in any order."""
-        self.results += map(mutants_from_dict, wire["results"])
+        self.results += map(partial(record_from_data, MutantsResult), wire["results"])
         self.selected = wire["selected"]  # the same in each worker
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order.get(result.node_id, len(order)))
@@ -163,7 +155,7 @@ class SessionResults:
     def add_evidence(self, evidence: Evidence) -> None:
         """Add the evidence of a behaviour on a model, joined with what a worker measured."""
         key = (evidence.behaviour, evidence.model)
-        self.evidence[key] = joined(self.evidence[key], evidence) if key in self.evidence else evidence
+        self.evidence[key] = merge_evidence(self.evidence[key], evidence) if key in self.evidence else evidence
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -224,15 +216,15 @@ class SessionResults:
 
     def from_wire(self, data: dict[str, Any]) -> None:
         """Add the results of a worker."""
-        self.results += [result_from_dict(result) for result in data["results"]]
+        self.results += [record_from_data(CheckResult, result) for result in data["results"]]
         for sentence in data["omitted"]:
             self.omitted.add_sentence(sentence)
         self.traces.reports += data["traces"]
         for evidence in data["evidence"]:
             with self.omitted.suppressing("the evidence of a worker"):
-                self.add_evidence(evidence_from_dict(evidence))
+                self.add_evidence(record_from_data(Evidence, evidence))
         self.provenance.update(data["provenance"])
-        self.guards.update({name: guards_from_dict(guards) for name, guards in data["guards"].items()})
+        self.guards.update({name: record_from_data(ModelGuards, guards) for name, guards in data["guards"].items()})
         for name, count in data["cache_counts"].items():
             self.cache_counts[name] += count
         self.selected = data["selected"]  # the same in each worker
@@ -244,7 +236,7 @@ class SessionResults:
         """Add the results that crashed workers wrote to their journals, unless they are known already."""
         from mi_checks.results.read_run import read_run
 
-        run = read_run(self.options.run_file.with_name(self.options.run_file.name + SUFFIX))
+        run = read_run(self.options.run_file.with_name(self.options.run_file.name + JOURNAL_SUFFIX))
         known = {result.node_id for result in self.results}
         self.results += [result for result in run.results if result.node_id not in known]
         for evidence in run.evidence:

@@ -21,7 +21,7 @@ from mi_checks.report.interval_charts import IntervalChart, interval_chart
 from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
 from mi_checks.report.verdict_matrix import pytest_marks
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.run import BASELINE, CheckResult, MutantsResult, Place
+from mi_checks.results.run import BASELINE, CheckResult, FileLine, MutantsResult
 from mi_checks.spec.scoring import score_name
 
 
@@ -267,7 +267,7 @@ def _check(model: ModelResults, index: int, source: Evidence | None) -> CheckRow
     )
 
 
-def _yaml_line_number(place: Place, source: Evidence | None) -> int:
+def _yaml_line_number(place: FileLine, source: Evidence | None) -> int:
     """Return the line number of a place if that line is in the displayed file, otherwise 0."""
     if source is None or PurePath(place.file).name != PurePath(source.yaml_path).name:
         return 0

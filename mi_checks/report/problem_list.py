@@ -19,8 +19,7 @@ from mi_checks.report.behaviour_results import (
     is_drift,
     verdict_label,
 )
-from mi_checks.results.causes import Group as CauseGroup
-from mi_checks.results.causes import groups as groups_by_cause
+from mi_checks.results.causes import FailureGroup, failure_groups
 from mi_checks.results.run import CheckResult, MutantsResult
 
 MAX_EXPANDED_LINES = 14  # lines; a longer message (a traceback) is collapsed to its first and last line
@@ -75,7 +74,7 @@ def problem_list(behaviours: Sequence[BehaviourResults]) -> tuple[ReportProblem,
 
 def _ordered_by_cause(model: ModelResults, problems: Sequence[ReportProblem]) -> list[ReportProblem]:
     ordered = sorted(problems, key=_rank)
-    group: CauseGroup | None = next(iter(groups_by_cause(model.checks)), None)
+    group: FailureGroup | None = next(iter(failure_groups(model.checks)), None)
     if group is None or not group.others:
         return ordered
     ordered.sort(key=lambda problem: problem.result is not group.cause)

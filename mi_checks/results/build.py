@@ -1,4 +1,4 @@
-"""The one place where results and runs are put together."""
+"""The construction of results and runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from mi_checks import __version__
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.run import NOWHERE, CheckResult, Lint, ModelGuards, MutantsResult, Place, Run
+from mi_checks.results.run import NO_LINE, CheckResult, FileLine, Lint, ModelGuards, MutantsResult, Run
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
 
-LIBRARIES = ("torch", "transformer_lens", "numpy")  # whose versions may change what is measured
+LIBRARIES = ("torch", "transformer_lens", "numpy")  # whose versions may change measurements
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class ItemId:
     check: str
     kind: str
     node_id: str = ""
-    place: Place = NOWHERE
+    place: FileLine = NO_LINE
 
 
 def settings_text(
     *, engine: str, device: str, dtype: str, count: int | None, seed: int | None, unchanged: str
 ) -> dict[str, str]:
-    """Return what the command line may change of what is measured, as a run records it.
+    """Return the settings by which the command line may change what is measured, as a run records them.
 
     Args:
-        engine: the engine asked for.
-        device: the device asked for.
-        dtype: of the weights.
-        count: prompt pairs of each behaviour; None if each behaviour file says how many.
-        seed: of the prompts, likewise.
-        unchanged: what is said of count and seed if they are those of the behaviour files.
+        engine: the requested engine.
+        device: the requested device.
+        dtype: the dtype of the weights.
+        count: the number of prompt pairs of each behaviour; None for the number in each behaviour file.
+        seed: the seed of the prompts; None for the seed in each behaviour file.
+        unchanged: the text for a count or seed that is None.
     """
     return {
         "engine": engine,
@@ -62,14 +62,14 @@ def check_result(
     bound: Bound | None = None,
     message: str = "",
 ) -> CheckResult:
-    """Return the result of an item, whose further fields `dataclasses.replace` sets.
+    """Return the result of an item; further fields can be set with `dataclasses.replace`.
 
     Args:
-        item: what it is of.
-        outcome: what it came to.
-        claim: what was claimed; None where nothing could be measured.
+        item: the identity of the item.
+        outcome: its outcome.
+        claim: what is claimed; None if nothing could be measured.
         estimate: what was measured; None if nothing was.
-        bound: what the estimate is held to; None if to nothing.
+        bound: the bound on the estimate; None if there is none.
         message: the message of an item that did not pass.
     """
     return CheckResult(
@@ -108,17 +108,17 @@ def run_record(
 
     Args:
         command: the command line.
-        began: seconds since the epoch, as `time.time` gives them.
-        versions: of the libraries that measure.
-        settings: as `settings_text` gives them.
+        began: its start, in seconds since the epoch, as from `time.time`.
+        versions: the versions of the libraries that measure.
+        settings: the settings, as from `settings_text`.
         models: the provenance of each model.
-        results: of the items, in the order in which they were collected.
-        evidence: what was measured of each behaviour and model.
-        selected: how many checks were to run; None if that is not known.
-        mutants: of the checks that were run on mutants.
+        results: the results of the items, in the order in which they were collected.
+        evidence: what was measured for each behaviour and model.
+        selected: the number of selected checks; None if that is not known.
+        mutants: the results of the checks that were run on mutants.
         omitted: sentences on what could not be added to the record.
         lints: reasons to doubt behaviours.
-        guards: what was checked of each model when it was loaded.
+        guards: what was tested of each model when it was loaded.
     """
     return Run(
         command=command,
@@ -141,12 +141,12 @@ def library_versions(*more: str) -> dict[str, str]:
     """Return the versions of mi-checks, of Python and of the libraries that measure.
 
     Args:
-        more: further distributions.
+        more: the names of further distributions.
     """
     versions = {"mi-checks": __version__, "python": platform.python_version()}
     for name in (*LIBRARIES, *more):
         try:
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # as in a copy of its sources
+        except importlib.metadata.PackageNotFoundError:  # for example in a copy of its sources
             versions[name] = "unknown"
     return versions

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from mi_checks.stats.estimate import Estimate, Outcome
 
-HEAD_SWEEP = "the sweep of all heads"  # as `omitted` calls it
-MEDIATOR_LIST = "the list of mediators"  # likewise
+HEAD_SWEEP = "the sweep of all heads"  # as omissions name it
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 Ability = Literal["can", "cannot", "in part", "cannot tell"]
 Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "": not known
@@ -249,8 +248,32 @@ class Evidence:
         tuple[float, ...], "clean − corrupt score, in prompt order: the denominator of most fractions"
     ] = ()
     omitted: Annotated[tuple[str, ...], "sentences on what could not be measured for the report, and why"] = ()
+    mediators_known: Annotated[
+        bool, "whether the mediating heads could be measured; if not, `mediators` says nothing of heads it lacks"
+    ] = True
 
-    @property
-    def knows_mediators(self) -> bool:
-        """Whether the heads that mediate could be measured; otherwise `mediators` says nothing of those it lacks."""
-        return not any(sentence.lower().startswith((HEAD_SWEEP, MEDIATOR_LIST)) for sentence in self.omitted)
+
+def merge_evidence(one: Evidence, other: Evidence) -> Evidence:
+    """Evidence of both, each of whom may have swept other nodes and measured other curves.
+
+    The circuit is of whom swept more: of what was not swept only claimed nodes are known.
+    """
+    first, second = sorted((one, other), key=_least_first, reverse=True)
+    titles = {heatmap.title for heatmap in first.heatmaps}
+    swept = {mediator.at for mediator in first.mediators}
+    made = {(curve.among, curve.ablation) for curve in first.curves}
+    return replace(
+        first,
+        heatmaps=first.heatmaps + tuple(each for each in second.heatmaps if each.title not in titles),
+        mediators=first.mediators + tuple(each for each in second.mediators if each.at not in swept),
+        circuit=first.circuit or second.circuit,
+        curves=first.curves + tuple(each for each in second.curves if (each.among, each.ablation) not in made),
+        omitted=tuple(dict.fromkeys((*first.omitted, *second.omitted))),
+        mediators_known=first.mediators_known and second.mediators_known,
+    )
+
+
+def _least_first(evidence: Evidence) -> tuple[int, int, list[str], list[tuple[str, str]]]:
+    titles = [heatmap.title for heatmap in evidence.heatmaps]
+    made = [(curve.among, curve.ablation) for curve in evidence.curves]
+    return len(titles), len(made), titles, made

@@ -1,4 +1,4 @@
-"""How items are named and run again: paths as seen from a folder, names of nodes, and the command for one item."""
+"""Names of pytest items, and the command that runs one of them again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# pytest's own options that decide which ini file, conftest.py files and plugins a run has.
+# pytest's own options that determine the ini file, conftest.py files and plugins of a run.
 _REPEATED = ("-c", "--rootdir", "--confcutdir", "--import-mode", "-o", "-p")
-# Of two of them only these values: settings that say what is collected, and plugins other than pytest's cache.
-_ONLY = {"-o": "mi_|addopts|pythonpath|filterwarnings", "-p": "(?!(no:)?cacheprovider$)"}
+# Only these values of two of them: settings that determine what is collected, and plugins other than pytest's cache.
+_REPEATED_VALUES = {"-o": "mi_|addopts|pythonpath|filterwarnings", "-p": "(?!(no:)?cacheprovider$)"}
 
 
 def repeated_options(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Return those of pytest's own options on a command line that another run needs to collect the same items."""
+    """Return the options of pytest on a command line that another run needs to collect the same items."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for flag in _REPEATED:
         longer = {"-c": ("--config-file",), "-o": ("--override-ini",)}.get(flag, ())
@@ -25,21 +25,25 @@ def repeated_options(arguments: Sequence[str]) -> tuple[str, ...]:
         given, _ = parser.parse_known_args(arguments)
     except argparse.ArgumentError:  # an option without its value, which pytest has refused already
         return ()
-    found = [(flag, value) for flag in _REPEATED for value in getattr(given, flag)]
-    wanted = [(flag, value) for flag, value in found if flag not in _ONLY or re.match(_ONLY[flag], value)]
+    all_options = [(flag, value) for flag in _REPEATED for value in getattr(given, flag)]
+    wanted = [
+        (flag, value)
+        for flag, value in all_options
+        if flag not in _REPEATED_VALUES or re.match(_REPEATED_VALUES[flag], value)
+    ]
     return tuple(word for flag, value in wanted for word in _words(flag, value))
 
 
-def seen_from(path: Path, folder: Path) -> str:
-    """Return a path as seen from a folder, with forward slashes; as it is where no way leads there."""
+def relative_path(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder, with forward slashes; unchanged if it is on another drive."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # another drive
+    except ValueError:
         return path.as_posix()
 
 
 def node_names(models: Sequence[str]) -> Iterator[str]:
-    """Yield a name for the node of each model: without what splits an id on a command line, and no name twice."""
+    """Yield a unique name for the node of each model, without characters that split an id on a command line."""
     taken: dict[str, int] = {}
     for model in models:
         name = re.sub(r"\s", "_", model).replace("[", "(").replace("]", ")").replace("::", ":")
@@ -48,17 +52,17 @@ def node_names(models: Sequence[str]) -> Iterator[str]:
 
 
 def rerun_command(node_id: str, root: Path, started_in: Path, options: Sequence[str]) -> str:
-    """Return the command for one item.
+    """Return the command that runs one item again.
 
     Args:
-        node_id: its id, whose path counts from the root directory.
-        root: the root directory.
-        started_in: the folder that pytest was started in, from which the path in the command counts.
-        options: what goes with it.
+        node_id: the item's id, whose path is relative to the root directory.
+        root: pytest's root directory.
+        started_in: the folder in which pytest was started; the path in the command is relative to it.
+        options: further options of the command.
     """
     path, *names = node_id.split("::")
     file = Path(os.path.normpath(root / path))
-    return shlex.join(["pytest", "::".join([seen_from(file, started_in), *names]), *options])
+    return shlex.join(["pytest", "::".join([relative_path(file, started_in), *names]), *options])
 
 
 def _words(flag: str, value: str) -> tuple[str, ...]:

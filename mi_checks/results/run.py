@@ -23,7 +23,7 @@ LintKind = Literal["answer", "faithfulness", "embedding"]
 
 
 @dataclass(frozen=True)
-class Place:
+class FileLine:
     """A line of a behaviour file."""
 
     file: Annotated[str, 'as messages show it; "" where there is none']
@@ -34,7 +34,7 @@ class Place:
         return f"{self.file}:{self.line}" if self.file else ""
 
 
-NOWHERE = Place("", 0)
+NO_LINE = FileLine("", 0)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class CheckResult:
     at_least: float | None
     at_most: float | None
     message: Annotated[str, "empty when it passed"]
-    place: Annotated[Place, "where it is claimed"]
+    place: Annotated[FileLine, "where it is claimed"]
     per_prompt: Annotated[tuple[float, ...], "the per-prompt values behind the estimate, in prompt order"] = ()
     seconds: float = 0.0
     prompts_sha256: Annotated[str, 'of the prompts and the tokenizer; "" where it was measured on none'] = ""
@@ -107,7 +107,7 @@ class MutantsResult:
     outcome: Annotated[Outcome, '"fail" where a mutant survived, "skipped" where none was made']
     mutants: tuple[Mutant, ...]
     message: Annotated[str, "empty when it passed; why, when it was skipped"]
-    place: Annotated[Place, "where it is claimed"]
+    place: Annotated[FileLine, "where it is claimed"]
     seconds: float = 0.0
 
     @property
@@ -129,7 +129,7 @@ class Lint:
     model: str
     kind: LintKind
     message: Annotated[str, "what was measured and what to do about it, in a sentence or two"]
-    place: Annotated[Place, "where it is claimed"]
+    place: Annotated[FileLine, "where it is claimed"]
     estimate: Annotated[Estimate | None, "what was measured"] = None
     check: Annotated[str, 'the check whose value it is about; "" where it is about the prompts'] = ""
 

@@ -1,4 +1,4 @@
-"""What a `run.json` holds, as a JSON Schema; `python -m mi_checks.results.run_schema` writes it."""
+"""The JSON Schema of `run.json`; `python -m mi_checks.results.run_schema` writes it to its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDS = {name: record for module in (estimate, claim, evidence, run) for name,
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema in draft 7; what the record's fields are annotated with are its descriptions."""
+    """Return the schema in draft 7; the annotations of the records' fields are its descriptions."""
     schema = TypeAdapter(Run).json_schema()
     parts = {name: _closed(name, part) for name, part in schema.pop("$defs").items()}
     whole: dict[str, Any] = _draft_7({**_closed("Run", schema), "definitions": parts})
@@ -26,18 +26,18 @@ def json_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the schema as it stands in the file."""
+    """Return the contents of the schema file."""
     return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _closed(name: str, part: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object with all its keys and no others, those with defaults among them."""
+    """Return the schema of an object that has all its keys, including those with defaults, and no others."""
     hints = get_type_hints(RECORDS[name], include_extras=True)
-    told = {key: hint.__metadata__[0] for key, hint in hints.items() if hasattr(hint, "__metadata__")}
+    descriptions = {key: hint.__metadata__[0] for key, hint in hints.items() if hasattr(hint, "__metadata__")}
     properties = {
         key: {
-            **{word: found for word, found in value.items() if word not in ("default", "title")},
-            **({"description": told[key]} if key in told else {}),
+            **{word: entry for word, entry in value.items() if word not in ("default", "title")},
+            **({"description": descriptions[key]} if key in descriptions else {}),
         }
         for key, value in part["properties"].items()
     }
@@ -50,7 +50,7 @@ def _draft_7(node: Any) -> Any:
     if not isinstance(node, dict):
         return node.replace("#/$defs/", "#/definitions/") if isinstance(node, str) else node
     node = {key: _draft_7(value) for key, value in node.items()}
-    if "$ref" in node and len(node) > 1:  # in draft 7 whatever stands beside $ref is ignored
+    if "$ref" in node and len(node) > 1:  # draft 7 ignores the keys beside $ref
         node["allOf"] = [{"$ref": node.pop("$ref")}]
     return node
 

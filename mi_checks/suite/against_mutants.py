@@ -15,7 +15,7 @@ from mi_checks.models.model_names import resolve
 from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_prompts
 from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
 from mi_checks.output.claim_text import claim_text
-from mi_checks.results.run import Mutant, MutantsResult, Place
+from mi_checks.results.run import FileLine, Mutant, MutantsResult
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import AbsentCheck
@@ -34,7 +34,7 @@ class MutantSuite:
         self._judges: dict[tuple[tuple[str, str], str], MutantJudge] = {}
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: FileLine, rerun: str
     ) -> MutantsResult:
         """Run one check on models in which its claim is false; the arguments are those of `Suite.check`.
 

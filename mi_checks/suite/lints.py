@@ -21,7 +21,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.results.run import CheckResult, Lint, LintKind, Place
+from mi_checks.results.run import CheckResult, FileLine, Lint, LintKind
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
@@ -72,7 +72,9 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     unplaced += _too_faithful(loaded, model, results)
     places = [loaded.place_of(each.path) for each in unplaced]
     return tuple(
-        Lint(behaviour.name, model, each.kind, each.message, Place(place.file, place.line), each.estimate, each.check)
+        Lint(
+            behaviour.name, model, each.kind, each.message, FileLine(place.file, place.line), each.estimate, each.check
+        )
         for each, place in zip(unplaced, places, strict=True)
     )
 

@@ -16,7 +16,7 @@ from mi_checks.models.stand_in_models import check_same_heads
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Effect, Evidence, Mediator
-from mi_checks.results.run import BASE, NOWHERE, CheckResult, Place
+from mi_checks.results.run import BASE, NO_LINE, CheckResult, FileLine
 from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, display_path
@@ -68,7 +68,7 @@ class ReferenceSuite:
         results: Mapping[str, CheckResult],
         *,
         node_id: str,
-        place: Place,
+        place: FileLine,
         rerun: str,
     ) -> CheckResult:
         """Judge a model against the reference in one behaviour, of which every check was measured on the model.
@@ -142,7 +142,7 @@ class ReferenceSuite:
         else:
             base = self._measured(loaded, model, preference, now, swept=present)
         own = {name: _of(evidence.effect) if name == EFFECT else recorded(results[name]) for name in base.effects}
-        if present and base.mediators and not evidence.knows_mediators:
+        if present and base.mediators and not evidence.mediators_known:
             raise MiChecksError(f"not judged: which heads mediate in {model} is not known: {evidence.omitted[0]}")
         mediators = (base.mediators, evidence.mediators) if present and base.mediators else None
         sizes = base.effect_sizes, evidence.effect_sizes
@@ -194,7 +194,7 @@ class ReferenceSuite:
                     every = len(layers) == measured.loaded_model.shape.n_layers
                     measured.sweep("head", None if every else layers, sweep.at)
             results = {
-                name: own.check(loaded, base, check, node_id="", place=NOWHERE, rerun="")
+                name: own.check(loaded, base, check, node_id="", place=NO_LINE, rerun="")
                 for name, check in preference.items()
             }
             evidence = own.evidence(loaded, base)

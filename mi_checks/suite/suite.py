@@ -29,7 +29,7 @@ from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.run import CheckResult, Lint, Place
+from mi_checks.results.run import CheckResult, FileLine, Lint
 from mi_checks.roles.role_binding import RoleBinder, RoleBinding
 from mi_checks.roles.role_lock import LockKey, NodeScores
 from mi_checks.spec.check import Check
@@ -38,7 +38,7 @@ from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.suite.evidence.circuit_evidence import path_prompts
-from mi_checks.suite.evidence.gather import curves, gather, sweep_heads, with_drawings
+from mi_checks.suite.evidence.gather import curves, gather, mediators_known, sweep_heads, with_drawings
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
 from mi_checks.suite.loaded_models import LoadedModels, SuiteSettings
@@ -82,7 +82,7 @@ class Suite:
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with the number of sweeps that it includes
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: FileLine, rerun: str
     ) -> CheckResult:
         """Return the result of one check.
 
@@ -263,7 +263,7 @@ class Suite:
             evidence = self._gather(loaded, model, measured)
             if for_report:
                 evidence = self._add_drawings(loaded, measured, engine, evidence, omitted)
-            evidence = replace(evidence, omitted=omitted.sentences)
+            evidence = replace(evidence, omitted=omitted.sentences, mediators_known=mediators_known(omitted))
             if isinstance(engine, CachedEngine):
                 engine.add_intervals()
             has_activations = self._save(engine, measured.loaded_model)

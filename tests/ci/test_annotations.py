@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.ci.annotations import MAX_ANNOTATIONS, AnnotationPaths, command, commands
 from mi_checks.ci.failures import failures
-from mi_checks.results.run import Lint, Place
+from mi_checks.results.run import FileLine, Lint
 from mi_checks.spec.problems import SpecProblem
 from tests.effects import around
 from tests.made_results import result, run_of
@@ -71,7 +71,7 @@ def test_case_29_an_annotation_is_brief(paths):
 
 
 def test_case_31_a_lint_is_a_warning_at_its_line(paths):
-    lint = Lint("induction", "m", "answer", "not likely", Place("behaviours/a.yaml", 3))
+    lint = Lint("induction", "m", "answer", "not likely", FileLine("behaviours/a.yaml", 3))
     assert list(commands((), (), paths, [lint])) == [
         "::warning file=behaviours/a.yaml,line=3,title=induction on m::not likely"
     ]

@@ -1,7 +1,7 @@
 """The summary of a run."""
 
 from mi_checks.ci.ci_summary import ci_summary
-from mi_checks.results.run import Lint, Place
+from mi_checks.results.run import FileLine, Lint
 from tests.ci.test_failures import drift, survivor
 from tests.effects import around
 from tests.made_results import result, run_of
@@ -67,7 +67,7 @@ def test_what_a_model_is_to_its_base():
 
 def test_case_31_lints_are_warnings_and_not_red():
     lints = tuple(
-        Lint("induction", f"m{number}", "answer", "the answer's first token is not likely", Place("a.yaml", 3))
+        Lint("induction", f"m{number}", "answer", "the answer's first token is not likely", FileLine("a.yaml", 3))
         for number in range(5)
     )
     text = ci_summary(run_of(GREEN, lints=lints))

@@ -81,7 +81,7 @@ def test_a_file_that_is_no_run_is_exit_code_2(capsys, runs):
     assert told(capsys, "before.json", "none.json") == (
         2,
         "",
-        "mi-checks: there is no run 'none.json'; pytest writes one beside its report (--mi-run)\n",
+        "mi-checks: the run 'none.json' does not exist; pytest writes one beside its report (--mi-run)\n",
     )
 
 

@@ -50,7 +50,7 @@ def test_import_of_what_is_no_run_is_exit_code_2_and_adds_the_others(capsys, run
     assert told(capsys, "import", "a.json", "b.json", "runs/1.json") == (
         2,
         f"{HERE}: 1 new, 0 known\n",
-        "mi-checks: a.json is JSON, but no run; name a file that pytest --mi-run has written (and 1 more file)\n",
+        "mi-checks: a.json is JSON but not a run; name a file written by pytest --mi-run (and 1 more file)\n",
     )
 
 

@@ -8,9 +8,8 @@ import pytest
 from mi_checks.ci.ci_summary import ci_summary
 from mi_checks.cli.main import main
 from mi_checks.errors import MiChecksError
-from mi_checks.results.journal import SUFFIX
 from mi_checks.results.read_run import read_run
-from mi_checks.results.write_run import run_text, write_run
+from mi_checks.results.write_run import JOURNAL_SUFFIX, run_text, write_run
 from tests.browser.hostile import spoiled
 from tests.report.conftest import make_run
 
@@ -62,17 +61,17 @@ def test_report_draws_it_as_a_folder(file, tmp_path):
 
 
 def test_report_draws_what_is_left_of_a_run_that_was_killed(file, tmp_path):
-    left = file.rename(file.with_name(file.name + SUFFIX))
+    left = file.rename(file.with_name(file.name + JOURNAL_SUFFIX))
     assert main(["report", str(left), "-o", str(tmp_path / "page.html")]) == 0
     assert "induction\\ud800" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_journal_that_does_not_say_when_is_refused(run, tmp_path):
-    left = tmp_path / f"run.json{SUFFIX}"
+    left = tmp_path / f"run.json{JOURNAL_SUFFIX}"
     left.write_text(run_text(replace(run, started="today")))
     with pytest.raises(MiChecksError) as error:
         read_run(left)
-    told = f"{left} says not when its run began, as pytest does; run pytest again, or copy the file again"
+    told = f"{left} does not say when its run began; run pytest again, or copy the file again"
     assert str(error.value) == told
 
 

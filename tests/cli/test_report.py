@@ -63,7 +63,7 @@ def test_an_older_schema_is_upgraded_and_a_newer_one_refused_by_name(capsys, run
     code, out, err = told(capsys, "new.json")
     assert (code, out) == (2, "")
     assert err.startswith(
-        f"mi-checks: new.json is a run of schema 99, and this mi-checks reads up to {SCHEMA_VERSION}: "
+        f"mi-checks: new.json is a run of schema 99, and this mi-checks reads schemas up to {SCHEMA_VERSION}: "
     )
     assert not Path("new.html").exists()
 
@@ -111,7 +111,7 @@ def test_runs_of_several_models_have_a_row_for_each(capsys, run):
     [
         (["r.json", "r.json"], "2 runs need a file for their page; name it with -o PATH.html"),
         (["r.json", "-o", "r.json"], "--output: 'r.json' is the run itself; name another file"),
-        (["gone.json"], "there is no run 'gone.json'; pytest writes one beside its report (--mi-run)"),
+        (["gone.json"], "the run 'gone.json' does not exist; pytest writes one beside its report (--mi-run)"),
         (["r.json", "-o", "file/x.html"], "--output: cannot make the folder 'file': File exists"),
         (["gone.json", "-o", "file/"], "--output: cannot make the folder 'file': File exists"),
         (["r.html"], "r.html:1:1: not JSON: Expecting value; the run beside a report is r.json"),

@@ -82,7 +82,8 @@ def test_a_run_that_is_not_there_is_refused(ran, monkeypatch, capsys):
     ran()
     assert gallery(monkeypatch, "--suite", "absent.json") == 2
     assert capsys.readouterr().err == (
-        "reports/gallery/suite.html: there is no run 'absent.json'; pytest writes one beside its report (--mi-run)\n"
+        "reports/gallery/suite.html: the run 'absent.json' does not exist; "
+        "pytest writes one beside its report (--mi-run)\n"
     )
 
 

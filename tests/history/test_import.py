@@ -67,9 +67,9 @@ def test_what_is_wrong_with_one_file_keeps_the_others_from_nothing(history, tmp_
     found = import_runs(history, [tmp_path / name for name in ("cut.json", "no.json", "none.json", "z.json")])
     assert (found.new, found.known, found.passed_over) == (1, 0, ())
     assert found.wrong == (
-        f"{tmp_path}/cut.json is cut short: it ends within the run; run pytest again, or copy the file again",
-        f"{tmp_path}/no.json is JSON, but no run; name a file that pytest --mi-run has written",
-        f"there is no run '{tmp_path}/none.json'; pytest writes one beside its report (--mi-run)",
+        f"{tmp_path}/cut.json is incomplete: it ends within the run; run pytest again, or copy the file again",
+        f"{tmp_path}/no.json is JSON but not a run; name a file written by pytest --mi-run",
+        f"the run '{tmp_path}/none.json' does not exist; pytest writes one beside its report (--mi-run)",
     )
 
 

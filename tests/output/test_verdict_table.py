@@ -1,7 +1,7 @@
 """The terminal's last table, to the letter."""
 
 from mi_checks.output.verdict_table import matrix_lines
-from mi_checks.results.run import CheckResult, Place
+from mi_checks.results.run import CheckResult, FileLine
 
 LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
 
@@ -9,7 +9,7 @@ LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: 
 def result(behaviour, model, outcome, kind="logit_diff"):
     return CheckResult(
         behaviour=behaviour, model=model, check=kind, kind=kind, node_id="", claim=None, outcome=outcome,
-        estimate=None, bound="", at_least=None, at_most=None, message="", place=Place("x.yaml", 1),
+        estimate=None, bound="", at_least=None, at_most=None, message="", place=FileLine("x.yaml", 1),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 # Before any run in a run: pytester forgets what was imported there, and would have it imported again, unpatched.
 import mi_checks.ci.annotations
 import mi_checks.ci.ci_summary  # noqa: F401
-from mi_checks.results import journal
+from mi_checks.results import write_run
 from mi_checks.results.read_run import read_run
 from tests.plugin.conftest import LIGHT
 
@@ -226,8 +226,8 @@ def test_the_journal(two, monkeypatch):
     def broken(*_):
         raise Odd("odd")
 
-    monkeypatch.setattr(journal, "PAUSE", 0.0)
-    monkeypatch.setattr(journal.Journal, "add", broken)
+    monkeypatch.setattr(write_run, "LINE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(write_run.Journal, "add", broken)
     result = two.run()
     assert result.ret == 0
     result.assert_outcomes(passed=4)

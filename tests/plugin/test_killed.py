@@ -5,9 +5,9 @@ from mi_checks.results.read_run import read_run
 
 CONFTEST = """
 import os, signal
-from mi_checks.results import journal
+from mi_checks.results import write_run
 
-journal.PAUSE = 0.0
+write_run.LINE_INTERVAL_S = 0.0
 
 def pytest_runtest_setup(item):
     if os.environ.get("KILLED") and "second" in item.nodeid:

@@ -103,12 +103,12 @@ CRASHING = """\
 import os
 import signal
 
-from mi_checks.results import journal
+from mi_checks.results import write_run
 
 
 def pytest_configure(config):
     if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
-        journal.PAUSE = 0.0
+        write_run.LINE_INTERVAL_S = 0.0
 
 
 def pytest_runtest_setup(item):

@@ -20,7 +20,7 @@ from mi_checks.results.evidence import (
     Preference,
     TokenView,
 )
-from mi_checks.results.run import CheckResult, Place, Run
+from mi_checks.results.run import CheckResult, FileLine, Run
 from mi_checks.stats.estimate import Estimate, Outcome
 
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l", "nano-gelu-4l")
@@ -103,7 +103,7 @@ def result(
         at_least=at_least,
         at_most=at_most,
         message=message,
-        place=Place(f"behaviours/{behaviour}.yaml", line),
+        place=FileLine(f"behaviours/{behaviour}.yaml", line),
         per_prompt=values,
         seconds=0.12,
     )

@@ -18,7 +18,7 @@ from mi_checks.report.renderer import page_script
 from mi_checks.report.report_folder import INDEX, pages
 from mi_checks.report.single_page import render, write_page
 from mi_checks.results.claim import Claim
-from mi_checks.results.run import Mutant, MutantsResult, Place, Run
+from mi_checks.results.run import FileLine, Mutant, MutantsResult, Run
 from tests.pages import Page
 
 
@@ -130,7 +130,13 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
     said = f"{text}\n{text}"
     shown = replace(
-        result, check=text, claim=Claim("", text=text), outcome="fail", bound=text, message=said, place=Place(text, 1)
+        result,
+        check=text,
+        claim=Claim("", text=text),
+        outcome="fail",
+        bound=text,
+        message=said,
+        place=FileLine(text, 1),
     )
     mutants = (Mutant(text, "pass", None, text), Mutant(text, "fail", None, text))
     survived = MutantsResult(result.behaviour, result.model, text, text, "fail", mutants, text, text)

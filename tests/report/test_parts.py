@@ -24,7 +24,7 @@ from mi_checks.report.report_header import report_header
 from mi_checks.report.single_page import render
 from mi_checks.report.verdict_matrix import verdict_matrix
 from mi_checks.results.evidence import Heatmap, Rank
-from mi_checks.results.run import NOWHERE, CheckResult, Lint, Place, Run
+from mi_checks.results.run import NO_LINE, CheckResult, FileLine, Lint, Run
 from mi_checks.stats.estimate import Estimate, Parts
 from mi_checks.stats.intervals import mean_interval
 
@@ -99,7 +99,7 @@ def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
 
 def test_case_31_lints_are_listed_with_what_they_are_about(run: Run) -> None:
     first = run.results[0]
-    lint = Lint(first.behaviour, first.model, "answer", "the answer <is> not likely", Place("a.yaml", 3))
+    lint = Lint(first.behaviour, first.model, "answer", "the answer <is> not likely", FileLine("a.yaml", 3))
     assert 'id="lints"' not in render(run)
     page = render(replace(run, lints=(lint,)))
     assert page.count("the answer &lt;is&gt; not likely") == 1
@@ -137,9 +137,10 @@ def test_a_check_points_at_its_line_of_the_yaml(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [Place("elsewhere.yaml", 3), Place("behaviours/induction.yaml", 999), Place("induction.yaml", 0), NOWHERE]
+    "place",
+    [FileLine("elsewhere.yaml", 3), FileLine("behaviours/induction.yaml", 999), FileLine("induction.yaml", 0), NO_LINE],
 )
-def test_a_place_that_is_not_in_the_shown_file_is_no_link(run: Run, place: Place) -> None:
+def test_a_place_that_is_not_in_the_shown_file_is_no_link(run: Run, place: FileLine) -> None:
     changed = replace(run, results=(replace(run.results[0], place=place),))
     assert behaviour_section(results_by_behaviour(changed)[0]).models[0].checks[0].line == 0
 

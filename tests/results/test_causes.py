@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief, cause_text, group_lines
-from mi_checks.results.causes import groups
+from mi_checks.results.causes import failure_groups
 from mi_checks.results.claim import Claim
 from mi_checks.stats.estimate import Parts
 from mi_checks.stats.intervals import mean_interval
@@ -25,12 +25,12 @@ def fails(check, **given):
 
 
 def found(*results):
-    (group,) = groups(results)
+    (group,) = failure_groups(results)
     return group
 
 
 def test_where_all_pass_there_is_no_group():
-    assert groups([result("logit_diff", around(5), at_least=2)]) == ()
+    assert failure_groups([result("logit_diff", around(5), at_least=2)]) == ()
     assert group_lines([result("logit_diff", around(5), at_least=2)], {}, "report.html", 80) == []
 
 

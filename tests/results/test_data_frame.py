@@ -40,7 +40,7 @@ def test_without_pandas(run, monkeypatch):
     with pytest.raises(MiChecksError) as told:
         frame(run)
     assert str(told.value) == (
-        "a frame needs pandas, which is not installed: pip install -c constraints.txt -e '.[pandas]'"
+        "a data frame needs pandas, which is not installed: pip install -c constraints.txt -e '.[pandas]'"
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.results.journal import Journal, forget, parts
 from mi_checks.results.read_run import read_run
+from mi_checks.results.write_run import Journal, delete_journals, journal_files
 from tests.effects import around
 from tests.made_results import result, run_of
 
@@ -48,8 +48,8 @@ def test_workers_journals_are_one_run_and_an_older_one_is_left_out(tmp_path):
     Journal(tmp_path / "other.json", "").add(so_far(THIRD))
     assert checks(tmp_path / "r.json.part") == ["logit_diff", "accuracy"]
     assert checks(tmp_path / "r.json.gw1.part") == ["accuracy"]
-    assert len(parts(tmp_path / "r.json")) == 3
-    forget(tmp_path / "r.json")
+    assert len(journal_files(tmp_path / "r.json")) == 3
+    delete_journals(tmp_path / "r.json")
     assert [path.name for path in tmp_path.iterdir()] == ["other.json.part"]
 
 
@@ -64,14 +64,16 @@ def test_a_run_that_is_not_there_is_told_with_what_is_left_of_it(tmp_path):
     Journal(path, "gw0").add(so_far(FIRST))
     with pytest.raises(MiChecksError) as caught:
         read_run(path)
-    assert str(caught.value) == f"there is no run {str(path)!r}; a run that was killed left {str(path) + '.part'!r}"
+    assert (
+        str(caught.value) == f"the run {str(path)!r} does not exist; a run that was killed left {str(path) + '.part'!r}"
+    )
 
 
 def test_nothing_left_is_said(tmp_path):
     for text in (None, "{"):
         if text:
             Path(tmp_path / "r.json.part").write_text(text)
-        with pytest.raises(MiChecksError, match="holds nothing of a run that was killed; run pytest again"):
+        with pytest.raises(MiChecksError, match="has no complete line of a run that was killed; run pytest again"):
             read_run(tmp_path / "r.json.part")
 
 

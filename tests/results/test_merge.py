@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.results.evidence import Curve, Heatmap, Mediator
-from mi_checks.results.merge import joined
+from mi_checks.results.evidence import Curve, Heatmap, Mediator, merge_evidence
 from mi_checks.stats.estimate import Estimate
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import evidence
@@ -46,4 +45,4 @@ ELSEWHERE = replace(ONE, heatmaps=(AT,), mediators=(Mediator("L0H1", "A2", SHARE
     ],
 )  # fmt: skip
 def test_it_is_the_same_whoever_came_first(one, other, expected):
-    assert joined(one, other) == joined(other, one) == expected
+    assert merge_evidence(one, other) == merge_evidence(other, one) == expected

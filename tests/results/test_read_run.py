@@ -58,6 +58,23 @@ def test_an_older_one_has_the_training_step_in_the_revision(run, path, revision,
     assert read_run(path).models == {"m": {"revision": revision, **({"step": step} if step else {})}, "other": {}}
 
 
+@pytest.mark.parametrize(
+    ("sentence", "known"),
+    [
+        ("The sweep of all heads was left out: no room", False),
+        ("The list of mediators was left out: no room", False),
+        ("The circuit was left out: no room", True),
+    ],
+)
+def test_an_older_one_says_in_a_sentence_that_mediators_are_unknown(run, path, sentence, known):
+    data = json.loads(run_text(replace(run, results=())))
+    for evidence in data["evidence"]:
+        evidence["omitted"] = [sentence]
+        del evidence["mediators_known"]
+    path.write_text(json.dumps({**data, "schema_version": 5}))
+    assert [each.mediators_known for each in read_run(path).evidence] == [known] * len(run.evidence)
+
+
 def test_an_older_one_says_nothing_of_what_was_left_out(fourth_schema):
     found = read_run(fourth_schema)
     assert found.omitted == ()
@@ -73,7 +90,7 @@ def test_what_was_left_out_is_read_back(run, path):
     again = read_run(path)
     assert again.omitted == said.omitted
     assert again.evidence[0].omitted == said.evidence[0].omitted
-    assert again.evidence[0].knows_mediators
+    assert again.evidence[0].mediators_known
 
 
 @pytest.mark.parametrize(
@@ -131,11 +148,16 @@ def test_an_older_one_that_is_none(first_schema):
     data = json.loads(first_schema.read_text())
     del data["evidence"][0]["effect"]
     first_schema.write_text(json.dumps(data))
-    assert told(first_schema) == "FILE is no run of schema 1, as it says; run pytest again, or copy the file again"
+    assert (
+        told(first_schema)
+        == "FILE is not a run of schema 1, although it says so; run pytest again, or copy the file again"
+    )
 
 
 def test_not_there_or_a_folder(tmp_path):
-    assert told(tmp_path / "none.json") == "there is no run 'FILE'; pytest writes one beside its report (--mi-run)"
+    assert (
+        told(tmp_path / "none.json") == "the run 'FILE' does not exist; pytest writes one beside its report (--mi-run)"
+    )
     assert told(tmp_path) == "FILE is a folder; name the run in it, such as FILE/report.json"
 
 
@@ -143,13 +165,13 @@ def test_not_there_or_a_folder(tmp_path):
 def test_cut_short(path, part):
     text = path.read_text()
     path.write_text(text[: int(part * len(text))])
-    assert told(path) == "FILE is cut short: it ends within the run; run pytest again, or copy the file again"
+    assert told(path) == "FILE is incomplete: it ends within the run; run pytest again, or copy the file again"
 
 
 def test_conflict_markers(path):
     text = path.read_text()
     path.write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
-    assert told(path) == "FILE has conflict markers of a merge; take one side's file whole"
+    assert told(path) == "FILE has conflict markers of a merge; keep one side's whole file"
 
 
 @pytest.mark.parametrize(
@@ -157,10 +179,10 @@ def test_conflict_markers(path):
     [
         (b"", "FILE:1:1: not JSON: Expecting value"),
         (b"name: induction\n", "FILE:1:1: not JSON: Expecting value"),
-        (b"\xff\xfe", "FILE is no text, so no run; name a file that pytest --mi-run has written"),
-        (b"[]", "FILE is JSON, but no run; name a file that pytest --mi-run has written"),
-        (b'{"schema": 1}', "FILE is JSON, but no run; name a file that pytest --mi-run has written"),
-        (b"[" * 100_000, "FILE is nested too deeply for a run; run pytest again, or copy the file again"),
+        (b"\xff\xfe", "FILE is not text and so not a run; name a file written by pytest --mi-run"),
+        (b"[]", "FILE is JSON but not a run; name a file written by pytest --mi-run"),
+        (b'{"schema": 1}', "FILE is JSON but not a run; name a file written by pytest --mi-run"),
+        (b"[" * 100_000, "FILE is nested more deeply than any run; run pytest again, or copy the file again"),
     ],
 )
 def test_something_else(tmp_path, text, message):
@@ -180,22 +202,22 @@ def test_a_report_says_where_its_run_is(tmp_path):
         (
             "schema_version",
             SCHEMA_VERSION + 1,
-            f"FILE is a run of schema {SCHEMA_VERSION + 1}, and this mi-checks reads up to {SCHEMA_VERSION}: install a "
-            "newer mi-checks, or run pytest again with this one",
+            f"FILE is a run of schema {SCHEMA_VERSION + 1}, and this mi-checks reads schemas up to {SCHEMA_VERSION}: "
+            "install a newer mi-checks, or run pytest again with this one",
         ),
-        ("schema_version", 0, "FILE: schema_version 0 is none that ever was; run pytest again, or copy the file again"),
+        ("schema_version", 0, "FILE: schema_version 0 does not exist; run pytest again, or copy the file again"),
         (
             "schema_version",
             True,
-            "FILE: schema_version True is none that ever was; run pytest again, or copy the file again",
+            "FILE: schema_version True does not exist; run pytest again, or copy the file again",
         ),
         (
             "seconds",
             "long",
-            "FILE is no run as pytest writes it: seconds: Input should be a valid number; run pytest again, "
+            "FILE is not a run as pytest writes it: seconds: Input should be a valid number; run pytest again, "
             "or copy the file again",
         ),
-        ("seconds", float("nan"), "FILE holds NaN, which no run does; run pytest again, or copy the file again"),
+        ("seconds", float("nan"), "FILE contains NaN, which no run contains; run pytest again, or copy the file again"),
     ],
 )
 def test_edited_by_hand(path, key, value, message):
@@ -208,13 +230,13 @@ def test_the_place_of_a_wrong_value(path):
     data["results"][1]["outcome"] = "passed"
     del data["results"][0]["behaviour"]
     path.write_text(json.dumps(data))
-    assert told(path).startswith("FILE is no run as pytest writes it: results[0].behaviour: ")
+    assert told(path).startswith("FILE is not a run as pytest writes it: results[0].behaviour: ")
     assert "(and 1 more)" in told(path)
 
 
 def test_a_number_beyond_all_numbers(path):
     path.write_text(path.read_text().replace('"seconds":1.5', '"seconds":1.5e999'))
-    assert told(path) == "FILE holds 1.5e999, which no run does; run pytest again, or copy the file again"
+    assert told(path) == "FILE contains 1.5e999, which no run contains; run pytest again, or copy the file again"
 
 
 def test_one_of_the_fifth_schema_had_sentences_for_claims(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -27,8 +28,8 @@ from mi_checks.results.evidence import (
     Promotion,
     TokenView,
 )
-from mi_checks.results.from_data import evidence_from_dict, mutants_from_dict, result_from_dict
-from mi_checks.results.run import SCHEMA_VERSION, CheckResult, Mutant, MutantsResult, Place, Run
+from mi_checks.results.read_run import record_from_data
+from mi_checks.results.run import SCHEMA_VERSION, CheckResult, FileLine, Mutant, MutantsResult, Run
 from mi_checks.stats.estimate import Estimate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -116,20 +117,20 @@ def run_of(results=(), evidence=(), mutants=()):
 def test_json_and_back(results, evidence):
     run = run_of(results, evidence)
     data = json.loads(run.to_json())
-    assert tuple(map(result_from_dict, data["results"])) == run.results
-    assert tuple(map(evidence_from_dict, data["evidence"])) == run.evidence
+    assert tuple(map(partial(record_from_data, CheckResult), data["results"])) == run.results
+    assert tuple(map(partial(record_from_data, Evidence), data["evidence"])) == run.evidence
     assert data["schema_version"] == SCHEMA_VERSION
 
 
 @given(st.lists(mutants, max_size=2))
 def test_mutants_and_back(mutants):
     run = run_of(mutants=mutants)
-    assert tuple(map(mutants_from_dict, json.loads(run.to_json())["mutants"])) == run.mutants
+    assert tuple(map(partial(record_from_data, MutantsResult), json.loads(run.to_json())["mutants"])) == run.mutants
 
 
 @given(st.lists(results, max_size=2))
 def test_the_same_run_is_the_same_text(results):
-    assert run_of(results).to_json() == run_of([result_from_dict(asdict(r)) for r in results]).to_json()
+    assert run_of(results).to_json() == run_of([record_from_data(CheckResult, asdict(r)) for r in results]).to_json()
 
 
 def test_it_is_ascii_with_sorted_keys():
@@ -160,8 +161,8 @@ def test_what_is_read_back_can_be_hashed():
         0.5,
         None,
         "",
-        Place("x", 1),
+        FileLine("x", 1),
         (1.0, 2.0),
     )
-    again = result_from_dict(json.loads(json.dumps(asdict(result))))
+    again = record_from_data(CheckResult, json.loads(json.dumps(asdict(result))))
     assert hash(again) == hash(result)

@@ -7,8 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.results.as_data import as_data
-from mi_checks.results.write_run import run_text, write_run
+from mi_checks.results.write_run import as_data, run_text, write_run
 from tests.made_results import run_of
 
 

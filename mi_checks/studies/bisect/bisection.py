@@ -17,7 +17,7 @@ from mi_checks.models.model_names import resolve
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import HEAD_SWEEP
 from mi_checks.results.rerun import node_names
-from mi_checks.results.run import CheckResult, Place
+from mi_checks.results.run import CheckResult, FileLine
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.role_lock import read_lock
 from mi_checks.spec.behaviour import PREFERENCE_KINDS
@@ -223,7 +223,7 @@ class CheckBisection:
             model_name,
             self.check,
             node_id=node_id,
-            place=Place(self.place.file, self.place.line),
+            place=FileLine(self.place.file, self.place.line),
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256

@@ -19,7 +19,6 @@ from mi_checks.faults.omissions import Omissions, require_storable
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.results.evidence import (
     HEAD_SWEEP,
-    MEDIATOR_LIST,
     Curve,
     CurvePoint,
     Evidence,
@@ -40,6 +39,8 @@ from mi_checks.suite.evidence.circuit_evidence import circuit, has_effect_size
 
 MAX_MEDIATORS = 12  # strongest heads of a sweep that are listed
 MAX_HEATMAP_NEURONS = 24  # strongest neurons of a sweep that are shown
+
+MEDIATOR_LIST = "the list of mediators"  # as omissions name it
 
 
 def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) -> Evidence:
@@ -89,7 +90,13 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
         score=measured.batch.score,
         effect_sizes=tuple(measured.unpatched.effect_size.tolist()),
         omitted=omitted.sentences,
+        mediators_known=mediators_known(omitted),
     )
+
+
+def mediators_known(omitted: Omissions) -> bool:
+    """Return whether the mediating heads could be measured, as far as it was attempted."""
+    return not (omitted.has(HEAD_SWEEP) or omitted.has(MEDIATOR_LIST))
 
 
 def with_drawings(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omissions) -> Evidence:
