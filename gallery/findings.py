@@ -11,7 +11,7 @@ from pathlib import Path
 from gallery.answers import answer
 from gallery.facts import BRIEF, Facts
 from gallery.questions import KINDS, QUESTIONS
-from mi_checks.compare.neighbouring_models import method
+from mi_checks.compare.neighbouring_models import neighbour_method
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import bundled_models
 from mi_checks.output import numbers
@@ -74,7 +74,7 @@ def compose_page(facts: Facts) -> str:
     return PAGE_TEMPLATE.format(
         what=EFFECT_NOTE,
         legend="; ".join(MARK_LEGEND[:4]),
-        method=method(facts.tests),
+        neighbour_method=neighbour_method(facts.tests),
         summary="\n".join(_depth_table(facts)),
         sections=_join_lines(sections),
         appendix=_join_lines(_appendix(facts)),

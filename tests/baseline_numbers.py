@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
+from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline_of
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, FileLine
@@ -48,7 +48,7 @@ def unmeasured(name="logit_diff") -> CheckResult:
 
 
 def made(*results: CheckResult, mediators: tuple[Mediator, ...] = ()) -> Baseline:
-    return baseline(HEADER, results, mediators)
+    return baseline_of(HEADER, results, mediators)
 
 
 def evidence(*, mediators: tuple[Mediator, ...] = (), effect_sizes: tuple[float, ...] = ()) -> Evidence:

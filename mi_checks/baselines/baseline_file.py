@@ -18,7 +18,14 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from mi_checks.compare.baseline_record import HASHES, TEXTS, Baseline, BaselineHeader, RecordedCheck, settled
+from mi_checks.compare.baseline_record import (
+    HEADER_HASHES,
+    HEADER_TEXTS,
+    Baseline,
+    BaselineHeader,
+    RecordedCheck,
+    without_rounding_changes,
+)
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
 from mi_checks.results.claim import Claim
@@ -30,7 +37,7 @@ from mi_checks.stats.estimate import Estimate, Parts
 # 2: claims were sentences; 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding
 # reader.
 SCHEMA = 3
-METHOD = "bootstrap of the mean"  # of the parts' intervals
+PARTS_METHOD = "bootstrap of the mean"  # of the parts' intervals
 REMEDY = "restore it, or record it anew with pytest --mi-update"
 
 
@@ -114,7 +121,7 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
             f"{shown}: {of}, and {stand_in} has {new.header.weights[:12]}; it is as it was. Where that is to be "
             f"{new.header.model} from now on, delete the file and run pytest --mi-update again"
         )
-    text = baseline_text(new if old is None else settled(new, old))
+    text = baseline_text(new if old is None else without_rounding_changes(new, old))
     try:
         delete_abandoned_files(path)
         if path.exists() and path.read_bytes() == text.encode():
@@ -216,16 +223,16 @@ def _baseline(data: Any) -> Baseline:
 
 
 def _header(data: Mapping[str, Any]) -> BaselineHeader:
-    for name in TEXTS:
+    for name in HEADER_TEXTS:
         if not isinstance(data.get(name), str):
             raise _InvalidBaseline(f"header: {name} is not a text")
-    for name in HASHES:
+    for name in HEADER_HASHES:
         if not re.fullmatch("[0-9a-f]{64}", data[name]):
             raise _InvalidBaseline(f"header: {name} is no sha256")
     versions = data.get("versions")
     if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
         raise _InvalidBaseline("header: versions is no mapping of texts")
-    return BaselineHeader(**{name: data[name] for name in TEXTS}, versions=versions)
+    return BaselineHeader(**{name: data[name] for name in HEADER_TEXTS}, versions=versions)
 
 
 def _check(name: str, data: Any) -> RecordedCheck:
@@ -287,7 +294,7 @@ def _ends(where: str, data: Any, unit: str, n: int) -> Estimate:
     if len(numbers) != 3 or numbers[1] > numbers[2]:
         raise _InvalidBaseline(f"{where} is no value with an interval")
     value, low, high = numbers
-    return Estimate(value, low, high, n, unit, METHOD)
+    return Estimate(value, low, high, n, unit, PARTS_METHOD)
 
 
 def _mediator(name: str, data: Any) -> Mediator:
@@ -322,7 +329,7 @@ def baseline_path(loaded: LoadedBehaviour, model: str) -> Path:
     return loaded.path.parent.joinpath(FOLDER, *map(_name, parts), f"{_name(model)}.json")
 
 
-def orphans(collected: Iterable[LoadedBehaviour]) -> Iterator[Path]:
+def orphaned_baselines(collected: Iterable[LoadedBehaviour]) -> Iterator[Path]:
     """Baselines of which no file, or none of a collected file's cases and models, is left.
 
     Of a file that is there and was not collected nothing is known, and its baselines are left alone.

@@ -13,7 +13,7 @@ FORMATS = ("text", "json")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `compare`."""
+    """Add `compare_runs`."""
     parser = verbs.add_parser(
         "compare",
         help="list what changed from one run to another: two versions, two models or two checkpoints",
@@ -33,7 +33,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> int:
-    """Run `compare`; return 1 if anything drifted, otherwise 0.
+    """Run `compare_runs`; return 1 if anything drifted, otherwise 0.
 
     Raises:
         MiChecksError: a file is not a run, or the page cannot be written; or, after everything else is printed, no
@@ -41,13 +41,13 @@ def show(options: argparse.Namespace) -> int:
     """
     # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.compare.mediator_sets import mediator_changes
-    from mi_checks.compare.run_comparison import compare, counts
+    from mi_checks.compare.run_comparison import compare_runs, count_states
     from mi_checks.report import comparison_page, comparison_text
     from mi_checks.results.read_run import read_run
 
     runs = [(str(path), read_run(path)) for path in (options.before, options.after)]
     (_, before), (_, after) = runs
-    changes, mediators = compare(before, after), mediator_changes(before, after)
+    changes, mediators = compare_runs(before, after), mediator_changes(before, after)
     if options.format == "json":
         print(comparison_text.json_document(runs, changes, mediators))
     else:
@@ -55,7 +55,7 @@ def show(options: argparse.Namespace) -> int:
         print("\n".join(comparison_text.lines(runs, changes, mediators, width)))
     if options.output is not None:
         comparison_page.write_comparison(runs, changes, mediators, options.output)
-    state_counts = counts(changes)
+    state_counts = count_states(changes)
     if not mediators and not state_counts.keys() & {
         "drifted",
         "improved",

@@ -40,7 +40,7 @@ def show(options: argparse.Namespace) -> None:
         MiChecksError: a file is not a run, or the page cannot be written; the destination is checked first.
     """
     from mi_checks.compare.mediator_sets import mediator_changes
-    from mi_checks.compare.run_comparison import compare
+    from mi_checks.compare.run_comparison import compare_runs
     from mi_checks.report import comparison_page, series_page
     from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
     from mi_checks.report.report_folder import write_report
@@ -63,7 +63,7 @@ def show(options: argparse.Namespace) -> None:
     elif len(runs) == 2:
         (_, before), (_, after) = runs
         comparison_page.write_comparison(
-            runs, compare(before, after), mediator_changes(before, after), destination.page
+            runs, compare_runs(before, after), mediator_changes(before, after), destination.page
         )
     else:
         series_page.write_series(runs, destination.page)

@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, recorded
+from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, recorded_check
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import MIN_CHANGE, change_margin
-from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
+from mi_checks.compare.mediator_sets import MediatorSetChange, mediator_set_change
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, corrected
 from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
@@ -24,15 +24,16 @@ from mi_checks.stats.estimate import Estimate
 
 @dataclass(frozen=True)
 class Drift:
-    """A check that measures another effect than recorded.
+    """A check whose effect is not the recorded one.
 
     Attributes:
         check: its id.
         change: from the recorded measurement to this run's, with its p-value corrected over the checks.
-        better: whether it moved to the side that is claimed; None where both sides or neither are, and of a fraction
-            whose parts the baseline does not hold. A fraction that rose because clean − corrupt shrank is no better.
-        prompts: how far single prompts are apart, where that and not the mean has drifted; otherwise None.
-        parts: of a fraction, what became of its numerator and denominator.
+        better: whether it moved in the claim's favour; None if the claim favours neither direction, or if it is a
+            fraction whose parts the baseline does not store. A fraction that rose because clean − corrupt shrank is
+            not better.
+        prompts: how far single prompts are apart, if they and not the mean have drifted; otherwise None.
+        parts: of a fraction, how its numerator and denominator changed.
     """
 
     check: str
@@ -57,43 +58,43 @@ class Drift:
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """A run against a baseline.
+    """The comparison of a run with a baseline.
 
     Attributes:
-        unlike: why some checks are not those recorded, by id: added, taken out, or claiming something else.
-        drifts: the checks that drifted, the surest and largest first.
+        mismatches: why a check is not the recorded one, by id: it was added, removed, or claims something else.
+        drifts: the checks that drifted, most significant and largest first.
         mediators: which heads no longer mediate, and which now do.
-        compared: how many checks were.
+        compared: the number of checks compared.
     """
 
-    unlike: Mapping[str, str]
+    mismatches: Mapping[str, str]
     drifts: tuple[Drift, ...]
     mediators: MediatorSetChange
     compared: int
 
     @property
     def drifted(self) -> bool:
-        """Whether anything did."""
+        """Whether any effect or the set of mediators changed."""
         return bool(self.drifts or self.mediators.changed)
 
 
-def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Evidence) -> BaselineComparison:
+def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], evidence: Evidence) -> BaselineComparison:
     """Compare what was recorded with what was measured, on the same prompts.
 
     Args:
-        then: the baseline, found valid for this run.
-        results: of every check that is no role, by id.
-        evidence: what the run measured, with the strongest heads of each sweep.
+        then: the baseline, which must be comparable with this run.
+        results: the results of all checks except roles, by id.
+        evidence: the run's evidence of this behaviour, with the strongest heads of each sweep.
     """
-    unlike = {name: "not recorded yet" for name in results if name not in then.checks}
-    unlike |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
+    mismatches = {name: "not recorded yet" for name in results if name not in then.checks}
+    mismatches |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
     pairs: dict[str, PairedChange] = {}
     for name, result in results.items():
-        if name in unlike:
+        if name in mismatches:
             continue
-        now, before = recorded(result), then.checks[name]
+        now, before = recorded_check(result), then.checks[name]
         if before.claim is not None and now.claim != before.claim:
-            unlike[name] = f"recorded for another claim: {claim_text(before.claim)}"
+            mismatches[name] = f"recorded for another claim: {claim_text(before.claim)}"
             continue
         pairs[name] = change_between(before, now, change_margin(before.estimate))
     sizes = then.effect_sizes, evidence.effect_sizes
@@ -103,8 +104,8 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
         if (drift := _drift(name, change, results[name], sizes)) is not None
     ]
     drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -drift.size))
-    heads = set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
-    return BaselineComparison(unlike, tuple(drifts), heads, len(pairs))
+    heads = mediator_set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
+    return BaselineComparison(mismatches, tuple(drifts), heads, len(pairs))
 
 
 def _drift(
@@ -119,16 +120,16 @@ def _drift(
     return Drift(name, change, None) if measured_once else None
 
 
-NAMED = 12  # checks and heads
-BRIEFLY_NAMED = 2  # of both, in the message of the terminal
+MAX_NAMED = 12  # checks, and heads, in a full message
+MAX_NAMED_IN_TERMINAL = 2  # checks, and heads, in the terminal
 
 
-def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
+def mismatch_message(mismatches: Mapping[str, str], shown: str) -> str:
     """Say that the baseline was recorded for a different set of checks."""
-    first, *_ = unlike
-    more = f", and {len(unlike) - 1} more" if len(unlike) > 1 else ""
+    first, *_ = mismatches
+    more = f", and {len(mismatches) - 1} more" if len(mismatches) > 1 else ""
     lines = [f"invalid: {shown} was recorded for a different set of checks: {first}{more}; {UPDATE}"]
-    lines += [f"  {name}: {why}" for name, why in list(unlike.items())[:NAMED]]
+    lines += [f"  {name}: {why}" for name, why in list(mismatches.items())[:MAX_NAMED]]
     return "\n".join(lines)
 
 
@@ -137,24 +138,24 @@ def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: Bas
     drifts, mediators = comparison.drifts, comparison.mediators
     heads = mediators.signed
     parts = [f"{len(drifts)} of {comparison.compared} effects"] if drifts else []
-    parts += [f"mediators {', '.join(heads[:NAMED])}"] if heads else []
+    parts += [f"mediators {', '.join(heads[:MAX_NAMED])}"] if heads else []
     lines = [f"drifted: {'; '.join(parts)}", f"  recorded  {shown}"]
     if then.weights != now.weights:
-        of = [f"{each.weights[:12]}{f' ({each.revision})' if each.revision else ''}" for each in (then, now)]
-        lines.append(f"  weights   {of[0]} → {of[1]}")
-    told = [line for drift in drifts[:NAMED] for line in _drift_lines(drift)]
-    told += [f"and {len(drifts) - NAMED} more"] if len(drifts) > NAMED else []
-    lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(told)]
-    lines += share_lines(mediators, ("lost", "gained", "relative"))
+        weights = [f"{each.weights[:12]}{f' ({each.revision})' if each.revision else ''}" for each in (then, now)]
+        lines.append(f"  weights   {weights[0]} → {weights[1]}")
+    drift_lines = [line for drift in drifts[:MAX_NAMED] for line in _drift_lines(drift)]
+    drift_lines += [f"and {len(drifts) - MAX_NAMED} more"] if len(drifts) > MAX_NAMED else []
+    lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(drift_lines)]
+    lines += mediator_lines(mediators, ("lost", "gained", "relative"))
     return "\n".join([*lines, _remedy(comparison)])
 
 
 def drift_reason(comparison: BaselineComparison) -> str:
     """Return the message's most important lines, for the terminal."""
     drifts, mediators = comparison.drifts, comparison.mediators
-    lines = brief_shares(mediators, ("lost", "gained"))
-    lines += [_drift_lines(drift)[0] for drift in drifts[:BRIEFLY_NAMED]]
-    lines += [f"and {len(drifts) - BRIEFLY_NAMED} more"] if len(drifts) > BRIEFLY_NAMED else []
+    lines = brief_mediator_lines(mediators, ("lost", "gained"))
+    lines += [_drift_lines(drift)[0] for drift in drifts[:MAX_NAMED_IN_TERMINAL]]
+    lines += [f"and {len(drifts) - MAX_NAMED_IN_TERMINAL} more"] if len(drifts) > MAX_NAMED_IN_TERMINAL else []
     return "\n".join([*lines, _remedy(comparison).strip()])
 
 
@@ -165,10 +166,10 @@ def _remedy(comparison: BaselineComparison) -> str:
     return f"  meant?    {UPDATE}"
 
 
-def share_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = NAMED) -> list[str]:
-    """Return heads of these kinds, each with what it recovers then and now: as a fraction, and in the score's unit.
+def mediator_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = MAX_NAMED) -> list[str]:
+    """Return the heads of these kinds, each with what it recovered then and now: a fraction, and in the score's unit.
 
-    Where the effect sizes are known their change comes last, since every fraction is of them.
+    The change of the effect size comes last, if it is known, because every fraction is of it.
     """
     lines = [
         f"  {kind if i == 0 else '':<9} {name} {interval_text(before)} → {interval_text(after)}"
@@ -182,9 +183,9 @@ def share_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = NAM
     return lines
 
 
-def brief_shares(change: MediatorSetChange, kinds: Iterable[str]) -> list[str]:
-    """Return `share_lines` of few heads for the terminal, without the effect sizes."""
-    return [line.strip() for line in share_lines(replace(change, effects=None), kinds, BRIEFLY_NAMED)]
+def brief_mediator_lines(change: MediatorSetChange, kinds: Iterable[str]) -> list[str]:
+    """Return the lines of the first few heads for the terminal, without the effect sizes."""
+    return [line.strip() for line in mediator_lines(replace(change, effects=None), kinds, MAX_NAMED_IN_TERMINAL)]
 
 
 def _in_units(change: MediatorSetChange, before: Estimate | None, after: Estimate | None) -> str:

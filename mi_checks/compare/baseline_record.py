@@ -13,17 +13,17 @@ from mi_checks.stats.estimate import Estimate, Parts
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
 NO_CHECKS = ("role", BASELINE, BASE, LINT)  # kinds of results that measure nothing of their own on prompts
-MAX_ROUNDING_STEPS = 1.1  # of the last decimal: one step is what two machines may make of one number
+MAX_ROUNDING_STEPS = 1.1  # of the last decimal: two machines may differ by one step
 
 
 @dataclass(frozen=True)
 class RecordedCheck:
-    """What one check measured.
+    """The measurement of one check, as a baseline stores it.
 
     Attributes:
         claim: what the numbers are of, without bounds; None in files of schemas 1 and 2, where it was a sentence.
-        deciding: the node that the numbers are of, where a claim about several shows those of one.
-        estimate: None where nothing could be measured.
+        deciding: the node that the numbers are of, if the check is about several and shows one.
+        estimate: None if nothing could be measured.
         per_prompt: the values behind it, `prompt`; may be empty.
         parts: of a fraction, its numerator and denominator; None in files of schema 1.
     """
@@ -37,11 +37,11 @@ class RecordedCheck:
 
 @dataclass(frozen=True)
 class Baseline:
-    """All checks of a behaviour on a model, by id, and what its sweeps of heads found strongest.
+    """The recorded checks of a behaviour on a model, and the strongest heads of its sweeps.
 
     Attributes:
         header: what it was measured on and with.
-        checks: what each check measured.
+        checks: the measurement of each check, by id.
         mediators: the strongest heads of each sweep.
         effect_sizes: clean − corrupt score, `prompt`: what most fractions are of; empty in files of schema 1.
     """
@@ -52,20 +52,20 @@ class Baseline:
     effect_sizes: tuple[float, ...] = ()
 
 
-def baseline(
+def baseline_of(
     header: BaselineHeader,
     results: Iterable[CheckResult],
     mediators: tuple[Mediator, ...],
     effect_sizes: tuple[float, ...] = (),
 ) -> Baseline:
-    """Return what a baseline holds of a run, rounded. Roles have a file of their own."""
-    checks = {result.check: recorded(result) for result in results if result.kind not in NO_CHECKS}
+    """Return what a baseline stores of a run, rounded. Roles have a file of their own."""
+    checks = {result.check: recorded_check(result) for result in results if result.kind not in NO_CHECKS}
     rounded = tuple(replace(each, estimate=_rounded(each.estimate)) for each in mediators)
     return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
 
 
-def recorded(result: CheckResult) -> RecordedCheck:
-    """Return what a check measured, rounded."""
+def recorded_check(result: CheckResult) -> RecordedCheck:
+    """Return the measurement of a check, rounded."""
     return RecordedCheck(
         None if result.claim is None else without_bounds(result.claim),
         result.deciding,
@@ -75,59 +75,61 @@ def recorded(result: CheckResult) -> RecordedCheck:
     )
 
 
-def settled(new: Baseline, old: Baseline) -> Baseline:
-    """Return the new baseline with the old one's numbers wherever they differ by no more than rounding."""
+def without_rounding_changes(new: Baseline, old: Baseline) -> Baseline:
+    """Return the new baseline with the old one's numbers wherever the two differ by rounding only."""
     checks = {
-        name: _settled_check(check, old.checks[name]) if name in old.checks else check
+        name: _check_without_rounding(check, old.checks[name]) if name in old.checks else check
         for name, check in new.checks.items()
     }
     before = {(each.at, each.node): each for each in old.mediators}
     mediators = tuple(
-        replace(each, estimate=_near(each.estimate, before[each.at, each.node].estimate))
+        replace(each, estimate=_estimate_without_rounding(each.estimate, before[each.at, each.node].estimate))
         if (each.at, each.node) in before
         else each
         for each in new.mediators
     )
-    sizes = _settled_values(new.effect_sizes, old.effect_sizes)
+    sizes = _values_without_rounding(new.effect_sizes, old.effect_sizes)
     return Baseline(new.header, checks, mediators, sizes)
 
 
-def _settled_check(new: RecordedCheck, old: RecordedCheck) -> RecordedCheck:
+def _check_without_rounding(new: RecordedCheck, old: RecordedCheck) -> RecordedCheck:
     if new.estimate is None or old.estimate is None or len(new.per_prompt) != len(old.per_prompt):
         return new
     return replace(
         new,
-        estimate=_near(new.estimate, old.estimate),
-        per_prompt=_settled_values(new.per_prompt, old.per_prompt),
-        parts=_settled_parts(new.parts, old.parts),
+        estimate=_estimate_without_rounding(new.estimate, old.estimate),
+        per_prompt=_values_without_rounding(new.per_prompt, old.per_prompt),
+        parts=_parts_without_rounding(new.parts, old.parts),
     )
 
 
-def _settled_parts(new: Parts | None, old: Parts | None) -> Parts | None:
+def _parts_without_rounding(new: Parts | None, old: Parts | None) -> Parts | None:
     if new is None or old is None:
         return new
     numerator = new.numerator
     if numerator is not None and old.numerator is not None:
-        numerator = _near(numerator, old.numerator)
-    return replace(new, numerator=numerator, denominator=_near(new.denominator, old.denominator))
+        numerator = _estimate_without_rounding(numerator, old.numerator)
+    return replace(new, numerator=numerator, denominator=_estimate_without_rounding(new.denominator, old.denominator))
 
 
-def _settled_values(new: tuple[float, ...], old: tuple[float, ...]) -> tuple[float, ...]:
+def _values_without_rounding(new: tuple[float, ...], old: tuple[float, ...]) -> tuple[float, ...]:
     if len(new) != len(old):
         return new
-    return tuple(_settled(value, before, DECIMALS_PER_PROMPT) for value, before in zip(new, old, strict=True))
-
-
-def _near(new: Estimate, old: Estimate) -> Estimate:
-    return replace(
-        new,
-        value=_settled(new.value, old.value, DECIMALS),
-        low=_settled(new.low, old.low, DECIMALS),
-        high=_settled(new.high, old.high, DECIMALS),
+    return tuple(
+        _number_without_rounding(value, before, DECIMALS_PER_PROMPT) for value, before in zip(new, old, strict=True)
     )
 
 
-def _settled(value: float, before: float, decimals: int) -> float:
+def _estimate_without_rounding(new: Estimate, old: Estimate) -> Estimate:
+    return replace(
+        new,
+        value=_number_without_rounding(new.value, old.value, DECIMALS),
+        low=_number_without_rounding(new.low, old.low, DECIMALS),
+        high=_number_without_rounding(new.high, old.high, DECIMALS),
+    )
+
+
+def _number_without_rounding(value: float, before: float, decimals: int) -> float:
     return before if abs(value - before) <= MAX_ROUNDING_STEPS * 10**-decimals else value
 
 
@@ -154,11 +156,11 @@ UPDATE = "pytest --mi-update records it anew, where that is meant"
 
 @dataclass(frozen=True)
 class BaselineHeader:
-    """Of one behaviour on one model; hashes are sha256 in hexadecimal."""
+    """What a behaviour was measured on and with; hashes are SHA-256 in hexadecimal."""
 
     behaviour: str
     model: str
-    revision: str  # of the weights, "" where they have none
+    revision: str  # of the weights; "" if they have none
     weights: str
     tokenizer: str
     prompts: str  # as rendered and tokenized
@@ -186,14 +188,14 @@ def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mappi
     )
 
 
-HASHES = ("weights", "tokenizer", "prompts")
-TEXTS = tuple(field.name for field in fields(BaselineHeader) if field.name != "versions")
+HEADER_HASHES = ("weights", "tokenizer", "prompts")
+HEADER_TEXTS = tuple(field.name for field in fields(BaselineHeader) if field.name != "versions")
 
 
 def reason_not_comparable(then: BaselineHeader, now: BaselineHeader) -> str:
-    """Why effects cannot be compared, with the remedy; nothing where they can.
+    """Return why effects cannot be compared, with the remedy; empty if they can.
 
-    Other weights, another revision, engine, device or library are what a baseline is there to be compared across.
+    Baselines are there to compare other weights, revisions, engines, devices and libraries.
     """
     if (then.behaviour, then.model) != (now.behaviour, now.model):
         return (

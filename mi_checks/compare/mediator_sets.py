@@ -1,4 +1,4 @@
-"""Two sets of mediators → which heads left, which joined, which stayed, and of which that cannot be told."""
+"""Two sets of mediators → which heads left the set, which joined it, which stayed, and which are uncertain."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
 MEDIATOR_METHOD = (
-    "a head mediates where the interval of what it recovers alone lies above 0.1 of clean − corrupt; it has left the "
-    "set, or joined it, where it also recovers significantly less, or more, than it did, and not only as a fraction of "
-    "another clean − corrupt"
+    "a head mediates if the interval of the fraction that it recovers alone lies above 0.1; it has left or joined the "
+    "set if it also recovers significantly less or more than before, and not only because clean − corrupt changed"
 )
 
-Shares = Mapping[str, tuple[Estimate | None, Estimate | None]]
+FractionPairs = Mapping[str, tuple[Estimate | None, Estimate | None]]
 
 
 @dataclass(frozen=True)
 class MediatorSetChange:
-    """Heads, each with its share then and now; None: not among the strongest there, of which alone shares are kept.
+    """Heads, each with the fraction that it recovers in both runs; None if it is not among the strongest of a run.
 
     Attributes:
-        lost: those that mediated, and surely recover less now, and surely or possibly too little.
-        gained: those that mediate, and surely recovered less then.
+        lost: those that mediated, recover significantly less now, and no longer mediate significantly.
+        gained: those that mediate, and recovered significantly less before.
         stayed: those that mediate in both.
-        unsure: those that surely mediate in one, and of which it cannot be told in the other.
+        uncertain: those that mediate in one run, with an inconclusive change.
         relative: those whose fraction crossed the threshold only because clean − corrupt shrank or grew: what they
             recover, in the score's unit, did not rise or fall with it. They have neither left nor joined.
-        effects: the mean effect size, clean − corrupt, then and now, in the score's unit; None where it is not known.
+        effects: the mean effect size, clean − corrupt, in both runs, in the score's unit; None if it is not known.
         unit: of the score.
     """
 
-    lost: Shares = field(default_factory=dict)
-    gained: Shares = field(default_factory=dict)
-    stayed: Shares = field(default_factory=dict)
-    unsure: Shares = field(default_factory=dict)
-    relative: Shares = field(default_factory=dict)
+    lost: FractionPairs = field(default_factory=dict)
+    gained: FractionPairs = field(default_factory=dict)
+    stayed: FractionPairs = field(default_factory=dict)
+    uncertain: FractionPairs = field(default_factory=dict)
+    relative: FractionPairs = field(default_factory=dict)
     effects: tuple[float, float] | None = None
     unit: str = ""
 
     @property
     def changed(self) -> bool:
-        """Whether the set is another for sure."""
+        """Whether the set changed significantly."""
         return bool(self.lost or self.gained)
 
     @property
@@ -55,7 +54,7 @@ class MediatorSetChange:
         return (*(f"−{name}" for name in self.lost), *(f"+{name}" for name in self.gained))
 
 
-def set_change(
+def mediator_set_change(
     then: tuple[Mediator, ...],
     now: tuple[Mediator, ...],
     effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
@@ -63,17 +62,17 @@ def set_change(
 ) -> MediatorSetChange:
     """Compare the strongest heads of two runs, sweep by sweep; a head near the threshold does not leave by chance.
 
-    Sweeps that were made only then or only now (a check was added) say nothing.
+    A sweep that only one of the runs made is not compared.
 
     Args:
         then: the strongest heads of the earlier run's sweeps.
-        now: those of the later one's.
-        effect_sizes: clean − corrupt score in both runs, `prompt`; empty where it is not known.
+        now: the strongest heads of the later run's sweeps.
+        effect_sizes: clean − corrupt score in both runs, `prompt`; empty if it is not known.
         unit: of the score.
     """
     effects = (fmean(effect_sizes[0]), fmean(effect_sizes[1])) if all(map(len, effect_sizes)) else None
     found: dict[str, dict[str, tuple[Estimate | None, Estimate | None]]] = {
-        kind: {} for kind in ("lost", "gained", "stayed", "unsure", "relative")
+        kind: {} for kind in ("lost", "gained", "stayed", "uncertain", "relative")
     }
     for at in sorted({each.at for each in then} & {each.at for each in now}):
         before, after = ({each.node: each.estimate for each in side if each.at == at} for side in (then, now))
@@ -86,7 +85,7 @@ def set_change(
             "lost": left,
             "gained": joined,
             "stayed": mediating[0] & mediating[1],
-            "unsure": (mediating[0] ^ mediating[1]) - left - joined - relative,
+            "uncertain": (mediating[0] ^ mediating[1]) - left - joined - relative,
             "relative": relative,
         }
         where = f" at {at}" if at else ""
@@ -95,8 +94,8 @@ def set_change(
     return MediatorSetChange(**found, effects=effects, unit=unit)
 
 
-def all_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
-    """Where clean and corrupt are no longer told apart: there is nothing left of which a head could have a share."""
+def all_mediators_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
+    """Return the change to a model whose clean − corrupt is not above zero, so that no fraction is defined for it."""
     mediating = [each for each in then if each.estimate.low > MEDIATES]
     return MediatorSetChange(
         lost={f"{each.node}{f' at {each.at}' if each.at else ''}": (each.estimate, None) for each in mediating}
@@ -110,8 +109,8 @@ def _less(more: Mapping[str, Estimate], less: Mapping[str, Estimate], node: str,
 
 
 def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[str]:
-    """Those that mediate in the first and surely less, and not, in the second."""
-    weakest = min(estimate.value for estimate in after.values())  # what is not listed recovers no more
+    """Return the heads that mediate in the first, and in the second recover significantly less and do not mediate."""
+    weakest = min(estimate.value for estimate in after.values())  # a head that is not listed recovers no more than it
     found = set()
     for node, estimate in before.items():
         other = after.get(node)
@@ -124,7 +123,7 @@ def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[
 
 @dataclass(frozen=True)
 class MediatorChange:
-    """What became of the set of mediators of one behaviour; `before` and `after` are the two models' names."""
+    """The change of the set of mediators of one behaviour; `before` and `after` are the names of the two models."""
 
     behaviour: str
     before: str
@@ -133,16 +132,16 @@ class MediatorChange:
 
     @property
     def size(self) -> float:
-        """The largest share that a head lost or gained."""
+        """The largest change of a fraction recovered, among the heads lost and gained."""
         moved = (*self.heads.lost.values(), *self.heads.gained.values())
         return max(abs((now.value if now else 0.0) - (then.value if then else 0.0)) for then, now in moved)
 
 
 def mediator_changes(before: Run, after: Run) -> tuple[MediatorChange, ...]:
-    """Those sets that surely changed, the largest change first; of a model, or across the two where each run has one.
+    """Return the sets that changed significantly, the largest change first.
 
-    Sets are compared on equal prompts only, and across models only where these are of one kind and size: a head's name
-    says nothing of another model's heads.
+    They are paired by behaviour and model, or across the two models if each run has one. Sets are compared on equal
+    prompts only, and across models only if these are of one kind and size: otherwise their heads do not correspond.
     """
     across = two_models(before, after) is not None
     first, second = ({run_key(each, across=across): each for each in run.evidence} for run in (before, after))
@@ -158,7 +157,7 @@ def mediator_changes(before: Run, after: Run) -> tuple[MediatorChange, ...]:
 
 def _heads_of_runs(then: Evidence, now: Evidence) -> MediatorSetChange:
     sizes = then.effect_sizes, now.effect_sizes
-    return set_change(then.mediators, now.mediators, sizes, now.logit_diff.unit)
+    return mediator_set_change(then.mediators, now.mediators, sizes, now.logit_diff.unit)
 
 
 def _comparable(then: Evidence, now: Evidence) -> bool:

@@ -1,4 +1,4 @@
-"""The paired test between two models on the same prompts, and its correction over all that are made."""
+"""Neighbouring models: which ones are compared, the paired tests between them, and the matrix of all effects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.judgement import judge
 from mi_checks.stats.p_values import prompts_for_significance
 
-METHOD = (
+NEIGHBOUR_METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
     "95 % intervals by bootstrap over prompts, uncorrected"
 )
@@ -23,14 +23,14 @@ METHOD = (
 
 @dataclass(frozen=True, eq=False)
 class NeighbourDifference:
-    """What a behaviour's effect does from one model to another.
+    """The difference of a behaviour's effect between two models.
 
     Attributes:
         step: the two models.
         before: the effect on the first.
         after: the effect on the second, on the same prompts.
         paired: the change between them, with its p-value corrected by Holm.
-        prompts: about how many would make it significant; None where no number helps.
+        prompts: about how many would make it significant; None if no number is enough.
     """
 
     step: ModelStep
@@ -53,19 +53,19 @@ class NeighbourDifference:
 
     @property
     def behaviour(self) -> str:
-        """Which behaviour's effect it is."""
+        """The behaviour whose effect it is."""
         return self.after.behaviour
 
     @property
     def significant(self) -> bool:
-        """Whether it is more than chance would do, all comparisons considered."""
+        """Whether the two effects differ significantly, after the correction."""
         return self.paired.is_significant
 
     @property
     def turn(self) -> str:
-        """`cannot → can` or `can → cannot`, where it is one and the difference significant; otherwise nothing.
+        """`cannot → can` or `can → cannot` if the difference is significant and one model can; otherwise empty.
 
-        By one yardstick: the model that cannot surely fails each bound that the other is held to, too.
+        Both are held to the same bounds: the model that cannot also fails each bound that the other is held to.
         """
         by_ability = {effect.ability: effect for effect in (self.before, self.after)}
         if not self.significant or set(by_ability) != {"can", "cannot"}:
@@ -76,15 +76,15 @@ class NeighbourDifference:
 
 
 def neighbour_differences(effects: Sequence[Effect]) -> tuple[NeighbourDifference, ...]:
-    """Every behaviour between every two neighbours among the models, corrected together.
+    """Compare every behaviour between every two neighbouring models, corrected together.
 
-    A training checkpoint is nobody's neighbour: it lacks more than a layer.
+    A training checkpoint has no neighbours: it differs by more than a layer.
     """
-    return differences(effects, steps({e.model: e.architecture for e in effects if not e.checkpoint}))
+    return differences(effects, neighbour_steps({e.model: e.architecture for e in effects if not e.checkpoint}))
 
 
 def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tuple[NeighbourDifference, ...]:
-    """Every behaviour that was measured on both models of a step, on the same prompts; corrected together."""
+    """Compare every behaviour that was measured on both models of a step, on the same prompts, corrected together."""
     by_model: dict[str, dict[str, Effect]] = {}
     for effect in effects:
         by_model.setdefault(effect.model, {})[effect.behaviour] = effect
@@ -111,26 +111,26 @@ def _prompts_to_tell(change: PairedChange, comparisons: int) -> int | None:
 
 
 def misses(effect: Effect, held_to: Effect) -> bool:
-    """Whether each check of the preference surely fails by the bounds that another model is held to."""
+    """Whether each check of the preference fails by the bounds that another model is held to."""
     bounds = {check.check: Bound(at_least=check.at_least, at_most=check.at_most) for check in held_to.preferences}
     outcomes = [judge(check.estimate, bounds[check.check]) for check in effect.preferences if check.check in bounds]
     return bool(outcomes) and set(outcomes) == {"fail"}
 
 
 def comparable(first: Effect, second: Effect) -> bool:
-    """Whether both are the same quantity on the same prompts under the same tokenizer."""
+    """Whether both are the same quantity on the same prompts with the same tokenizer."""
     mine, other = ((one.prompts_sha256, one.against, one.estimate.unit) for one in (first, second))
     return mine == other
 
 
-def method(tests: Sequence[NeighbourDifference]) -> str:
-    """How these differences were tested, in words."""
-    return METHOD.format(f"{len(tests):,} comparison{'' if len(tests) == 1 else 's'}")
+def neighbour_method(tests: Sequence[NeighbourDifference]) -> str:
+    """Return how these differences were tested, in words."""
+    return NEIGHBOUR_METHOD.format(f"{len(tests):,} comparison{'' if len(tests) == 1 else 's'}")
 
 
 @dataclass(frozen=True)
 class ModelStep:
-    """From one model to a neighbour that has something more."""
+    """A step from one model to a neighbour that has one component more."""
 
     before: str
     after: str
@@ -153,7 +153,7 @@ def other_kind(before: Architecture, after: Architecture) -> bool:
     return same_size and order(before)[:2] < order(after)[:2]
 
 
-def steps(models: Mapping[str, Architecture]) -> tuple[ModelStep, ...]:
+def neighbour_steps(models: Mapping[str, Architecture]) -> tuple[ModelStep, ...]:
     """Every step between neighbours: to one layer more, kind by kind; then to another kind, depth by depth."""
     ordered = sorted(models.items(), key=lambda item: (order(item[1]), item[0]))
     pairs = list(permutations(ordered, 2))
@@ -179,8 +179,8 @@ def step(before: str, first: Architecture, after: str, second: Architecture) -> 
 class UnmeasuredCell:
     """A behaviour that could not be measured on a model.
 
-    `skipped` where it was nobody's mistake: the model is to be fetched first, or too few prompts survive the tokenizer
-    of a model that its file does not name.
+    `skipped` if nothing is wrong: the model must be fetched first, or a model that the file does not list tokenizes too
+    few prompts as required.
     """
 
     behaviour: str
@@ -191,26 +191,28 @@ class UnmeasuredCell:
 
 @dataclass(frozen=True)
 class EffectMatrix:
-    """All effects measured, and what was asked for and could not be."""
+    """All effects that were measured, and the requested ones that could not be."""
 
     effects: tuple[Effect, ...]
     unmeasured: tuple[UnmeasuredCell, ...] = ()
 
     @property
     def behaviours(self) -> tuple[str, ...]:
-        """In the order they were measured."""
-        return tuple(dict.fromkeys([*(e.behaviour for e in self.effects), *(cell.behaviour for cell in self._told)]))
+        """The behaviours in the order in which they were measured."""
+        return tuple(
+            dict.fromkeys([*(e.behaviour for e in self.effects), *(cell.behaviour for cell in self._shown_unmeasured)])
+        )
 
     @cached_property
     def architectures(self) -> dict[str, Architecture]:
-        """Of every model measured: attention-only first, each kind by depth."""
+        """The architecture of every measured model: attention-only first, each kind by depth."""
         found = {effect.model: effect.architecture for effect in self.effects}
         return dict(sorted(found.items(), key=lambda item: order(item[1])))
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Those measured in that order, then those that never could be."""
-        return tuple(dict.fromkeys([*self.architectures, *(cell.model for cell in self._told)]))
+        """The measured models in that order, then those that could not be measured."""
+        return tuple(dict.fromkeys([*self.architectures, *(cell.model for cell in self._shown_unmeasured)]))
 
     @property
     def kinds(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -219,28 +221,28 @@ class EffectMatrix:
         return tuple((kind, tuple(names)) for kind, names in grouped)
 
     @property
-    def _told(self) -> tuple[UnmeasuredCell, ...]:
-        """What gets a place in the table although it was not measured: a model or behaviour skipped whole gets none."""
+    def _shown_unmeasured(self) -> tuple[UnmeasuredCell, ...]:
+        """The unmeasured cells that appear in the table: everything that was not skipped."""
         return tuple(cell for cell in self.unmeasured if not (cell.skipped and self.effects))
 
     @cached_property
     def cells(self) -> dict[tuple[str, str], Effect]:
-        """By behaviour and model."""
+        """The effects by behaviour and model."""
         return {(effect.behaviour, effect.model): effect for effect in self.effects}
 
     @cached_property
     def failed(self) -> dict[tuple[str, str], UnmeasuredCell]:
-        """By behaviour and model, what could not be measured."""
+        """What could not be measured, by behaviour and model."""
         return {(cell.behaviour, cell.model): cell for cell in self.unmeasured}
 
     @cached_property
     def differences(self) -> tuple[NeighbourDifference, ...]:
-        """Between neighbours, corrected together."""
+        """The differences between neighbours, corrected together."""
         return neighbour_differences(self.effects)
 
     @property
     def reasons(self) -> dict[str, tuple[str, ...]]:
-        """Why something could not be measured → what: `induction on smollm2-135m`."""
+        """What could not be measured (`induction on smollm2-135m`), by the reason."""
         found: dict[str, tuple[str, ...]] = {}
         for cell in self.unmeasured:
             found[cell.reason] = (*found.get(cell.reason, ()), f"{cell.behaviour} on {cell.model}")
@@ -248,12 +250,12 @@ class EffectMatrix:
 
     @property
     def changes(self) -> dict[ModelStep, tuple[NeighbourDifference, ...]]:
-        """Of each step between neighbours the significant ones, those first that turn «cannot» and «can»."""
+        """The significant differences of each step; first those between "cannot" and "can"."""
         by_step = groupby(self.differences, lambda test: test.step)
         return {step: ranked(tests) for step, tests in by_step}
 
 
 def ranked(tests: Iterable[NeighbourDifference]) -> tuple[NeighbourDifference, ...]:
-    """Return the significant differences: first those between «cannot» and «can», then by size."""
+    """Return the significant differences: first those between "cannot" and "can", then by size."""
     significant = (test for test in tests if test.significant)
     return tuple(sorted(significant, key=lambda test: (not test.turn, -abs(test.estimate.value))))

@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from mi_checks.compare.baseline_drift import NAMED, brief_shares, interval_text, share_lines
+from mi_checks.compare.baseline_drift import MAX_NAMED, brief_mediator_lines, interval_text, mediator_lines
 from mi_checks.compare.baseline_record import RecordedCheck
 from mi_checks.compare.margins import change_margin, equivalence_margin
-from mi_checks.compare.mediator_sets import MediatorSetChange, all_lost, set_change
+from mi_checks.compare.mediator_sets import MediatorSetChange, all_mediators_lost, mediator_set_change
 from mi_checks.compare.paired_change import Direction, PairedChange, PromptAgreement, change_between, corrected
 from mi_checks.output.numbers import number
 from mi_checks.results.evidence import Mediator
@@ -108,13 +108,13 @@ class EffectChange:
 
 @dataclass(frozen=True)
 class ReferenceComparison:
-    """What a model is to its base in one behaviour.
+    """The comparison of a model with its reference model in one behaviour.
 
     Attributes:
-        effects: of the preference.
-        mechanism: whether the same heads mediate; not applicable where nothing is claimed of nodes, or none mediates.
-        mediators: which heads left and joined.
-        has_effect_size: whether the model tells clean and corrupt apart, without which no head has a share.
+        effects: those of the preference.
+        mechanism: whether the same heads mediate; not applicable if nothing is claimed about nodes, or none mediates.
+        mediators: which heads left the set and joined it.
+        has_effect_size: whether clean − corrupt of the model is above zero, without which no fraction is defined.
     """
 
     effects: tuple[EffectChange, ...]
@@ -124,41 +124,41 @@ class ReferenceComparison:
 
     @property
     def behaviour(self) -> State:
-        """Changed where one effect surely is, kept where every one is."""
+        """Changed if any effect changed significantly, kept if every one is kept."""
         return self.deciding.state
 
     @property
     def deciding(self) -> EffectChange:
-        """The first that changed; else that of which it cannot be told; else the first."""
+        """The first effect that changed, or else the first inconclusive one, or else the first."""
         order: tuple[State, ...] = ("changed", "inconclusive", "kept")
         return min(self.effects, key=lambda effect: order.index(effect.state))
 
     @property
     def verdict(self) -> str:
-        """One of four, or what cannot be told."""
+        """The verdict in words; one of four if nothing is inconclusive."""
         return VERDICTS[self.behaviour, self.mechanism]
 
     @property
     def outcome(self) -> Outcome:
-        """Pass only where all that can be asked is kept; inconclusive where some cannot be told and none changed."""
+        """Pass if everything applicable is kept; inconclusive if something is and nothing changed."""
         states = {self.behaviour, self.mechanism}
         return "fail" if "changed" in states else "inconclusive" if "inconclusive" in states else "pass"
 
 
-def judge_against(
+def compare_with_reference(
     then: Mapping[str, RecordedCheck],
     now: Mapping[str, RecordedCheck],
     mediators: tuple[tuple[Mediator, ...], tuple[Mediator, ...]] | None,
     effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
     unit: str = "",
 ) -> ReferenceComparison:
-    """Compare a model with its base.
+    """Compare a model with its reference model.
 
     Args:
-        then: the base's effects, by name, on the same prompts; at least one, with values for each prompt.
-        now: the model's, likewise.
-        mediators: the strongest heads of the base's sweeps and of the model's; None where nodes do not come into it.
-        effect_sizes: clean − corrupt score of the base and of the model, `prompt`; empty where it is not known.
+        then: the reference model's effects, by name, on the same prompts; at least one, with values per prompt.
+        now: the model's effects.
+        mediators: the strongest heads of both models' sweeps; None if nothing is claimed about nodes.
+        effect_sizes: clean − corrupt score of both models, `prompt`; empty if it is not known.
         unit: of the score.
     """
     margins = {name: equivalence_margin(np.array(each.per_prompt)) for name, each in then.items()}
@@ -170,7 +170,7 @@ def judge_against(
     if mediators is None:
         return ReferenceComparison(effects, "not applicable", MediatorSetChange())
     before, after = mediators
-    heads = set_change(before, after, effect_sizes, unit) if after else all_lost(before)
+    heads = mediator_set_change(before, after, effect_sizes, unit) if after else all_mediators_lost(before)
     return ReferenceComparison(effects, _mechanism(heads), heads, has_effect_size=bool(after))
 
 
@@ -183,63 +183,65 @@ def _measured(name: str, estimate: Estimate | None) -> Estimate:
 def _mechanism(heads: MediatorSetChange) -> State:
     if heads.changed:
         return "changed"
-    if heads.unsure:
+    if heads.uncertain:
         return "inconclusive"
     return "kept" if heads.stayed or heads.relative else "not applicable"
 
 
-def claim(judgement: ReferenceComparison, base: str) -> str:
+def claim(comparison: ReferenceComparison, base: str) -> str:
     """Return the verdict, also that of an item that passes: `both kept, against nano-attn-2l`."""
-    return f"{judgement.verdict}, against {base}"
+    return f"{comparison.verdict}, against {base}"
 
 
-def base_message(judgement: ReferenceComparison, base: str, weights: tuple[str, str]) -> str:
+def reference_message(comparison: ReferenceComparison, reference: str, weights: tuple[str, str]) -> str:
     """Return the verdict, what decided it, and each effect and head in both models.
 
     Args:
-        judgement: what was found.
-        base: how the base is called, and where its numbers are from.
-        weights: hashes of the base's and of the model's.
+        comparison: the comparison.
+        reference: the name of the reference model, and where its numbers are from.
+        weights: the hashes of the two models' weights.
     """
-    lines = [f"{judgement.verdict}: {'; '.join(_because(judgement))}", f"  base      {base}"]
+    lines = [f"{comparison.verdict}: {'; '.join(_because(comparison))}", f"  reference {reference}"]
     lines.append(f"  weights   {' → '.join(each[:12] for each in weights)}")
-    lines += [f"  {'effects' if i == 0 else '':<9} {_effect_line(each)}" for i, each in enumerate(judgement.effects)]
-    return "\n".join([*lines, *share_lines(judgement.mediators, ("lost", "gained", "unsure", "relative", "stayed"))])
+    lines += [f"  {'effects' if i == 0 else '':<9} {_effect_line(each)}" for i, each in enumerate(comparison.effects)]
+    return "\n".join(
+        [*lines, *mediator_lines(comparison.mediators, ("lost", "gained", "uncertain", "relative", "stayed"))]
+    )
 
 
-def base_reason(judgement: ReferenceComparison) -> str:
+def reference_reason(comparison: ReferenceComparison) -> str:
     """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
-    heads = brief_shares(judgement.mediators, ("lost", "gained", "unsure"))
-    return "\n".join([_effect_line(judgement.deciding), *heads])
+    heads = brief_mediator_lines(comparison.mediators, ("lost", "gained", "uncertain"))
+    return "\n".join([_effect_line(comparison.deciding), *heads])
 
 
 def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
-    """For the last lines of the terminal: how many behaviours there are of each verdict, and which."""
+    """Return the lines of the terminal summary: the number of behaviours of each verdict, and their names."""
     behaviours: dict[str, list[str]] = {}
     for result in results:
         if result.kind == BASE:
-            told = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not judged")
-            behaviours.setdefault(told, []).append(result.behaviour)
+            verdict = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not compared")
+            behaviours.setdefault(verdict, []).append(result.behaviour)
     if not behaviours:
         return []
     width = len(str(max(map(len, behaviours.values()))))
     ordered = sorted(behaviours.items(), key=lambda item: -len(item[1]))
-    return [f"against {base}:", *(f"  {len(names):>{width}} {told}: {_some(names)}" for told, names in ordered)]
+    return [f"against {base}:", *(f"  {len(names):>{width}} {verdict}: {_some(names)}" for verdict, names in ordered)]
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
-def _because(judgement: ReferenceComparison) -> Iterator[str]:
-    effect, heads = judgement.deciding, judgement.mediators
+def _because(comparison: ReferenceComparison) -> Iterator[str]:
+    effect, heads = comparison.deciding, comparison.mediators
     if effect.state != "kept":
         yield f"{effect.name} {number(effect.then.value, 3)} → {number(effect.now.value, 3)} {effect.now.unit}"
     if heads.changed:
-        why = "" if judgement.has_effect_size else ": clean and corrupt are no longer told apart"
-        yield f"mediators {', '.join(heads.signed[:NAMED])}{why}"
-    if heads.unsure and not heads.changed:
-        yield f"whether {', '.join(list(heads.unsure)[:NAMED])} mediates in both"
+        why = "" if comparison.has_effect_size else ": clean − corrupt is not above zero"
+        yield f"mediators {', '.join(heads.signed[:MAX_NAMED])}{why}"
+    if heads.uncertain and not heads.changed:
+        yield f"whether {', '.join(list(heads.uncertain)[:MAX_NAMED])} mediates in both"
 
 
 def _effect_line(effect: EffectChange) -> str:
@@ -249,4 +251,4 @@ def _effect_line(effect: EffectChange) -> str:
         held += f" within that margin, though it {effect.difference.direction} significantly"
     needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "inconclusive" else None
     apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts is not None and effect.prompts.apart else ""
-    return f"{values}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")
+    return f"{values}, {held}{apart}" + (f"; about {needed} prompts needed" if needed else "")

@@ -11,7 +11,7 @@ from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import change_margin, rounding_margin
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, corrected
-from mi_checks.compare.run_pairs import CheckPair, pairs
+from mi_checks.compare.run_pairs import CheckPair, check_pairs
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
@@ -25,7 +25,7 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 OUTCOME_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 P_VALUE_LEVELS = (0.001, 0.01, ALPHA)  # by which changes are sorted
-METHOD = (
+COMPARISON_METHOD = (
     "two-sided paired t-test on the values per prompt, against the smallest change that counts: 0.01, or 1 % of the "
     "earlier value if that is more (without values per prompt, a z-test of the two intervals); p corrected by Holm "
     "over the {}; 95 % intervals uncorrected; unchanged if the whole interval lies within that margin or the numbers "
@@ -84,9 +84,9 @@ class CheckChange:
         return abs(self.estimate.value) / larger if larger else 0.0
 
 
-def compare(before: Run, after: Run) -> tuple[CheckChange, ...]:
+def compare_runs(before: Run, after: Run) -> tuple[CheckChange, ...]:
     """Return every check of both runs: what drifted, then what improved, most significant first; then the rest."""
-    all_pairs = pairs(before, after)
+    all_pairs = check_pairs(before, after)
     tested = {i: change for i, pair in enumerate(all_pairs) if (change := _paired_change(pair)) is not None}
     tested = dict(zip(tested, corrected(tuple(tested.values())), strict=True))
     sizes = tuple({(each.behaviour, each.model): each.effect_sizes for each in run.evidence} for run in (before, after))
@@ -97,16 +97,16 @@ def compare(before: Run, after: Run) -> tuple[CheckChange, ...]:
     return tuple(sorted(changes, key=_order))
 
 
-def counts(changes: Sequence[CheckChange]) -> dict[State, int]:
+def count_states(changes: Sequence[CheckChange]) -> dict[State, int]:
     """Return how many there are of each state that occurs."""
     number = Counter(change.state for change in changes)
     return {state: number[state] for state in STATES if number[state]}
 
 
-def method(changes: Sequence[CheckChange]) -> str:
+def comparison_method(changes: Sequence[CheckChange]) -> str:
     """Return how these were tested, in words."""
     n = sum(change.p_value is not None for change in changes)
-    return METHOD.format(f"{n:,} comparison{'' if n == 1 else 's'}")
+    return COMPARISON_METHOD.format(f"{n:,} comparison{'' if n == 1 else 's'}")
 
 
 def _weights(run: Run, pair: CheckPair) -> str:

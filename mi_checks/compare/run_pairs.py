@@ -10,7 +10,7 @@ from mi_checks.results.evidence import Effect, Evidence
 from mi_checks.results.run import CheckResult, Run
 
 HASH_CHARACTERS = 12  # of a hash that are shown
-EFFECT = "effect"  # stands for a check where two models are held to different ones
+EFFECT = "effect"  # the id of the pair if two models share no check
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class CheckPair:
 
     @property
     def either(self) -> CheckResult:
-        """Whichever there is, the later first."""
+        """The later result if there is one, otherwise the earlier."""
         found = self.after or self.before
         if found is None:
-            raise ValueError("a pair of nothing")
+            raise ValueError("a pair needs at least one result")
         return found
 
 
-def pairs(before: Run, after: Run) -> tuple[CheckPair, ...]:
-    """By behaviour, model and check; across the models where each run has one and they differ.
+def check_pairs(before: Run, after: Run) -> tuple[CheckPair, ...]:
+    """Pair the checks of two runs by behaviour, model and check.
 
-    What was skipped was not measured, and is as if it were not there. Where two models share no check of a behaviour
-    (one is declared to lack it), its effect on them is compared instead.
+    If each run has one model and the two differ, they are paired across the models. Skipped checks are left out. If two
+    models share no check of a behaviour (one is declared to lack it), its effect on them is compared instead.
     """
     across = two_models(before, after) is not None
     first, second = (_by_key(run, across=across) for run in (before, after))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mi_checks.baselines.baseline_file import baseline_path, orphans, read_baseline, write_baseline
+from mi_checks.baselines.baseline_file import baseline_path, orphaned_baselines, read_baseline, write_baseline
 from mi_checks.compare.baseline_record import (
     NO_CHECKS,
-    baseline,
+    baseline_of,
     environment_differences,
     header_of,
     reason_not_comparable,
@@ -124,20 +124,20 @@ class BaselineFiles:
             return BaselineOutcome("error", f"invalid: {shown}: {why}")
         # Imported late, because it needs numpy and scipy, which collection does without.
         from mi_checks.compare.baseline_drift import (
-            compare,
+            compare_with_baseline,
             drift_message,
             drift_reason,
-            unlike_message,
+            mismatch_message,
         )
 
         self._environments |= set(environment_differences(then.header, now))
-        comparison = compare(then, results, evidence)
+        comparison = compare_with_baseline(then, results, evidence)
         if comparison.drifted:
             message = drift_message(comparison, then.header, now, shown)
             heads = comparison.mediators
             return BaselineOutcome("fail", message, drift_reason(comparison), tuple(heads.lost), tuple(heads.gained))
-        if comparison.unlike:
-            return BaselineOutcome("error", unlike_message(comparison.unlike, shown))
+        if comparison.mismatches:
+            return BaselineOutcome("error", mismatch_message(comparison.mismatches, shown))
         return BaselineOutcome("pass")
 
     def finish(
@@ -149,7 +149,7 @@ class BaselineFiles:
         """Write the baselines that were measured in full, and report orphaned ones or delete them."""
         self._write(results, evidence, provenance)
         if not self.options.partial:
-            self._orphans |= set(orphans(self._collected))
+            self._orphans |= set(orphaned_baselines(self._collected))
             self._prune()
         elif self.options.prune:
             self._lines.append(
@@ -163,7 +163,7 @@ class BaselineFiles:
 
     def to_wire(self) -> dict[str, Any]:
         """Return what the controller of `pytest -n` needs, which collects nothing itself."""
-        orphaned = [] if self.options.partial else orphans(self._collected)
+        orphaned = [] if self.options.partial else orphaned_baselines(self._collected)
         return {
             "to_write": [[str(path), *of] for path, of in self._to_write.items()],
             "orphans": [str(path) for path in orphaned],
@@ -211,7 +211,7 @@ class BaselineFiles:
             else:
                 measured = evidence[behaviour, model]
                 header = header_of(measured, provenance[model], self._versions)
-                new = baseline(header, (own[name] for name in ids), measured.mediators, measured.effect_sizes)
+                new = baseline_of(header, (own[name] for name in ids), measured.mediators, measured.effect_sizes)
                 try:
                     changed = write_baseline(path, new, shown, stand_in)
                 except MiChecksError as error:

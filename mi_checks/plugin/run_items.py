@@ -166,7 +166,7 @@ class ItemRunner:
         from mi_checks.suite.reference_suite import ReferenceSuite
 
         base, other = str(self.options.base), bool(self.baselines.options.overrides)
-        return ReferenceSuite(self.suite, base, self.root, self.session_results.versions, other=other)
+        return ReferenceSuite(self.suite, base, self.root, self.session_results.versions, overrides=other)
 
     def run(self, item: ItemRequest) -> CheckResult:
         """Run one check and add its result."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
-from mi_checks.compare.run_comparison import CheckChange, State, counts, method
+from mi_checks.compare.run_comparison import CheckChange, State, comparison_method, count_states
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.files import write_file
 from mi_checks.output import numbers
@@ -99,8 +99,8 @@ def render_comparison(
     chart_axes = shared_axes(
         [*(_estimates(change) for change in changes if change.state in CHARTED_STATES), *head_estimates]
     )
-    state_counts = counts(changes)
-    method_text = method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
+    state_counts = count_states(changes)
+    method_text = comparison_method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
     sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = ComparisonPage(
         headline=_headline(state_counts.get("drifted", 0), len(mediators), len(changes)),

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
-from mi_checks.compare.run_comparison import CheckChange, counts, method
+from mi_checks.compare.run_comparison import CheckChange, comparison_method, count_states
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.output import numbers
 from mi_checks.output.claim_text import claim_text
@@ -34,7 +34,7 @@ def lines(
     (before, first), (after, second) = runs
     all_lines = [f"{before}  {first.started}", f"{after}  {second.started}"]
     all_lines += [f"  {what}: {old} → {new}" for what, old, new in differing_settings(first, second)]
-    summary = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
+    summary = [f"{number:,} {TITLES.get(state, state)}" for state, number in count_states(changes).items()]
     summary += (
         [f"mediators of {len(mediators):,} behaviour{'s' if len(mediators) > 1 else ''} changed"] if mediators else []
     )
@@ -44,7 +44,7 @@ def lines(
     for state, group in groupby(changes, lambda change: change.state):
         if state != "unchanged":
             all_lines += ["", TITLES.get(state, state), *(line for change in group for line in _change_lines(change))]
-    how = f"Method: {method(changes)}.{f' Mediators: {MEDIATOR_METHOD}.' if mediators else ''}"
+    how = f"Method: {comparison_method(changes)}.{f' Mediators: {MEDIATOR_METHOD}.' if mediators else ''}"
     return [*all_lines, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 
@@ -110,10 +110,10 @@ def json_document(
             "otherwise": [
                 {"what": w, "before": old, "after": new} for w, old, new in differing_settings(first, second)
             ],
-            "counts": counts(changes),
+            "counts": count_states(changes),
             "changes": [_change_json(change) for change in changes],
             "mediators": [_mediators_json(change) for change in mediators],
-            "method": method(changes),
+            "method": comparison_method(changes),
         }
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mi_checks.compare.neighbouring_models import NeighbourDifference, method, neighbour_differences
+from mi_checks.compare.neighbouring_models import NeighbourDifference, neighbour_differences, neighbour_method
 from mi_checks.output import numbers
 from mi_checks.report.behaviour_results import BehaviourResults
 
@@ -55,7 +55,7 @@ class NeighbourComparisons:
     @property
     def method(self) -> str:
         """Return a description of the test."""
-        return method(self.tests)
+        return neighbour_method(self.tests)
 
 
 def neighbour_comparisons(behaviours: Sequence[BehaviourResults]) -> NeighbourComparisons | None:

@@ -1,4 +1,4 @@
-"""A behaviour on a model, measured by a suite → what that model is to its base, recorded or measured likewise."""
+"""A suite that compares a model with a reference model (`--mi-base`), which is read from baselines or measured."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mi_checks.baselines.baseline_file import baseline_path, read_baseline
-from mi_checks.compare.baseline_drift import compare, unlike_message
-from mi_checks.compare.baseline_record import BaselineHeader, RecordedCheck, header_of, reason_not_comparable, recorded
-from mi_checks.compare.reference_model import ReferenceComparison, base_message, base_reason, judge_against
+from mi_checks.compare.baseline_drift import compare_with_baseline, mismatch_message
+from mi_checks.compare.baseline_record import (
+    BaselineHeader,
+    RecordedCheck,
+    header_of,
+    reason_not_comparable,
+    recorded_check,
+)
+from mi_checks.compare.reference_model import (
+    ReferenceComparison,
+    compare_with_reference,
+    reference_message,
+    reference_reason,
+)
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import resolve
 from mi_checks.models.stand_in_models import check_same_heads
@@ -24,14 +35,14 @@ from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.suite import CacheCounts, Suite
 
-EFFECT = "effect"  # what is compared where no check of the preference is claimed
+EFFECT = "effect"  # what is compared if the reference model has no check of the preference
 
 
 @dataclass(frozen=True)
-class _Base:
-    """What the base measured."""
+class _ReferenceMeasurement:
+    """The effects of the reference model; `description` says which model it is and where its numbers are from."""
 
-    told: str
+    description: str
     header: BaselineHeader
     effects: Mapping[str, RecordedCheck]
     mediators: tuple[Mediator, ...]
@@ -39,27 +50,29 @@ class _Base:
 
 
 class ReferenceSuite:
-    """Judges the behaviours of a suite's model against a base, which is measured by a suite of its own.
+    """Compares the behaviours of a suite's model with a reference model, which has a suite of its own.
 
-    Of its own, because both go by one name: the base's, under whose claims the model runs.
+    It needs one because both run under one name: that of the reference model, whose claims the model is held to.
     """
 
-    def __init__(self, suite: Suite, base: str, root: Path, versions: Mapping[str, str], *, other: bool) -> None:
-        """Begin with nothing measured.
+    def __init__(
+        self, suite: Suite, reference: str, root: Path, versions: Mapping[str, str], *, overrides: bool
+    ) -> None:
+        """Start without measurements.
 
         Args:
-            suite: what measures the model.
-            base: what it is judged against, as `resolve` takes it.
-            root: what paths in messages are relative to.
-            versions: library → version.
-            other: the run is one of other prompts or precision than the files say, so that nothing recorded is used.
+            suite: the suite that measures the model.
+            reference: the reference model, as `resolve` takes it.
+            root: the folder to which paths in messages are relative.
+            versions: the version of each library.
+            overrides: whether options change the prompts or the precision, so that baselines cannot be used.
         """
         self._suite = suite
-        self._own = Suite(suite.settings, suite.progress, suite.store)
-        self._base = resolve(base)
+        self._reference_suite = Suite(suite.settings, suite.progress, suite.store)
+        self._reference = resolve(reference)
         self._versions = versions
         self._root = root
-        self._other = other
+        self._overrides = overrides
 
     def judge(
         self,
@@ -71,36 +84,36 @@ class ReferenceSuite:
         place: FileLine,
         rerun: str,
     ) -> CheckResult:
-        """Judge a model against the reference in one behaviour, of which every check was measured on the model.
+        """Compare a model with the reference model in one behaviour, of which every check was measured on the model.
 
         Args:
-            loaded: the behaviour, which makes a claim of the base.
-            model: as the suite was asked for it, to be called by the base's name.
-            results: of all its checks but roles, by id.
-            node_id: what the result is known by.
+            loaded: the behaviour, whose file lists the reference model.
+            model: the model as the suite knows it, which runs under the reference model's name.
+            results: the results of all checks except roles, by id.
+            node_id: pytest's id of the item.
             place: file and line, for the message.
-            rerun: the command that runs just this again, likewise.
+            rerun: the command that runs only this item again, for the message.
         """
-        found: ReferenceComparison | None = None
+        comparison: ReferenceComparison | None = None
         outcome: Outcome = "error"
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         errors = [result.check for result in results.values() if result.outcome == "error"]
         if skipped:
-            outcome, message = "skipped", f"not judged: {skipped[0].message.splitlines()[0]}"
+            outcome, message = "skipped", f"not compared: {skipped[0].message.splitlines()[0]}"
         elif errors:
-            message = f"not judged: {errors[0]} could not be measured"
+            message = f"not compared: {errors[0]} could not be measured"
         else:
             try:
-                found, message = self._judged(loaded, model, results)
-                outcome = found.outcome
+                comparison, message = self._compare(loaded, model, results)
+                outcome = comparison.outcome
             except MiChecksError as error:
                 message = str(error)
-        deciding = None if found is None else found.deciding
-        identity = ItemId(loaded.behaviour.name, self._base.claims, BASE, BASE, node_id, place)
+        deciding = None if comparison is None else comparison.deciding
+        identity = ItemId(loaded.behaviour.name, self._reference.claims, BASE, BASE, node_id, place)
         result = check_result(
             identity,
             outcome,
-            claim=Claim("reference model", against=self._base.name_as_given),
+            claim=Claim("reference model", against=self._reference.name_as_given),
             estimate=None if deciding is None else deciding.change,
             bound=None if deciding is None else deciding.bound,
             message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
@@ -108,55 +121,59 @@ class ReferenceSuite:
         return replace(
             result,
             bound="" if deciding is None else f"within ±{deciding.equivalence.margin:.3g}",
-            verdict="" if found is None else found.verdict,
+            verdict="" if comparison is None else comparison.verdict,
             per_prompt=() if deciding is None else deciding.per_prompt,
-            reason="" if outcome == "pass" else _brief(found, message),
-            nodes_lost=() if found is None else tuple(found.mediators.lost),
-            nodes_gained=() if found is None else tuple(found.mediators.gained),
+            reason="" if outcome == "pass" else _brief(comparison, message),
+            nodes_lost=() if comparison is None else tuple(comparison.mediators.lost),
+            nodes_gained=() if comparison is None else tuple(comparison.mediators.gained),
         )
 
     def provenance(self) -> dict[str, dict[str, str]]:
-        """Of the base, where it was measured."""
-        return {f"{name} (base)": facts for name, facts in self._own.provenance().items()}
+        """Return the provenance of the reference model, if it was measured."""
+        return {f"{name} (base)": facts for name, facts in self._reference_suite.provenance().items()}
 
     @property
     def cache_counts(self) -> CacheCounts:
-        """Of what was measured of the base."""
-        return self._own.cache_counts
+        """The cache counts of the reference model's measurements."""
+        return self._reference_suite.cache_counts
 
-    def _judged(
+    def _compare(
         self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]
     ) -> tuple[ReferenceComparison, str]:
-        """Return the judgement and its whole message.
+        """Return the comparison and its full message.
 
         Raises:
-            MiChecksError: the two cannot be compared, or the base cannot be measured.
+            MiChecksError: the two cannot be compared, or the reference model cannot be measured.
         """
         evidence = self._suite.evidence(loaded, model)
-        now = header_of(evidence, self._suite.provenance()[self._base.claims], self._versions)
-        present = loaded.behaviour.models[self._base.claims] != ABSENT
-        checks = loaded.behaviour.checks_for(self._base.claims)
+        now = header_of(evidence, self._suite.provenance()[self._reference.claims], self._versions)
+        present = loaded.behaviour.models[self._reference.claims] != ABSENT
+        checks = loaded.behaviour.checks_for(self._reference.claims)
         preference = {check.id: check for check in checks if check.kind in PREFERENCE_KINDS} if present else {}
         if preference and self._is_recorded(loaded):
-            base = self._read(loaded, results, evidence, now)
+            reference = self._read(loaded, results, evidence, now)
         else:
-            base = self._measured(loaded, model, preference, now, swept=present)
-        own = {name: _of(evidence.effect) if name == EFFECT else recorded(results[name]) for name in base.effects}
-        if present and base.mediators and not evidence.mediators_known:
-            raise MiChecksError(f"not judged: which heads mediate in {model} is not known: {evidence.omitted[0]}")
-        mediators = (base.mediators, evidence.mediators) if present and base.mediators else None
-        sizes = base.effect_sizes, evidence.effect_sizes
-        found = judge_against(base.effects, own, mediators, sizes, evidence.logit_diff.unit)
-        return found, base_message(found, base.told, (base.header.weights, now.weights))
+            reference = self._measure(loaded, model, preference, now, swept=present)
+        effects = {
+            name: _recorded_effect(evidence.effect) if name == EFFECT else recorded_check(results[name])
+            for name in reference.effects
+        }
+        if present and reference.mediators and not evidence.mediators_known:
+            raise MiChecksError(f"not compared: which heads mediate in {model} is not known: {evidence.omitted[0]}")
+        mediators = (reference.mediators, evidence.mediators) if present and reference.mediators else None
+        sizes = reference.effect_sizes, evidence.effect_sizes
+        comparison = compare_with_reference(reference.effects, effects, mediators, sizes, evidence.logit_diff.unit)
+        return comparison, reference_message(comparison, reference.description, (reference.header.weights, now.weights))
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:
-        own = self._base.name_as_given == self._base.claims  # NAME=FOLDER is another than what is recorded under NAME
-        return own and not self._other and baseline_path(loaded, self._base.claims).exists()
+        # NAME=FOLDER is not the model whose baseline NAME has.
+        is_itself = self._reference.name_as_given == self._reference.claims
+        return is_itself and not self._overrides and baseline_path(loaded, self._reference.claims).exists()
 
     def _read(
         self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], evidence: Evidence, now: BaselineHeader
-    ) -> _Base:
-        path = baseline_path(loaded, self._base.claims)
+    ) -> _ReferenceMeasurement:
+        path = baseline_path(loaded, self._reference.claims)
         shown = display_path(path, self._root)
         try:
             then = read_baseline(path, shown)
@@ -167,61 +184,64 @@ class ReferenceSuite:
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
         preference = [name for name, result in results.items() if result.kind in PREFERENCE_KINDS]
-        unlike = compare(then, results, evidence).unlike
-        unlike = {name: why for name, why in unlike.items() if name in preference}
-        if unlike:
-            raise MiChecksError(unlike_message(unlike, shown))
+        mismatches = compare_with_baseline(then, results, evidence).mismatches
+        mismatches = {name: why for name, why in mismatches.items() if name in preference}
+        if mismatches:
+            raise MiChecksError(mismatch_message(mismatches, shown))
         effects = {name: then.checks[name] for name in preference}
-        told = f"{self._base.name_as_given}, recorded in {shown}"
-        return _Base(told, then.header, effects, then.mediators, then.effect_sizes)
+        description = f"{self._reference.name_as_given}, recorded in {shown}"
+        return _ReferenceMeasurement(description, then.header, effects, then.mediators, then.effect_sizes)
 
-    def _measured(
+    def _measure(
         self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: BaselineHeader, *, swept: bool
-    ) -> _Base:
-        """Of the base what is compared: these checks, or where there are none its effect, and the model's sweeps."""
-        base, own = self._base.name_as_given, self._own
-        self._check_tokenizers(own.loaded_models.loaded_model(base).provenance.tokenizer_sha256, now.tokenizer)
+    ) -> _ReferenceMeasurement:
+        """Measure the reference model: these checks, or its effect if there are none, and the model's sweeps."""
+        reference, suite = self._reference.name_as_given, self._reference_suite
+        self._check_tokenizers(suite.loaded_models.loaded_model(reference).provenance.tokenizer_sha256, now.tokenizer)
         check_same_heads(
-            base,
+            reference,
             model,
-            (own.loaded_models.loaded_model(base).shape, self._suite.loaded_models.loaded_model(model).shape),
+            (suite.loaded_models.loaded_model(reference).shape, self._suite.loaded_models.loaded_model(model).shape),
         )
         try:
-            measured = own.measurements(loaded, base)
+            measured = suite.measurements(loaded, reference)
             for sweep in self._suite.measurements(loaded, model).sweeps if swept else ():
                 if sweep.nodes[0].kind == "head":
                     layers = tuple(sorted({node.layer for node in sweep.nodes}))
                     every = len(layers) == measured.loaded_model.shape.n_layers
                     measured.sweep("head", None if every else layers, sweep.at)
             results = {
-                name: own.check(loaded, base, check, node_id="", place=NO_LINE, rerun="")
+                name: suite.check(loaded, reference, check, node_id="", place=NO_LINE, rerun="")
                 for name, check in preference.items()
             }
-            evidence = own.evidence(loaded, base)
+            evidence = suite.evidence(loaded, reference)
         finally:
-            own.close(loaded, base)
-        effects = {name: recorded(result) for name, result in results.items()} or {EFFECT: _of(evidence.effect)}
-        header = header_of(evidence, own.provenance()[self._base.claims], self._versions)
+            suite.close(loaded, reference)
+        effects = {name: recorded_check(result) for name, result in results.items()}
+        if not effects:
+            effects = {EFFECT: _recorded_effect(evidence.effect)}
+        header = header_of(evidence, suite.provenance()[self._reference.claims], self._versions)
         if header.prompts != now.prompts:
             raise MiChecksError(
-                f"not judged: {base} and {model} are measured on other prompts, though their tokenizer is one: their "
-                "contexts are not equally long"
+                f"not compared: {reference} and {model} are measured on different prompts, because their context "
+                "lengths differ"
             )
-        told = f"{base}, measured in this run"
-        return _Base(told, header, effects, evidence.mediators, evidence.effect_sizes)
+        description = f"{reference}, measured in this run"
+        return _ReferenceMeasurement(description, header, effects, evidence.mediators, evidence.effect_sizes)
 
-    def _check_tokenizers(self, base: str, model: str) -> None:
-        if base != model:
+    def _check_tokenizers(self, reference: str, model: str) -> None:
+        if reference != model:
             raise MiChecksError(
-                f"not judged: --mi-base {self._base.name_as_given} has another tokenizer ({base[:12]}) than the model "
-                f"({model[:12]}), so no prompt is the same in both; judge it against a base of its own tokenizer"
+                f"not compared: --mi-base {self._reference.name_as_given} has another tokenizer ({reference[:12]}) "
+                f"than the model ({model[:12]}), so no prompt is the same in both; choose a reference model with the "
+                "same tokenizer"
             )
 
 
-def _brief(found: ReferenceComparison | None, message: str) -> str:
+def _brief(comparison: ReferenceComparison | None, message: str) -> str:
     """Return the most important lines of the message, for the terminal."""
-    return message.partition("\n")[2] if found is None else base_reason(found)
+    return message.partition("\n")[2] if comparison is None else reference_reason(comparison)
 
 
-def _of(effect: Effect) -> RecordedCheck:
+def _recorded_effect(effect: Effect) -> RecordedCheck:
     return RecordedCheck(None, "", effect.estimate, effect.per_prompt)

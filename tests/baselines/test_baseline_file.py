@@ -14,7 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 from mi_checks import files
-from mi_checks.baselines.baseline_file import baseline_path, baseline_text, orphans, read_baseline, write_baseline
+from mi_checks.baselines.baseline_file import (
+    baseline_path,
+    baseline_text,
+    orphaned_baselines,
+    read_baseline,
+    write_baseline,
+)
 from mi_checks.errors import MiChecksError
 from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
 
@@ -255,7 +261,7 @@ def test_orphans(tmp_path):
             file.write_text("{}")
     for name in ("ab", "cd"):
         (tmp_path / f"{name}.yaml").write_text("")
-    found = orphans([loaded(tmp_path / "ab.yaml", "m")])
+    found = orphaned_baselines([loaded(tmp_path / "ab.yaml", "m")])
     assert [str(path.relative_to(tmp_path)) for path in found] == [
         *("baselines/ab/n.json", "baselines/gone/m.json", "baselines/gone/n.json"),
     ]  # of cd.yaml, which was not collected, nothing is known

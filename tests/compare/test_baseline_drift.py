@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mi_checks.compare.baseline_drift import compare, drift_message, unlike_message
-from mi_checks.compare.baseline_record import BaselineHeader, environment_differences, reason_not_comparable, recorded
+from mi_checks.compare.baseline_drift import compare_with_baseline, drift_message, mismatch_message
+from mi_checks.compare.baseline_record import (
+    BaselineHeader,
+    environment_differences,
+    reason_not_comparable,
+    recorded_check,
+)
 from mi_checks.compare.margins import MIN_CHANGE
 from mi_checks.results.claim import Claim
 from mi_checks.stats.intervals import ratio_interval, ratio_intervals
@@ -17,13 +22,13 @@ from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, resu
 
 def against(then, *results, mediators=(), effect_sizes=()):
     now = evidence(mediators=mediators, effect_sizes=effect_sizes)
-    return compare(then, {each.check: each for each in results}, now)
+    return compare_with_baseline(then, {each.check: each for each in results}, now)
 
 
 def test_the_same_again_is_no_drift():
     found = against(made(result()), result())
     assert not found.drifted
-    assert not found.unlike
+    assert not found.mismatches
     assert found.compared == 1
 
 
@@ -100,7 +105,7 @@ def test_what_can_no_longer_be_measured_drifted():
 
 
 def test_bounds_and_the_deciding_node_are_no_part_of_the_claim():
-    found = recorded(result(deciding="L0H1"))
+    found = recorded_check(result(deciding="L0H1"))
     assert (found.claim, found.deciding) == (Claim("logit difference", against="foils", score="first_token"), "L0H1")
 
 
@@ -122,19 +127,19 @@ def test_bounds_and_the_deciding_node_are_no_part_of_the_claim():
     ],
 )
 def test_a_claim_is_kept_without_its_bound_and_its_order(claim, found):
-    check = recorded(replace(result("x", deciding="L1H0.k"), claim=claim))
+    check = recorded_check(replace(result("x", deciding="L1H0.k"), claim=claim))
     assert (check.claim, check.deciding) == (found, "L1H0.k")
 
 
 def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
     other = replace(result("b"), claim=Claim("attention probability", nodes=("L0H1",), at="A", to="B"))
     found = against(made(result("a"), result("b")), other, result("c"))
-    assert found.unlike == {
+    assert found.mismatches == {
         "c": "not recorded yet",
         "a": "recorded, but no longer a check of the file",
         "b": "recorded for another claim: the mean logit difference is ",
     }
-    assert unlike_message(found.unlike, "x.json").splitlines()[0] == (
+    assert mismatch_message(found.mismatches, "x.json").splitlines()[0] == (
         "invalid: x.json was recorded for a different set of checks: c, and 2 more; "
         "pytest --mi-update records it anew, where that is meant"
     )

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from mi_checks.compare.neighbouring_models import comparable, method, misses, neighbour_differences, order, steps
+from mi_checks.compare.neighbouring_models import (
+    comparable,
+    misses,
+    neighbour_differences,
+    neighbour_method,
+    neighbour_steps,
+    order,
+)
 from mi_checks.models.load_model import load
 from mi_checks.models.model_names import bundled_models, resolve
 from mi_checks.results.evidence import Architecture
@@ -57,7 +64,7 @@ def test_holm_is_over_everything_that_is_shown():
     raw = np.array([scipy_stats.ttest_rel(v, np.zeros(64)).pvalue for _, v in spread])
     assert [test.p_value for test in found] == pytest.approx(holm(raw).tolist())
     assert 0 < sum(test.significant for test in found) < len(found)
-    assert "Holm over the 12 comparisons" in method(found)
+    assert "Holm over the 12 comparisons" in neighbour_method(found)
 
 
 def test_the_t_test_says_what_flipping_signs_says():
@@ -122,7 +129,7 @@ def models(*names):
 
 
 def pairs(found):
-    return [f"{step.before} {step.after}" for step in steps(found)]
+    return [f"{step.before} {step.after}" for step in neighbour_steps(found)]
 
 
 def test_one_layer_more_of_the_same_kind_then_another_kind_of_the_same_depth():
@@ -136,7 +143,10 @@ def test_two_layers_more_are_no_neighbour():
 
 def test_another_number_of_heads_is_another_family():
     assert (
-        steps({"a": Architecture("gelu", 1, 6), "b": Architecture("gelu", 2, 8), "c": Architecture("solu", 2, 6)}) == ()
+        neighbour_steps(
+            {"a": Architecture("gelu", 1, 6), "b": Architecture("gelu", 2, 8), "c": Architecture("solu", 2, 6)}
+        )
+        == ()
     )
 
 
@@ -153,7 +163,7 @@ def test_a_step_says_what_changes():
         "b": Architecture("gelu", 1, 6),
         "c": Architecture("gelu", 2, 6),
     }
-    assert [step.change for step in steps(found)] == ["gelu, 1 → 2 layers", "1 layer, attention-only → gelu"]
+    assert [step.change for step in neighbour_steps(found)] == ["gelu, 1 → 2 layers", "1 layer, attention-only → gelu"]
 
 
 @pytest.mark.parametrize("name", [name for name in bundled_models() if name.endswith("-1l")])

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.baseline_record import recorded
-from mi_checks.compare.reference_model import VERDICTS, base_message, judge_against, verdict_lines
+from mi_checks.compare.baseline_record import recorded_check
+from mi_checks.compare.reference_model import VERDICTS, compare_with_reference, reference_message, verdict_lines
 from mi_checks.results.claim import Claim
 from tests.baseline_numbers import NOISE, mediator, result, with_values
 
@@ -14,7 +14,7 @@ SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4),
 
 
 def judged(then, now, mediators=None):
-    return judge_against({then.check: recorded(then)}, {now.check: recorded(now)}, mediators)
+    return compare_with_reference({then.check: recorded_check(then)}, {now.check: recorded_check(now)}, mediators)
 
 
 def shifted(by, spread=0.0):
@@ -45,7 +45,7 @@ def test_what_cannot_be_told_is_not_kept():
         "behaviour inconclusive",
         "inconclusive",
     )
-    assert "prompts would tell" in base_message(found, "m", ("1" * 64, "2" * 64))
+    assert "prompts needed" in reference_message(found, "m", ("1" * 64, "2" * 64))
 
 
 def test_of_an_effect_next_to_nothing_the_spread_says_what_matters():
@@ -82,7 +82,7 @@ def test_another_head_is_another_mechanism():
 def test_a_head_that_may_or_may_not_mediate_is_not_told():
     found = judged(result(), result(), ((mediator("L0H1", 0.13),), (mediator("L0H1", 0.11),)))
     assert (found.mechanism, found.outcome) == ("inconclusive", "inconclusive")
-    message = base_message(found, "m", ("1" * 64, "2" * 64))
+    message = reference_message(found, "m", ("1" * 64, "2" * 64))
     assert message.startswith("behaviour kept, mechanism inconclusive: whether L0H1 mediates in both\n")
 
 
@@ -106,5 +106,5 @@ def test_the_verdict_is_read_from_the_record():
         result("base"), kind="base", claim=Claim("reference model", against="nano-attn-2l"), verdict=found.verdict
     )
     broken = replace(kept, claim=None, verdict="", outcome="error", behaviour="cd")
-    assert verdict_lines([kept, broken, result()], "m") == ["against m:", "  1 both kept: ab", "  1 not judged: cd"]
+    assert verdict_lines([kept, broken, result()], "m") == ["against m:", "  1 both kept: ab", "  1 not compared: cd"]
     assert verdict_lines([result()], "m") == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.run_comparison import UNKNOWN_PARTS, compare, counts
+from mi_checks.compare.run_comparison import UNKNOWN_PARTS, compare_runs, count_states
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.report import comparison_text
 from mi_checks.results.claim import Claim
@@ -17,7 +17,7 @@ from tests.made_results import PROVENANCE, result, run_of
 
 
 def only(before, after):
-    (change,) = compare(run_of(before), run_of(after))
+    (change,) = compare_runs(run_of(before), run_of(after))
     return change
 
 
@@ -30,7 +30,7 @@ def diff(mean, seed=0, check="logit_diff", **given):
 
 
 def test_the_same_twice_is_unchanged(run):
-    assert counts(compare(run, run)) == {"unchanged": 3}
+    assert count_states(compare_runs(run, run)) == {"unchanged": 3}
 
 
 def test_a_shift_far_smaller_than_the_spread_is_found_because_prompts_are_paired():
@@ -43,13 +43,13 @@ def test_a_shift_far_smaller_than_the_spread_is_found_because_prompts_are_paired
 
 
 def test_noise_is_no_change_of_a_mean():
-    raised = [compare(run_of(diff(5)), run_of(diff(5, seed=seed)))[0].p_value < 0.05 for seed in range(1, 200)]
+    raised = [compare_runs(run_of(diff(5)), run_of(diff(5, seed=seed)))[0].p_value < 0.05 for seed in range(1, 200)]
     assert sum(raised) == 0  # their means are exactly equal
     generator = np.random.default_rng(0)
     twice = [
         [run_of(result("logit_diff", generator.normal(5, 1, 64), at_least=2)) for _ in range(2)] for _ in range(400)
     ]
-    drifted = sum(compare(*runs)[0].p_value < 0.05 for runs in twice)
+    drifted = sum(compare_runs(*runs)[0].p_value < 0.05 for runs in twice)
     assert 8 <= drifted <= 34  # 5 % of 400 is 20; beyond is less likely than 1 in 400
 
 
@@ -139,7 +139,7 @@ def test_an_estimate_without_width_that_moves_is_sure():
 def test_what_is_in_one_run_only_and_what_was_skipped():
     checks = [diff(5, check=name) for name in ("a", "b", "c")]
     skipped = replace(checks[1], outcome="skipped")
-    found = compare(run_of(*checks[:2]), run_of(checks[0], skipped, checks[2]))
+    found = compare_runs(run_of(*checks[:2]), run_of(checks[0], skipped, checks[2]))
     assert [(change.pair.either.check, change.state) for change in found] == [
         ("b", "only before"),
         ("c", "only after"),
@@ -150,7 +150,7 @@ def test_what_is_in_one_run_only_and_what_was_skipped():
 def test_models_pair_by_name_or_where_each_run_has_one():
     low, high = diff(3, model="nano-attn-1l"), diff(5, seed=1)
     assert only(low, high).state == "improved"
-    found = compare(run_of(low, high), run_of(high))
+    found = compare_runs(run_of(low, high), run_of(high))
     assert {change.pair.either.model: change.state for change in found} == {
         "nano-attn-1l": "only before",
         "nano-attn-2l": "unchanged",
@@ -161,10 +161,10 @@ def test_where_two_models_share_no_check_the_effect_is_compared(run):
     lacks = result("absent", around(0), model="nano-attn-1l", at_least=2, outcome="pass")
     shown = replace(run.evidence[0], effect=effect("nano-attn-1l", around(0), declared="absent"))
     has = replace(run, results=run.results[:2])
-    (drifted, *rest) = compare(has, run_of(lacks, evidence=[shown]))
+    (drifted, *rest) = compare_runs(has, run_of(lacks, evidence=[shown]))
     assert (drifted.pair.either.check, drifted.state) == ("effect", "drifted")
     assert drifted.estimate.value == pytest.approx(-3)
-    assert counts(rest) == {"only before": 2, "only after": 1}
+    assert count_states(rest) == {"only before": 2, "only after": 1}
 
 
 def test_the_correction_is_over_all_comparisons():
@@ -172,7 +172,7 @@ def test_the_correction_is_over_all_comparisons():
     assert only(before, after).state == "improved"
     others = [diff(5, check=f"c{i}") for i in range(20)]
     (found,) = [
-        c for c in compare(run_of(before, *others), run_of(after, *others)) if c.pair.either.check == "logit_diff"
+        c for c in compare_runs(run_of(before, *others), run_of(after, *others)) if c.pair.either.check == "logit_diff"
     ]
     assert found.state == "inconclusive"
     assert found.p_value == pytest.approx(21 * only(before, after).p_value)
@@ -186,7 +186,7 @@ def test_the_surest_and_then_the_largest_come_first():
         result("c", around(5) + around(-2.5, 8, seed=1), at_least=2),
         diff(7, check="d"),
     ]
-    found = compare(run_of(*before), run_of(*after))
+    found = compare_runs(run_of(*before), run_of(*after))
     assert [(c.pair.either.check, c.state) for c in found] == [
         ("b", "drifted"),
         ("a", "drifted"),
@@ -235,7 +235,7 @@ def with_effects(measured, sizes):
 
 def moved(before, after, **given):
     """The change of a fraction from one (numerator, denominator) to another."""
-    (change,) = compare(*(with_effects(fraction(*parts, **given), parts[1]) for parts in (before, after)))
+    (change,) = compare_runs(*(with_effects(fraction(*parts, **given), parts[1]) for parts in (before, after)))
     return change
 
 
@@ -321,7 +321,7 @@ def test_case_28_single_prompts_that_move_are_a_drift_though_the_mean_stays():
     )
     assert state(before, replace(noised, model="nano-attn-4l")) == "inconclusive"  # other models' prompts always differ
     weights = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64}}  # those of a fine-tune often do
-    (change,) = compare(run_of(before), run_of(noised, models=weights))
+    (change,) = compare_runs(run_of(before), run_of(noised, models=weights))
     assert change.state == "prompts moved"
 
 

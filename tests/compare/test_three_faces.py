@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.compare import baseline_drift, margins, reference_model, run_comparison
-from mi_checks.compare.baseline_record import baseline, recorded
+from mi_checks.compare.baseline_record import baseline_of, recorded_check
 from mi_checks.compare.paired_change import change_between, corrected
 from mi_checks.stats.estimate import PROPORTION
 from mi_checks.stats.intervals import proportion_interval, ratio_interval, ratio_parts
@@ -59,19 +59,19 @@ def runs_of(before, after):
 
 
 def of_compare(before, after):
-    (change,) = run_comparison.compare(*runs_of(before, after))
+    (change,) = run_comparison.compare_runs(*runs_of(before, after))
     return change
 
 
 def of_baseline(before, after):
     first, second = (run.evidence[0] for run in runs_of(before, after))
-    then = baseline(HEADER, [before], (), first.effect_sizes)
-    return baseline_drift.compare(then, {after.check: after}, second)
+    then = baseline_of(HEADER, [before], (), first.effect_sizes)
+    return baseline_drift.compare_with_baseline(then, {after.check: after}, second)
 
 
 def of_reference(before, after):
-    (then, now) = ({each.check: recorded(each)} for each in (before, after))
-    return reference_model.judge_against(then, now, None)
+    (then, now) = ({each.check: recorded_check(each)} for each in (before, after))
+    return reference_model.compare_with_reference(then, now, None)
 
 
 def verdicts(before, after):
@@ -188,7 +188,7 @@ SIZES = st.sampled_from([8, 64, 256])
 
 def as_stored(measured):
     """The check with the decimals that a baseline stores: rounding may move a value across a margin."""
-    stored = recorded(measured)
+    stored = recorded_check(measured)
     return replace(measured, per_prompt=stored.per_prompt, estimate=stored.estimate, parts=stored.parts)
 
 

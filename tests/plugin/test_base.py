@@ -43,7 +43,7 @@ def test_heads_that_have_changed_places_are_another_mechanism(whole, folder):
     result.assert_outcomes(failed=1, deselected=5)
     assert (found["verdict"], found["outcome"]) == ("behaviour kept by another mechanism", "fail")
     assert lines[0] == "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
-    assert lines[1] == "  base      nano-attn-2l, measured in this run"
+    assert lines[1] == "  reference nano-attn-2l, measured in this run"
     assert lines[3].startswith("  effects   logit_diff 4.218 [3.424, 5.019] → 4.218 [3.424, 5.019] logits, differs by ")
     assert lines[3].endswith("±0.422 matters: kept")
     assert lines[5].startswith("  lost      L1H2 0.580 [0.536, 0.622] → 0.003 ")
@@ -68,14 +68,14 @@ def test_a_head_less_changes_both(whole, folder):
 def test_a_model_without_the_behaviour_has_lost_every_mediator(whole, folder):
     _, found, lines = judged(whole, folder(zero_heads=[(1, 1), (1, 2)]))
     assert found["verdict"] == "both changed"
-    assert lines[0].endswith("mediators −L0H3, −L1H2, −L1H1: clean and corrupt are no longer told apart")
+    assert lines[0].endswith("mediators −L0H3, −L1H2, −L1H1: clean − corrupt is not above zero")
 
 
 def test_what_so_few_prompts_cannot_tell_is_not_kept(whole, folder):
     _, found, lines = judged(whole, folder(logits=0.92), "--mi-count", "8")
     assert found["outcome"] == "inconclusive"
     assert lines[0].startswith("mechanism kept, behaviour inconclusive: logit_diff ")
-    assert "prompts would tell" in "\n".join(lines)
+    assert "prompts needed" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("spelled", ["nano-attn-2l={}", "{}"])
@@ -94,10 +94,10 @@ def test_it_stands_in_place_of_the_baseline_and_compares_with_it(whole, folder):
     result, _, lines = judged(whole, folder(exchange=[(1, 2, 4)]))
     result.assert_outcomes(failed=1, deselected=5)
     assert lines[0] == "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
-    assert lines[1] == f"  base      nano-attn-2l, recorded in {HERE}"
+    assert lines[1] == f"  reference nano-attn-2l, recorded in {HERE}"
     assert (whole.path / HERE).read_bytes() == before
     _, _, lines = judged(whole, folder(exchange=[(1, 2, 4)]), "--mi-seed", "3")  # of other prompts nothing is recorded
-    assert lines[1] == "  base      nano-attn-2l, measured in this run"
+    assert lines[1] == "  reference nano-attn-2l, measured in this run"
 
 
 def test_a_baseline_of_other_prompts_is_invalid(whole, folder):
@@ -164,7 +164,7 @@ def test_another_tokenizer_shares_no_prompts(whole, folder):
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))  # the same, written otherwise
     _, found, lines = judged(whole, model)
     assert found["outcome"] == "error"
-    assert lines[0].startswith("not judged: --mi-base nano-attn-2l has another tokenizer (")
+    assert lines[0].startswith("not compared: --mi-base nano-attn-2l has another tokenizer (")
     assert lines[0].endswith("no prompt is the same in both; judge it against a base of its own tokenizer")
 
 
@@ -189,7 +189,7 @@ def test_the_command_runs_it_again(whole, folder):
 def test_a_check_that_cannot_be_measured_leaves_it_unjudged(whole, folder):
     _, found, lines = judged(whole, folder(nan=True))
     assert found["outcome"] == "error"
-    assert lines[0] == "not judged: logit_diff could not be measured"
+    assert lines[0] == "not compared: logit_diff could not be measured"
 
 
 def test_workers(whole, folder):

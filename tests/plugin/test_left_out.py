@@ -300,7 +300,7 @@ def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatc
     result = project.run(*judged)
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["not judged: which heads mediate in * is not known: The sweep of all heads was *"])
+    result.stdout.fnmatch_lines(["not compared: which heads mediate in * is not known: The sweep of all heads was *"])
 
 
 @pytest.mark.parametrize("how", ["skip", "fail"])

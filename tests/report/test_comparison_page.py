@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.compare.mediator_sets import mediator_changes
-from mi_checks.compare.run_comparison import compare
+from mi_checks.compare.run_comparison import compare_runs
 from mi_checks.errors import MiChecksError
 from mi_checks.report import comparison_page
 from tests.compare.test_mediator_sets import NOW, THEN, shown
@@ -39,7 +39,7 @@ AFTER = run_of(
 
 def rendered(before, after):
     runs = [("before.json", before), ("after.json", after)]
-    return comparison_page.render_comparison(runs, compare(before, after), mediator_changes(before, after))
+    return comparison_page.render_comparison(runs, compare_runs(before, after), mediator_changes(before, after))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, method
+from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, neighbour_method
 from mi_checks.output import numbers
 from mi_checks.output.json_text import json_text
 from mi_checks.output.tables import markdown_table, terminal_table
@@ -130,7 +130,7 @@ def _text_changes(matrix: EffectMatrix, width: int) -> list[str]:
     return [
         *changes,
         "",
-        *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _unbroken("95 %")), width),
+        *_wrapped(f"Method: {neighbour_method(matrix.differences)}.".replace("95 %", _unbroken("95 %")), width),
     ]
 
 
@@ -185,7 +185,7 @@ def _markdown_changes(matrix: EffectMatrix) -> list[str]:
         "",
         *markdown_table(header, rows),
         "",
-        f"Method: {method(matrix.differences)}.",
+        f"Method: {neighbour_method(matrix.differences)}.",
     ]
 
 
@@ -199,7 +199,7 @@ def matrix_json(matrix: EffectMatrix) -> str:
         {
             "effects": [_effect(effect) for effect in matrix.effects],
             "differences": [_difference(test) for test in matrix.differences],
-            "method": method(matrix.differences),
+            "method": neighbour_method(matrix.differences),
             "unmeasured": [asdict(cell) for cell in matrix.unmeasured],
         },
     )
