@@ -63,17 +63,17 @@ def measure_model(name: str, folder: Path) -> ModelErrors:
     configuration = ZOO[name]
     specimen = Specimen(configuration, write(configuration, folder))
 
-    def readable(reason: str) -> str:
+    def escaped(reason: str) -> str:
         return reason.replace(str(folder), name)
 
     if specimen.refusal is not None:
-        return ModelErrors(name, configuration.config, "refused", {}, {"load": readable(specimen.refusal)})
+        return ModelErrors(name, configuration.config, "refused", {}, {"load": escaped(specimen.refusal)})
     errors: dict[str, float] = {}
     refused: dict[str, str] = {}
     for quantity in QUANTITIES:
         for outcome in specimen.outcomes(quantity).values():
             if outcome.refusal is not None:
-                refused[quantity] = readable(outcome.refusal)
+                refused[quantity] = escaped(outcome.refusal)
             else:  # the oracle has no such quantity, so that any number for it is wrong
                 error = float("inf") if outcome.error is None else outcome.error
                 errors[quantity] = max(errors.get(quantity, 0.0), error)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mi_checks.ci.failures import DRIFTED, Failure, failures
 from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
-from mi_checks.output.markdown import code
-from mi_checks.output.readable import current_terms
+from mi_checks.output.safe_text import code_span, current_terms
 from mi_checks.results.causes import FailureGroup, failure_groups
 from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 
@@ -47,7 +46,7 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
             *_mutants(run),
             *_lints(run),
             *_model_list(run),
-            f"Command: {code(run.command)}.",
+            f"Command: {code_span(run.command)}.",
         ]
     )
 
@@ -78,7 +77,7 @@ def _scope_text(checks: Sequence[CheckResult]) -> str:
 
 def _error_list(errors: Sequence[str]) -> Iterator[str]:
     if errors:
-        yield f"Errors: {_list_text(map(code, errors), MAX_FAILURES)}."
+        yield f"Errors: {_list_text(map(code_span, errors), MAX_FAILURES)}."
 
 
 def _affected_models(all_failures: Sequence[Failure]) -> Iterator[str]:
@@ -86,7 +85,9 @@ def _affected_models(all_failures: Sequence[Failure]) -> Iterator[str]:
     for failure in all_failures:
         models.setdefault(failure.behaviour, {})[failure.model] = None
     if models:
-        each = (f"{code(behaviour)} on {_list_text(map(code, of), MAX_NAMES)}" for behaviour, of in models.items())
+        each = (
+            f"{code_span(behaviour)} on {_list_text(map(code_span, of), MAX_NAMES)}" for behaviour, of in models.items()
+        )
         yield f"Affected: {_list_text(each, MAX_NAMES, '; ')}."
 
 
@@ -107,15 +108,15 @@ def _failures_text(failures: Sequence[Failure], group: FailureGroup | None) -> s
         return shown
     if group is None or group.cause.check == failures[0].check:
         return f"{shown}, and {len(failures) - 1} more that may follow from it"
-    return f"{shown}, and {len(failures) - 1} more; likely cause: {code(cause_text(group))}"
+    return f"{shown}, and {len(failures) - 1} more; likely cause: {code_span(cause_text(group))}"
 
 
 def _failure_text(failure: Failure) -> str:
-    what = f"{code(failure.check)} of {code(failure.behaviour)} on {code(failure.model)}"
+    what = f"{code_span(failure.check)} of {code_span(failure.behaviour)} on {code_span(failure.model)}"
     if failure.estimate is None:
-        return f"{what}: {code(failure.headline)}"
+        return f"{what}: {code_span(failure.headline)}"
     measured = f"{numbers.estimate_text(failure.estimate)} {current_terms(failure.estimate.unit)}"
-    return f"{what} measured {measured}, bound {code(failure.bound)}"
+    return f"{what} measured {measured}, bound {code_span(failure.bound)}"
 
 
 def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
@@ -136,7 +137,8 @@ def _reference_model(run: Run) -> Iterator[str]:
 
 
 def _drift_text(failure: Failure) -> str:
-    return f"{code(failure.behaviour)} on {code(failure.model)}: {code(failure.headline.removeprefix('drifted: '))}"
+    headline = failure.headline.removeprefix("drifted: ")
+    return f"{code_span(failure.behaviour)} on {code_span(failure.model)}: {code_span(headline)}"
 
 
 def _mutants(run: Run) -> Iterator[str]:
@@ -148,17 +150,19 @@ def _mutants(run: Run) -> Iterator[str]:
 
 def _lints(run: Run) -> Iterator[str]:
     if run.lints:
-        each = (f"{code(lint.behaviour)} on {code(lint.model)}: {code(lint.message)}" for lint in run.lints)
+        each = (
+            f"{code_span(lint.behaviour)} on {code_span(lint.model)}: {code_span(lint.message)}" for lint in run.lints
+        )
         yield f"Warnings: {_list_text(each, MAX_LINTS, '; ')}."
 
 
 def _model_list(run: Run) -> Iterator[str]:
     engines = sorted({model.get("engine", "none") for model in run.models.values()} - {"none"})
     if engines:
-        yield f"Engine: {', '.join(map(code, engines))}."
+        yield f"Engine: {', '.join(map(code_span, engines))}."
     if run.models:
         each = (
-            f"{code(name)} (weights {code(model.get('weights_sha256', '')[:HASH_DIGITS])})"
+            f"{code_span(name)} (weights {code_span(model.get('weights_sha256', '')[:HASH_DIGITS])})"
             for name, model in run.models.items()
         )
         yield f"Models: {_list_text(each, MAX_NAMES)}."

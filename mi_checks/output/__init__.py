@@ -1,4 +1,4 @@
-"""Formatting shared by all output: numbers, tables, sparklines and progress. Nothing here imports torch."""
+"""Text that all outputs share: claims, failures, numbers, tables and progress. No torch."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
@@ -6,10 +6,8 @@ __all__ = [
     "failure_lines",
     "guard_sentences",
     "json_text",
-    "markdown",
     "numbers",
     "progress",
-    "readable",
+    "safe_text",
     "tables",
-    "verdict_table",
 ]

@@ -1,12 +1,16 @@
-"""Tables for a terminal and for Markdown, and one-line charts."""
+"""Tables for a terminal and for Markdown, one-line charts, and the table of verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
+from mi_checks.results.run import CheckResult
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 MAX_SPARKLINE_WIDTH = 40  # characters
+SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "skipped": "–"}
+WORST_FIRST = ("error", "fail", "inconclusive", "pass", "skipped")
 
 
 def terminal_table(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
@@ -66,3 +70,31 @@ def sparkline(values: Sequence[float | None], *, from_zero: bool = False) -> str
 def _mean(values: Sequence[float | None]) -> float | None:
     measured = [value for value in values if value is not None]
     return sum(measured) / len(measured) if measured else None
+
+
+def verdict_table(results: Sequence[CheckResult]) -> list[str]:
+    """Return the lines of a table of behaviours × models: the worst outcome, and the number of checks that passed."""
+    behaviours = list(dict.fromkeys(result.behaviour for result in results))
+    models = sorted({result.model for result in results})
+    cells = {
+        (behaviour, model): _cell([r for r in results if (r.behaviour, r.model) == (behaviour, model)])
+        for behaviour in behaviours
+        for model in models
+    }
+    rows = [["", *models], *([behaviour, *(cells[behaviour, model] for model in models)] for behaviour in behaviours)]
+    skipped = "   – skipped" if any(result.outcome == "skipped" for result in results) else ""
+    legend = f"✓ all pass   ✗ a check fails   ? inconclusive   ! error{skipped}   absent: declared and found absent"
+    return ["", *terminal_table(rows), legend]
+
+
+def _cell(results: list[CheckResult]) -> str:
+    if not results:
+        return "·"
+    outcomes = [result.outcome for result in results]
+    worst = next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+    symbol = SYMBOLS[worst]
+    if worst == "skipped":
+        return symbol
+    if results[0].kind == "absent":
+        return f"{symbol} absent"
+    return f"{symbol} {outcomes.count('pass')}/{len(outcomes)}"

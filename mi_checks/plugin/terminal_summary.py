@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from mi_checks.faults.unexpected import traceback_hint
 from mi_checks.models.model_names import resolve
 from mi_checks.output.guard_sentences import refusal_lines
-from mi_checks.output.verdict_table import matrix_lines
+from mi_checks.output.tables import verdict_table
 from mi_checks.plugin.output_files import OutputFiles, relative
 from mi_checks.plugin.session_results import SessionResults
 
@@ -42,7 +42,7 @@ class TerminalSummary:
     def summary(self) -> list[str]:
         """Return the lines of the summary: the table of behaviours and models, and where the report is."""
         sections: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
-            ("the table of behaviours and models", lambda: matrix_lines(self.session_results.results)),
+            ("the table of behaviours and models", lambda: verdict_table(self.session_results.results)),
             ("the list of warnings", lambda: () if self.options.strict else self.session_results.lints.lines()),
             ("the list of verdicts against the reference model", self._verdicts),
             ("the count of checks that ran", self._cut_short),

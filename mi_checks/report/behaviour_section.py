@@ -12,7 +12,7 @@ from statistics import fmean
 from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
 from mi_checks.output.claim_text import claim_text
-from mi_checks.output.readable import web_address
+from mi_checks.output.safe_text import web_address
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel, is_drift, verdict_label
 from mi_checks.report.card_views import NodeCardView, node_card_views
 from mi_checks.report.circuit_charts import CircuitDrawing, FaithfulnessChart, circuit_drawing, faithfulness_chart

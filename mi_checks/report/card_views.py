@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
-from mi_checks.output.readable import Chip, chip
+from mi_checks.output.safe_text import TokenChip, token_chip
 from mi_checks.report.circuit_charts import claim_state, optional_estimate_text
 from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard, Promotion
 from mi_checks.stats.estimate import Estimate
@@ -15,8 +15,8 @@ from mi_checks.stats.estimate import Estimate
 class ActivationView:
     """A token at which the neuron is active, with the tokens before it."""
 
-    before: tuple[Chip, ...]
-    token: Chip
+    before: tuple[TokenChip, ...]
+    token: TokenChip
     label: str
     value: str
 
@@ -26,15 +26,15 @@ class NeuronView:
     """The contents of a neuron's card; `promotes` and `suppresses` are tokens with logits."""
 
     active: tuple[ActivationView, ...]
-    promotes: tuple[tuple[Chip, str], ...]
-    suppresses: tuple[tuple[Chip, str], ...]
+    promotes: tuple[tuple[TokenChip, str], ...]
+    suppresses: tuple[tuple[TokenChip, str], ...]
 
 
 def neuron_view(card: NeuronCard) -> NeuronView:
     """Format the texts and numbers of one card."""
     return NeuronView(
         active=tuple(
-            ActivationView(tuple(map(chip, each.before)), chip(each.token), each.label, number(each.value))
+            ActivationView(tuple(map(token_chip, each.before)), token_chip(each.token), each.label, number(each.value))
             for each in card.active
         ),
         promotes=_tokens(card.promotes),
@@ -42,8 +42,8 @@ def neuron_view(card: NeuronCard) -> NeuronView:
     )
 
 
-def _tokens(promotions: tuple[Promotion, ...]) -> tuple[tuple[Chip, str], ...]:
-    return tuple((chip(each.token), number(each.logit)) for each in promotions)
+def _tokens(promotions: tuple[Promotion, ...]) -> tuple[tuple[TokenChip, str], ...]:
+    return tuple((token_chip(each.token), number(each.logit)) for each in promotions)
 
 
 MAX_SOURCES = 3  # source tokens listed per head, the strongest contributions first
@@ -55,7 +55,7 @@ MIN_SHOWN_LOGITS = 0.005  # logits; smaller values round to 0.00 in two decimals
 class AttendedToken:
     """An attended token with its attention in percent and its opacity step, 0 to 10."""
 
-    token: Chip
+    token: TokenChip
     percent: int
     opacity_step: int
 
@@ -64,7 +64,7 @@ class AttendedToken:
 class AttentionRow:
     """The attention of one destination token: percentages with their opacity steps, up to the token itself."""
 
-    token: Chip
+    token: TokenChip
     cells: tuple[tuple[int, int], ...]
 
 
@@ -82,10 +82,10 @@ class AttentionView:
     """
 
     last_row: tuple[AttendedToken, ...]
-    sources: tuple[Chip, ...]
+    sources: tuple[TokenChip, ...]
     rows: tuple[AttentionRow, ...]
     contributions: tuple[str, ...] = ()
-    strongest: tuple[tuple[Chip, str], ...] = ()
+    strongest: tuple[tuple[TokenChip, str], ...] = ()
     total: str = ""
 
 
@@ -157,7 +157,7 @@ def _strongest(path_effects: list[tuple[Estimate | None, str]]) -> str:
 
 def attention_view(card: HeadCard, example: Example, *, all_tokens: bool = True) -> AttentionView | None:
     """Return the attention of a head, or None where the pattern's length is not that of the example's tokens."""
-    tokens = tuple(chip(token.text) for token in example.clean)
+    tokens = tuple(token_chip(token.text) for token in example.clean)
     if not card.attention or len(card.attention[-1]) != len(tokens):
         return None
     complete = all_tokens and [len(row) for row in card.attention] == [*range(1, len(tokens) + 1)]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
-from mi_checks.output.readable import current_terms
+from mi_checks.output.safe_text import current_terms
 from mi_checks.results.evidence import Heatmap
 
 STEPS_PER_SIDE = 20  # steps on each side of 0

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from mi_checks.output import numbers
-from mi_checks.output.readable import current_terms
+from mi_checks.output.safe_text import current_terms
 from mi_checks.report.axis import Axis, fit
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from mi_checks.output.numbers import number
-from mi_checks.output.readable import Chip, Shown, chip
+from mi_checks.output.safe_text import EscapedText, TokenChip, token_chip
 from mi_checks.results.evidence import Evidence, Example, Prediction, Rank, TokenView
 from mi_checks.spec.scoring import score_name
 
@@ -25,15 +25,15 @@ class TokenColumn:
     label: str
     is_labelled: bool
     differs: bool
-    clean: Chip | None
-    corrupt: Chip | None
+    clean: TokenChip | None
+    corrupt: TokenChip | None
 
 
 @dataclass(frozen=True)
 class PredictionView:
     """One of the most probable next tokens; `role` is "answer", "foil" or ""."""
 
-    token: Chip
+    token: TokenChip
     probability: str
     percent: float
     role: str
@@ -44,7 +44,7 @@ class PromptView:
     """The model's predictions for one of the two prompts; `text` is the whole prompt, for screen readers."""
 
     name: str
-    text: Shown
+    text: EscapedText
     logit_diff: str
     predictions: tuple[PredictionView, ...]
 
@@ -56,8 +56,8 @@ class PromptPairView:
     title: str
     score: str
     columns: tuple[TokenColumn, ...]
-    answers: tuple[Chip, ...]
-    foils: tuple[Chip, ...]
+    answers: tuple[TokenChip, ...]
+    foils: tuple[TokenChip, ...]
     prompts: tuple[PromptView, PromptView]
 
 
@@ -67,8 +67,8 @@ def prompt_pair_view(example: Example, evidence: Evidence) -> PromptPairView:
         title=_title(example, evidence),
         score=score_name(evidence.score),
         columns=_columns(example),
-        answers=tuple(chip(answer) for answer in example.answers),
-        foils=tuple(chip(foil) for foil in example.foils),
+        answers=tuple(token_chip(answer) for answer in example.answers),
+        foils=tuple(token_chip(foil) for foil in example.foils),
         prompts=(
             _prompt_view("clean", example.clean, example.clean_logit_diff, example.clean_top, example),
             _prompt_view("corrupt", example.corrupt, example.corrupt_logit_diff, example.corrupt_top, example),
@@ -99,8 +99,8 @@ def _columns(example: Example) -> tuple[TokenColumn, ...]:
                 label=token.label if token.label != before else "",
                 is_labelled=bool(token.label),
                 differs=token.differs or clean is None or corrupt is None,
-                clean=chip(clean.text) if clean else None,
-                corrupt=chip(corrupt.text) if corrupt else None,
+                clean=token_chip(clean.text) if clean else None,
+                corrupt=token_chip(corrupt.text) if corrupt else None,
             )
         )
         before = token.label
@@ -131,7 +131,7 @@ def _prompt_view(
 ) -> PromptView:
     return PromptView(
         name,
-        Shown("".join(chip(token.text).text for token in tokens)),
+        EscapedText("".join(token_chip(token.text).text for token in tokens)),
         number(logit_diff),
         tuple(_prediction_view(prediction, example) for prediction in top),
     )
@@ -140,4 +140,4 @@ def _prompt_view(
 def _prediction_view(prediction: Prediction, example: Example) -> PredictionView:
     role = "answer" if prediction.text in example.answers else "foil" if prediction.text in example.foils else ""
     percent = round(100 * min(max(prediction.probability, 0.0), 1.0), 1)
-    return PredictionView(chip(prediction.text), number(prediction.probability, 3), percent, role)
+    return PredictionView(token_chip(prediction.text), number(prediction.probability, 3), percent, role)

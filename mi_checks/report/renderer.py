@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mi_checks.output.readable import current_terms, readable
+from mi_checks.output.safe_text import current_terms, escaped
 from mi_checks.report import heatmap
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel
 from mi_checks.report.behaviour_section import BehaviourSection, ModelSection
@@ -53,7 +53,7 @@ def template_environment(*packages: str) -> Environment:
 
 def _escape_invisible(value: object) -> object:
     """Make invisible characters of a string visible; every string of a page passes through here before escaping."""
-    return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 class ReportRenderer:

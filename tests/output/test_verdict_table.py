@@ -1,9 +1,9 @@
 """The terminal's last table, to the letter."""
 
-from mi_checks.output.verdict_table import matrix_lines
+from mi_checks.output.tables import verdict_table
 from mi_checks.results.run import CheckResult, FileLine
 
-LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
+LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared and found absent"
 
 
 def result(behaviour, model, outcome, kind="logit_diff"):
@@ -14,7 +14,7 @@ def result(behaviour, model, outcome, kind="logit_diff"):
 
 
 def test_one_cell():
-    assert matrix_lines([result("induction", "nano-attn-2l", "pass")]) == [
+    assert verdict_table([result("induction", "nano-attn-2l", "pass")]) == [
         "",
         "           nano-attn-2l",
         "induction  ✓ 1/1",
@@ -36,7 +36,7 @@ def test_every_kind_of_cell():
         result("ioi", "nano-attn-2l", "error"),
         result("ioi", "nano-attn-1l", "fail", "absent"),
     ]
-    assert matrix_lines(results) == [
+    assert verdict_table(results) == [
         "",
         "           a-model-of-a-long-name  nano-attn-1l  nano-attn-2l",
         "induction  ·                       ✓ absent      ✓ 2/2",
@@ -48,4 +48,4 @@ def test_every_kind_of_cell():
 
 def test_a_model_of_a_short_name_has_a_column_wide_enough():
     results = [result("x", "m", "pass", "absent"), result("x", "n", "pass")]
-    assert matrix_lines(results)[1:3] == ["   m         n", "x  ✓ absent  ✓ 1/1"]
+    assert verdict_table(results)[1:3] == ["   m         n", "x  ✓ absent  ✓ 1/1"]

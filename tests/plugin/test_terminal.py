@@ -14,7 +14,7 @@ def test_the_table_and_the_report(project):
     assert lines[start + 2].startswith("longer_name  ·             ? 0/1         ")
     assert (
         lines[start + 3]
-        == "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
+        == "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared and found absent"
     )
     assert lines[start + 4] == "engine: replay"
     # The second behaviour has one base run with the first on nano-attn-2l, and what lints look at is measured once

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mi_checks.output import numbers
-from mi_checks.output.readable import chip, readable
+from mi_checks.output.safe_text import escaped, token_chip
 from mi_checks.report import heatmap
 from mi_checks.report.axis import fit
 from mi_checks.report.behaviour_results import model_names, results_by_behaviour
@@ -311,9 +311,9 @@ def test_prompts_of_unequal_length_are_still_shown_whole(run: Run) -> None:
 
 
 def test_text_keeps_its_spaces_and_tokens_show_theirs() -> None:
-    assert readable("a  b\n\tc\u202e\0") == "a  b\n\tc\\u202e\\x00"
-    assert chip(" a\n").text == "·a⏎"
-    assert readable(chip(" a b").text) == "·a·b"
+    assert escaped("a  b\n\tc\u202e\0") == "a  b\n\tc\\u202e\\x00"
+    assert token_chip(" a\n").text == "·a⏎"
+    assert escaped(token_chip(" a b").text) == "·a·b"
 
 
 def test_headlines(run: Run) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mi_checks.history import DEFAULT_HISTORY
 from mi_checks.output import numbers
-from mi_checks.output.verdict_table import SYMBOLS
+from mi_checks.output.tables import SYMBOLS
 from mi_checks.studies.bisect.bisection import Bisection, CheckpointOutcome
 
 OUTCOME_VERBS = {"pass": "passes", "fail": "fails", "inconclusive": "is inconclusive"}

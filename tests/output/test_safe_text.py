@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mi_checks.output.markdown import LONGEST, code
+from mi_checks.output.safe_text import MAX_CODE_SPAN_CHARS, code_span
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,16 @@ from mi_checks.output.markdown import LONGEST, code
     ],
 )
 def test_it_is_written_so(text, written):
-    assert code(text) == written
+    assert code_span(text) == written
 
 
 def test_long_text_is_cut():
-    assert code("x" * 300) == f"`{'x' * LONGEST}…`"
+    assert code_span("x" * 300) == f"`{'x' * MAX_CODE_SPAN_CHARS}…`"
 
 
 @pytest.mark.parametrize("ticks", range(1, 6))
 def test_no_run_of_backticks_closes_it_early(ticks):
-    written = code(f"a{'`' * ticks}b")
+    written = code_span(f"a{'`' * ticks}b")
     fence = re.match("`+", written)[0]
     assert written.endswith(fence)
     assert fence not in re.findall("`+", written[len(fence) : -len(fence)])
