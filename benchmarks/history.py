@@ -56,7 +56,7 @@ class HistoryTimings:
     answers: tuple[QueryTiming, ...]
 
 
-def estimate(value: float, unit: str = "share of clean − corrupt") -> Estimate:
+def estimate(value: float, unit: str = "fraction of clean − corrupt") -> Estimate:
     return Estimate(value, value - 0.05, value + 0.05, PAIRS, unit, "bootstrap")
 
 

@@ -58,5 +58,5 @@ def evidence(*, mediators: tuple[Mediator, ...] = (), effect_sizes: tuple[float,
 
 def mediator(node: str, share: float, reach: float = 0.02, at: str = "") -> Mediator:
     return Mediator(
-        node, at, Estimate(share, share - reach, share + reach, 256, "share of clean − corrupt", "bootstrap")
+        node, at, Estimate(share, share - reach, share + reach, 256, "fraction of clean − corrupt", "bootstrap")
     )

@@ -61,12 +61,12 @@ def _of_reader(
         }[outcome]
         return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
     # A fraction of a norm that is rounding error on every prompt counts as zero.
-    floor = RoundingFloor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
+    floor = RoundingFloor(np.full(len(measured.batch), FLOAT32_FLOOR), "fraction")
     shares = [
         floor.without_rounding(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before
     ]
     best = int(np.argmax([values.mean() for values in shares]))
-    unit = "share of the input's norm"
+    unit = "fraction of the input's norm"
     judged = verdict(claim, mean_interval(shares[best], unit, measured.intervals), bound, tuple(shares[best].tolist()))
     return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mi_checks.ci.failures import DRIFTED, Failure, failures
 from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
-from mi_checks.output.safe_text import code_span, current_terms
+from mi_checks.output.safe_text import code_span
 from mi_checks.results.causes import FailureGroup, failure_groups
 from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 
@@ -115,7 +115,7 @@ def _failure_text(failure: Failure) -> str:
     what = f"{code_span(failure.check)} of {code_span(failure.behaviour)} on {code_span(failure.model)}"
     if failure.estimate is None:
         return f"{what}: {code_span(failure.headline)}"
-    measured = f"{numbers.estimate_text(failure.estimate)} {current_terms(failure.estimate.unit)}"
+    measured = f"{numbers.estimate_text(failure.estimate)} {failure.estimate.unit}"
     return f"{what} measured {measured}, bound {code_span(failure.bound)}"
 
 

@@ -21,7 +21,7 @@ NO_MARGIN = 0.0
 # or engine moves a mean by less than a tenth of it, and baselines store four decimals.
 ROUNDING = 1e-4
 
-# In the value's own unit: logits, nats, fraction recovered or share of prompts. Rounding in float32 is a twentieth of
+# In the value's own unit: logits, nats, fraction recovered or of prompts. Rounding in float32 is a twentieth of
 # it, and no claim of the bundled behaviours depends on so little.
 MIN_CHANGE = 0.01
 # Of the earlier mean, where that is more than `MIN_CHANGE`: bounds and messages give two or three digits.

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 
 from mi_checks.history.run_rows import insert_head_fractions, storable
-from mi_checks.results.older_runs import step_of_revision
+from mi_checks.results.older_runs import step_of_revision, unit_in_current_terms
 from mi_checks.results.read_run import parse_run
 
 RUN_TABLES = """\
@@ -96,13 +96,15 @@ def _create_head_tables(connection: sqlite3.Connection) -> None:
         insert_head_fractions(connection, run, storable(parse_run(document, f"run {digest}"), document))
 
 
-def _add_steps(connection: sqlite3.Connection) -> None:
-    """Add the training step of the weights, which older runs recorded only as text, such as `checkpoint 500`."""
+def _add_steps_and_rename_units(connection: sqlite3.Connection) -> None:
+    """Add the training step of the weights, which older runs recorded only as text, and call shares fractions."""
     connection.execute("ALTER TABLE models ADD COLUMN step INTEGER")  # NULL: not the weights of a numbered checkpoint
     for revision in connection.execute("SELECT DISTINCT revision FROM models").fetchall():
         step = step_of_revision(*revision)
         if step:
             connection.execute("UPDATE models SET step = ? WHERE revision = ?", (int(step), *revision))
+    for (unit,) in connection.execute("SELECT DISTINCT unit FROM results WHERE unit IS NOT NULL").fetchall():
+        connection.execute("UPDATE results SET unit = ? WHERE unit = ?", (unit_in_current_terms(unit), unit))
 
 
 def _execute(connection: sqlite3.Connection, script: str) -> None:
@@ -115,4 +117,8 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_run_tables, _create_head_tables, _add_steps)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create_run_tables,
+    _create_head_tables,
+    _add_steps_and_rename_units,
+)

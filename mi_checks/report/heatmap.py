@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
-from mi_checks.output.safe_text import current_terms
 from mi_checks.results.evidence import Heatmap
 
 STEPS_PER_SIDE = 20  # steps on each side of 0
@@ -148,8 +147,7 @@ def heatmap_view(heatmap: Heatmap) -> HeatmapView:
     )
 
 
-def _title(stored: str) -> str:
-    title = current_terms(stored)
+def _title(title: str) -> str:
     return f"{title[:1].upper()}{title[1:]}"
 
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import ClassVar
 
 from mi_checks.output import numbers
-from mi_checks.output.safe_text import current_terms
 from mi_checks.report.axis import Axis, fit
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate
@@ -60,7 +59,7 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
         return None
     prompts = [value for value in result.per_prompt if math.isfinite(value)]
     bounds = [bound for bound in (result.at_least, result.at_most) if bound is not None]
-    range_ends = [0.0, 1.0] if "share" in estimate.unit or "probability" in estimate.unit else [0.0]
+    range_ends = [0.0, 1.0] if "fraction" in estimate.unit or "probability" in estimate.unit else [0.0]
     must_show = [estimate.low, estimate.value, estimate.high, *bounds, *range_ends]
     axis = fit(must_show, prompts, IntervalChart.LEFT, IntervalChart.RIGHT)
     below, above = sum(v < axis.low for v in prompts), sum(v > axis.high for v in prompts)
@@ -186,7 +185,7 @@ def dumbbell_chart(title: str, before: Estimate, after: Estimate, axis: Axis) ->
     texts = [numbers.estimate_text(each) for each in (before, after)]
     return DumbbellChart(
         title=title,
-        description=f"before {texts[0]}, after {texts[1]} {current_terms(after.unit)}, with 95 % intervals",
+        description=f"before {texts[0]}, after {texts[1]} {after.unit}, with 95 % intervals",
         before=_interval_mark(before, axis),
         after=_interval_mark(after, axis),
         zero=axis.x(0) if axis.low <= 0 <= axis.high else None,
@@ -241,7 +240,7 @@ def trend_chart(title: str, estimates: Sequence[Estimate | None]) -> TrendChart 
         path += f"{pen}{points[-1].x} {y}"
         pen = "L"
     texts = (numbers.estimate_text(each) if each else "not measured" for each in estimates)
-    unit = current_terms(measured[0].unit)
+    unit = measured[0].unit
     return TrendChart(
         title=title,
         description=f"In the order of the runs: {', '.join(texts)}; unit: {unit}, with 95 % intervals.",

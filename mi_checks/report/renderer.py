@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mi_checks.output.safe_text import current_terms, escaped
+from mi_checks.output.safe_text import escaped
 from mi_checks.report import heatmap
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel
 from mi_checks.report.behaviour_section import BehaviourSection, ModelSection
@@ -39,7 +39,7 @@ def template_environment(*packages: str) -> Environment:
 
     Invisible characters are made visible before the escaping.
     """
-    environment = Environment(
+    return Environment(
         loader=ChoiceLoader([PackageLoader(package, "templates") for package in (*packages, "mi_checks.report")]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,8 +47,6 @@ def template_environment(*packages: str) -> Environment:
         lstrip_blocks=True,
         finalize=_escape_invisible,
     )
-    environment.filters["current_terms"] = current_terms
-    return environment
 
 
 def _escape_invisible(value: object) -> object:

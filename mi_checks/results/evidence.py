@@ -104,7 +104,7 @@ class Mediator:
 
     node: str
     at: Annotated[str, 'the label patched at; "" for all positions']
-    estimate: Annotated[Estimate, "share of clean − corrupt"]
+    estimate: Annotated[Estimate, "fraction of clean − corrupt"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ class CircuitNode:
     found: Annotated[bool, "the interval of what it recovers alone lies above `MEDIATES`"]
     at: Annotated[str, 'the label at which it was denoised; "" for all positions']
     effect: Annotated[
-        Estimate | None, "share of clean − corrupt recovered by denoising it alone; None: there is no gap to share"
+        Estimate | None,
+        "fraction of clean − corrupt recovered by denoising it alone; None if clean − corrupt is not above zero",
     ]
 
 
@@ -135,7 +136,8 @@ class CircuitEdge:
     claimed: bool
     found: Annotated[bool, "the interval lies above `MEDIATES`"]
     effect: Annotated[
-        Estimate | None, "share of clean − corrupt recovered by path patching it alone; None: no gap to share"
+        Estimate | None,
+        "fraction of clean − corrupt recovered by path patching it alone; None if clean − corrupt is not above zero",
     ]
 
 
@@ -148,7 +150,7 @@ class HeadCard:
         Estimate | None, "written directly into the clean logit difference; None: not linear, or not measured"
     ]
     ablation: Annotated[str, 'how a check ablates it alone: "zero", "mean" or "resample"; "" where none does']
-    removes: Annotated[Estimate | None, "share of clean − corrupt that this ablation takes away"]
+    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation takes away"]
     attention: Annotated[
         tuple[tuple[int, ...], ...], "percent, on the first example's clean prompt: destination, source up to it"
     ]
@@ -186,7 +188,7 @@ class NeuronCard:
         Estimate | None, "written directly into the clean logit difference; None: not linear, or not measured"
     ]
     ablation: Annotated[str, 'how a check ablates it alone; "" where none does']
-    removes: Annotated[Estimate | None, "share of clean − corrupt that this ablation takes away"]
+    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation takes away"]
     active: Annotated[tuple[Activation, ...], "where it is most, on clean prompts, the largest first"]
     promotes: Annotated[tuple[Promotion, ...], "the most first; () where the engine does not know the weights"]
     suppresses: Annotated[tuple[Promotion, ...], "likewise"]
@@ -200,7 +202,10 @@ class Circuit:
     edges: tuple[CircuitEdge, ...]
     cards: Annotated[tuple[HeadCard, ...], "of the heads with the largest effects"]
     omitted: Annotated[int, "nodes, claimed or found, that are not among these as there are too many"]
-    n: Annotated[int, "prompts on which edges were measured; 0: on these there is no gap to share, and none was found"]
+    n: Annotated[
+        int,
+        "prompts on which edges were measured; 0 if clean − corrupt is not above zero there, so none was sought",
+    ]
     neurons: Annotated[tuple[NeuronCard, ...], "of the neurons among the nodes"] = ()
 
 

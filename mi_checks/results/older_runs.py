@@ -27,6 +27,25 @@ def upgraded(data: dict[str, Any], version: int) -> dict[str, Any]:
     return data
 
 
+def unit_in_current_terms(stored: str) -> str:
+    """Return a unit or title that an older version stored, with fraction where it wrote share."""
+    return re.sub(r"\bshare\b", "fraction", stored)
+
+
+def with_fractions(node: Any) -> Any:
+    """Return data whose units and titles say fraction where older versions wrote share."""
+    if isinstance(node, list):
+        return node if node and isinstance(node[0], float) else [with_fractions(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: unit_in_current_terms(value)
+        if key in ("unit", "title") and isinstance(value, str)
+        else with_fractions(value)
+        for key, value in node.items()
+    }
+
+
 def reader_of(claim: str) -> str:
     """Return the deciding reader in a claim of `composes`; older versions recorded it nowhere else."""
     found = re.search(r"(?:norm of|score of .* with) (L\d+H\d+\.[qkv])", claim)
@@ -97,7 +116,8 @@ def _from_5(data: dict[str, Any]) -> dict[str, Any]:
     results = [{**each, "claim": _claim_in_words(each["claim"])} for each in data["results"]]
     evidence = [{**each, "mediators_known": _mediators_known(each["omitted"])} for each in data["evidence"]]
     new = {"results": results, "evidence": evidence, "models": _with_steps(data["models"])}
-    return {**data, **new, "schema_version": SCHEMA_VERSION}
+    renamed: dict[str, Any] = with_fractions({**data, **new})
+    return {**renamed, "schema_version": SCHEMA_VERSION}
 
 
 def _mediators_known(omitted: Sequence[str]) -> bool:

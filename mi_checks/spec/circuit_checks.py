@@ -83,8 +83,8 @@ class _AspectsCheck(Check):
 _CIRCUIT_SCALES = {
     "faithfulness": Scale("faithfulness", is_fraction=True, value_without_effect=0),
     "completeness": Scale("completeness", low=0, is_fraction=True, value_without_effect=1, effect_raises=False),
-    "sufficient": Scale("the share of random circuits", low=0, high=1),
-    "necessary": Scale("the share of random circuits", low=0, high=1),
+    "sufficient": Scale("the fraction of random circuits", low=0, high=1),
+    "necessary": Scale("the fraction of random circuits", low=0, high=1),
     "minimal": Scale("what removing a node changes", low=0, is_fraction=True),
 }
 _EDGE_ASPECTS = ("faithfulness", "minimal")

@@ -116,7 +116,7 @@ class ComposesCheck(Check):
         """Return the scale of a ratio of norms."""
         if self.times_random:
             return Scale("a composition score over that of random matrices", low=0)
-        return Scale("the share of an input's norm", low=0, is_fraction=True)
+        return Scale("the fraction of an input's norm", low=0, is_fraction=True)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 EFFECT_SIZE, WHOLE_EFFECT = "clean − corrupt", "m(M) − m(∅)"  # what fractions are fractions of; the latter for circuits
-PROPORTION = "share of prompts"  # the unit of a value that is yes or no for each prompt
+PROPORTION = "fraction of prompts"  # the unit of a value that is yes or no for each prompt
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 
 
@@ -18,7 +18,9 @@ class Estimate:
     low: float
     high: float
     n: int
-    unit: Annotated[str, '"logits", "share of clean − corrupt", "share of prompts", "attention probability", "nodes"']
+    unit: Annotated[
+        str, '"logits", "fraction of clean − corrupt", "fraction of prompts", "attention probability", "nodes"'
+    ]
     method: Annotated[str, 'how the interval was made, e.g. "bootstrap of the ratio of means"']
     over: Annotated[str, "what there are n of"] = "prompts"
 

@@ -131,7 +131,7 @@ def ratio_area_interval(
     parts = parts if floor is None else floor.without_rounding(parts)
     low, high = np.quantile(summary(_resampled_ratios(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
-    return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
+    return Estimate(value, float(low), float(high), len(whole), f"fraction of {of}", method)
 
 
 def ratio_intervals(
@@ -159,7 +159,7 @@ def ratio_intervals(
     low, high = cache.of("ratio", lambda: _resampled_ratios(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
-        Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
+        Estimate(float(value), float(a), float(b), len(whole), f"fraction of {of}", "bootstrap of the ratio of means")
         for value, a, b in zip(values, low, high, strict=True)
     ]
 

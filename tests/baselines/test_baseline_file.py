@@ -122,9 +122,12 @@ def test_a_claim_of_the_second_schema_was_a_sentence_and_is_compared_with_nothin
         data["schema"] = 2
         for check in data["checks"].values():
             check["claim"] = "the logit exceeds by …"
+        data["checks"]["accuracy"]["estimate"]["unit"] = "share of prompts"
 
     edited(path, second)
-    assert {check.claim for check in read_baseline(path, "m.json").checks.values()} == {None}
+    checks = read_baseline(path, "m.json").checks
+    assert {check.claim for check in checks.values()} == {None}
+    assert checks["accuracy"].estimate.unit == "fraction of prompts"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_faithfulness_is_what_the_circuit_keeps_of_what_there_is(judged, around)
     verdict = judged(circuit(faithfulness={"at_least": 0.7}), around(5), removes=removes)
     assert verdict.outcome == "pass"
     assert verdict.estimate.value == pytest.approx(0.75)
-    assert verdict.estimate.unit == "share of m(M) − m(∅)"
+    assert verdict.estimate.unit == "fraction of m(M) − m(∅)"
 
 
 def test_an_unfaithful_circuit_fails(judged, around):

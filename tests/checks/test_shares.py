@@ -18,7 +18,7 @@ def test_the_share_is_a_ratio_of_means(judged, around, check):
     """(patched − corrupt)/(clean − corrupt) or (clean − patched)/(clean − corrupt): clean 5, corrupt 1, moved by 3."""
     verdict = judged(check, around(5), around(1, seed=1), effects={"L1H2": around(3, seed=2)})
     assert verdict.estimate.value == pytest.approx(3 / 4)
-    assert verdict.estimate.unit == "share of clean − corrupt"
+    assert verdict.estimate.unit == "fraction of clean − corrupt"
     assert verdict.outcome == "pass"
     assert verdict.suspects
 

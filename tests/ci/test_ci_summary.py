@@ -17,7 +17,7 @@ def test_all_passed():
 
 
 def test_what_failed_with_what_was_measured_and_its_bound():
-    text = ci_summary(run_of(GREEN, result("patching[induction]", around(0.2, 0.01), at_least=0.5, unit="share")))
+    text = ci_summary(run_of(GREEN, result("patching[induction]", around(0.2, 0.01), at_least=0.5, unit="fraction")))
     assert text.startswith("✗ **mi-checks: 1 of 2 checks passed**, 1 failed, on 1 behaviour × 1 model, in 1.5 s. ")
     assert " Affected: `induction` on `nano-attn-2l`. " in text
     assert " Failed: `patching[induction]` of `induction` on `nano-attn-2l` measured 0.20" in text

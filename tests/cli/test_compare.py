@@ -19,7 +19,7 @@ def runs(tmp_path, monkeypatch):
     """Three: one, the same with a weaker effect, and one on other prompts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
-    kept = result("accuracy", around(0.8, 0.1), at_least=0.5, unit="share of prompts")
+    kept = result("accuracy", around(0.8, 0.1), at_least=0.5, unit="fraction of prompts")
     write_run(run_of(result("logit_diff", around(6), at_least=2), kept), Path("before.json"))
     write_run(run_of(result("logit_diff", around(3), at_least=2), kept), Path("weaker.json"))
     other = result("logit_diff", around(3), at_least=2, prompts_sha256="others")

@@ -223,7 +223,9 @@ SPREAD = around(0, 0.2)  # over prompts, the same then and now, so that a paired
 def fraction(numerator, denominator, *, of="clean − corrupt", **given):
     """A check whose value is a ratio of means, as engines' differences per prompt give it."""
     part, whole = (np.asarray(values, dtype=float) for values in (numerator, denominator))
-    measured = result("path[L1H1->logits]", part / whole.mean(), unit=f"share of {of}", **{"at_least": 0.05, **given})
+    measured = result(
+        "path[L1H1->logits]", part / whole.mean(), unit=f"fraction of {of}", **{"at_least": 0.05, **given}
+    )
     return replace(measured, estimate=ratio_interval(part, whole, of), parts=ratio_parts(part, whole, "logits", of))
 
 
@@ -331,7 +333,7 @@ def test_case_28_prompts_that_turn_both_ways_are_a_drift_and_a_tie_is_none():
     one[0] = 0
     many[[0, 1, 40, 41]] = 1 - many[[0, 1, 40, 41]]
     before, tie, turned = (
-        result("accuracy", values, at_least=0.3, unit="share of prompts") for values in (passed, one, many)
+        result("accuracy", values, at_least=0.3, unit="fraction of prompts") for values in (passed, one, many)
     )
     assert state(before, tie) == "unchanged"
     assert only(before, turned).notes == ("4 of 64 prompts have another outcome",)

@@ -36,7 +36,7 @@ def by_interval(measured):
 
 def fraction(numerator, denominator, **given):
     part, whole = numerator + SPREAD, denominator + SPREAD
-    unit = "share of clean − corrupt"
+    unit = "fraction of clean − corrupt"
     measured = result("patching[L1H2]", part / whole.mean(), unit=unit, **{"at_least": 0.05, **given})
     return replace(measured, estimate=ratio_interval(part, whole), parts=ratio_parts(part, whole, "logits"))
 

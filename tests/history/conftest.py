@@ -20,7 +20,7 @@ WEIGHTS = {"source": "bundled", "dtype": "float32", "tokenizer_sha256": "t" * 64
 
 
 def share(value: float, width: float = 0.02) -> Estimate:
-    return Estimate(value, value - width, value + width, 64, "share of clean − corrupt", "bootstrap")
+    return Estimate(value, value - width, value + width, 64, "fraction of clean − corrupt", "bootstrap")
 
 
 def heads(**values: float | None) -> Evidence:

@@ -49,7 +49,7 @@ def test_the_last_ones_and_the_order_of_training(history_of):
 
 
 def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
-    other = result("accuracy", around(0.95, 0.05, n=16), at_least=0.5, model="nano-gelu-2l", unit="share of prompts")
+    other = result("accuracy", around(0.95, 0.05, n=16), at_least=0.5, model="nano-gelu-2l", unit="fraction of prompts")
     path = history_of(month(1), month(2, 3.0), run_of(other))
     with History.at(path) as history:
         found = check_summaries(history, "induction")

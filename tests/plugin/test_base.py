@@ -56,7 +56,7 @@ def test_half_the_logits_are_another_behaviour_by_the_same_mechanism(whole, fold
     assert found["verdict"] == "mechanism kept but behaviour changed"
     assert lines[0] == "mechanism kept but behaviour changed: logit_diff 4.218 → 2.109 logits"
     assert "±0.422 matters: changed; prompts differ by 2." in lines[3]
-    assert lines[4].endswith("share of prompts, differs by 0.000 [−0.030, 0.030], ±0.091 matters: kept")
+    assert lines[4].endswith("fraction of prompts, differs by 0.000 [−0.030, 0.030], ±0.091 matters: kept")
 
 
 def test_a_head_less_changes_both(whole, folder):

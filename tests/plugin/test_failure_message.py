@@ -48,7 +48,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
     expected = [
         rf"fail: measured {INTERVAL}, bound at least {bound}",
         rf"  claim     denoising L1H0 recovers at least {bound} of clean − corrupt",
-        rf"  measured  {INTERVAL} share of clean − corrupt "
+        rf"  measured  {INTERVAL} fraction of clean − corrupt "
         rf"\(95 % interval, bootstrap of the ratio of means, {COUNT} prompts\)",
         rf"  parts     {INTERVAL} of {INTERVAL} logits \(clean − corrupt\)",
         rf"  bound     at least {bound}",

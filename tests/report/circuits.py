@@ -18,7 +18,9 @@ from mi_checks.stats.estimate import Estimate
 
 
 def share(value, n=16):
-    return Estimate(value, value - 0.05, value + 0.05, n, "share of clean − corrupt", "bootstrap of the ratio of means")
+    return Estimate(
+        value, value - 0.05, value + 0.05, n, "fraction of clean − corrupt", "bootstrap of the ratio of means"
+    )
 
 
 def node(name, layer, value, *, kind="head", role="", claimed=True, found=True, at=""):

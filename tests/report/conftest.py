@@ -181,13 +181,13 @@ def present(behaviour: str, model: str, mean: float = 4.0) -> list[CheckResult]:
     def around(centre: float, spread: float) -> tuple[float, ...]:
         return tuple(rng.gauss(centre, spread) for _ in range(64))
 
-    share = "share of clean − corrupt"
+    share = "fraction of clean − corrupt"
     hits = tuple(float(rng.random() < 0.985) for _ in range(64))
     return [
         result(behaviour, model, "logit_diff", "the answer's logit exceeds the foils' by at least 2", "pass",
                values=around(mean, 1.4), at_least=2.0, line=17),
         result(behaviour, model, "accuracy", "the answer beats every foil on at least 0.85 of prompts", "pass",
-               values=hits, unit="share of prompts", at_least=0.85, line=18),
+               values=hits, unit="fraction of prompts", at_least=0.85, line=18),
         result(behaviour, model, "patching[induction@A2]", "L1H3 at A2 recovers at least 0.5 of clean − corrupt",
                "pass", values=(*around(0.66, 0.2)[:61], 7.2, -5.0, 9.1), unit=share, at_least=0.5, line=19),
         result(behaviour, model, "ablation[induction,mean]", "mean-ablating L1H3 removes 0.5 to 1.1 of clean − corrupt",
@@ -213,7 +213,7 @@ def fail(results: list[CheckResult]) -> list[CheckResult]:
     weak = replace(
         results[2],
         outcome="fail",
-        estimate=Estimate(0.31, 0.22, 0.4, 64, "share of clean − corrupt", "bootstrap of the ratio of means"),
+        estimate=Estimate(0.31, 0.22, 0.4, 64, "fraction of clean − corrupt", "bootstrap of the ratio of means"),
         per_prompt=tuple(value - 0.35 for value in results[2].per_prompt[:61]),
         message="L1H3 at A2 recovers 0.31 [0.22, 0.40] of clean − corrupt, and the claim is at least 0.5\n"
         "  prompts: 64, denoising, ratio of means\n"

@@ -23,7 +23,7 @@ def logit_diff(mean, check="logit_diff", **given):
 
 
 def share(mean, check):
-    return result(check, around(mean, 0.1), at_least=0.1, unit="share of clean − corrupt")
+    return result(check, around(mean, 0.1), at_least=0.1, unit="fraction of clean − corrupt")
 
 
 BEFORE = run_of(

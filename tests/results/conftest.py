@@ -26,7 +26,7 @@ def run() -> Run:
     )  # fmt: skip
     return run_of(
         result("logit_diff", around(3), at_least=2),
-        result("patching[induction]", around(0.2, 0.1), at_least=0.5, unit="share of clean − corrupt"),
+        result("patching[induction]", around(0.2, 0.1), at_least=0.5, unit="fraction of clean − corrupt"),
         result("logit_diff", None, model="nano-attn-1l", outcome="error", message="no such node\n  claimed"),
         evidence=(shown,),
     )

@@ -9,10 +9,10 @@ from mi_checks.stats.estimate import Estimate
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import evidence
 
-SHARE = Estimate(0.5, 0.4, 0.6, 16, "share of clean − corrupt", "")
+SHARE = Estimate(0.5, 0.4, 0.6, 16, "fraction of clean − corrupt", "")
 HEADS, AT, NEURONS = (
     Heatmap(title, ("L0",), ("0",), ((0.5,),))
-    for title in ("share recovered by each head", "share recovered by each head at A2", "neurons")
+    for title in ("fraction recovered by each head", "fraction recovered by each head at A2", "neurons")
 )
 CURVE = Curve("heads", "mean", 12, (), SHARE, SHARE)
 OTHER_CURVE = replace(CURVE, ablation="zero")

@@ -239,11 +239,13 @@ def test_a_number_beyond_all_numbers(path):
     assert told(path) == "FILE contains 1.5e999, which no run contains; run pytest again, or copy the file again"
 
 
-def test_one_of_the_fifth_schema_had_sentences_for_claims(run, tmp_path):
+def test_one_of_the_fifth_schema_had_sentences_for_claims_and_shares_for_fractions(run, tmp_path):
     data = before_the_sixth_schema(run)
     data["results"][0]["claim"] = ""
     data["results"][1]["claim"] = "L1H1 carries it"
+    data["results"][1]["estimate"]["unit"] = "share of clean − corrupt"
     path = tmp_path / "run.json"
     path.write_text(json.dumps(data))
     first, second, *_ = read_run(path).results
     assert (first.claim, claim_text(second.claim)) == (None, "L1H1 carries it")
+    assert second.estimate.unit == "fraction of clean − corrupt"

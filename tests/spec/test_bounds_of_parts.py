@@ -100,7 +100,11 @@ def test_a_wrong_id_lists_those_there_are(
     ("id_", "bound", "message"),
     [
         ("circuit[previous+induction,minimal]", "at_least: 0", "what removing a node changes is always at least 0"),
-        ("circuit[layer_0_heads+L0.mlp,sufficient]", "at_least: 2", "the share of random circuits is between 0 and 1"),
+        (
+            "circuit[layer_0_heads+L0.mlp,sufficient]",
+            "at_least: 2",
+            "the fraction of random circuits is between 0 and 1",
+        ),
         (
             "path[previous->induction.k]",
             "at_least: 30",

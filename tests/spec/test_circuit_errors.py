@@ -241,12 +241,12 @@ import pytest
         (
             "sufficient: {at_least: 0.9}",
             "sufficient: {at_least: 1.9}",
-            "x:23:70: the share of random circuits is between 0 and 1, never 1.9",
+            "x:23:70: the fraction of random circuits is between 0 and 1, never 1.9",
         ),
         (
             "sufficient: {at_least: 0.9}",
             "necessary: {at_least: 0, at_most: 1}",
-            "x:23:70: the share of random circuits is always at least 0 and at most 1: nothing could fail",
+            "x:23:70: the fraction of random circuits is always at least 0 and at most 1: nothing could fail",
         ),
         (
             "minimal: true",
@@ -269,7 +269,7 @@ import pytest
         (
             "writes: {at_most: 0.5}",
             "writes: {at_most: -0.5}",
-            "x:19:61: the share of an input's norm is at least 0, never -0.5",
+            "x:19:61: the fraction of an input's norm is at least 0, never -0.5",
         ),
         (
             "removes: {at_least: 0.1}",

@@ -36,16 +36,16 @@ FROM_ZERO = {
     "accuracy: {against: corrupt, BOUND}": "accuracy",
     "accuracy: {against: vocabulary, BOUND}": "accuracy",
     ATTENTION: "attention",
-    "circuit: {nodes: L1H0, sufficient: {BOUND}}": "the share of random circuits",
-    "circuit: {nodes: L1H0, necessary: {BOUND}}": "the share of random circuits",
+    "circuit: {nodes: L1H0, sufficient: {BOUND}}": "the fraction of random circuits",
+    "circuit: {nodes: L1H0, necessary: {BOUND}}": "the fraction of random circuits",
     "circuit: {nodes: L1H0, minimal: {BOUND}}": "what removing a node changes",
     "composes: {from: L0H0, to: L1H0, via: k, times_random: {BOUND}}": "a composition score over that of random",
-    "composes: {from: L0H0, to: L1H0, via: k, at: A2, writes: {BOUND}}": "the share of an input's norm",
+    "composes: {from: L0H0, to: L1H0, via: k, at: A2, writes: {BOUND}}": "the fraction of an input's norm",
 }
 TO_ONE = {
     check: what
     for check, what in FROM_ZERO.items()
-    if what in ("accuracy", "attention", "the share of random circuits")
+    if what in ("accuracy", "attention", "the fraction of random circuits")
 }
 
 
