@@ -9,7 +9,6 @@ from mi_checks.history.check_over_time import CheckHistory, CheckSummary, Result
 from mi_checks.history.head_over_time import HeadHistory, HeadInRun, mediation_sentence, verdict_words
 from mi_checks.history.run_store import RunSummary
 from mi_checks.output import numbers
-from mi_checks.output.safe_text import current_terms
 from mi_checks.output.tables import SYMBOLS, sparkline, terminal_table
 from mi_checks.stats.estimate import Estimate
 
@@ -48,7 +47,7 @@ def check_history(of: CheckHistory) -> list[str]:
     )
     head = f"{of.behaviour} {of.check} on {of.model}, {_runs(of)}"
     if ends:
-        head += f"  {line_of_values}  {ends[0]} to {ends[1]} {current_terms(estimates[-1].unit)}"
+        head += f"  {line_of_values}  {ends[0]} to {ends[1]} {estimates[-1].unit}"
     rows = [
         (result.model_run.date, result.model_run.short_name, result.model_run.weights, f"{_outcome(result)}{note}")
         for result, note in zip(of.results, _notes(of.results), strict=True)

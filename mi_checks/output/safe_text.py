@@ -33,11 +33,6 @@ def escaped(text: str) -> str:
     return re.sub(r"[^ \n\t]+", lambda run: visible(run[0]), text.replace("\r\n", "\n"))
 
 
-def current_terms(stored: str) -> str:
-    """Return a stored unit or title in current terms: `share`, which runs and baselines store, is now `fraction`."""
-    return re.sub(r"\bshare\b", "fraction", stored)
-
-
 @lru_cache(maxsize=4096)  # the same tokens occur in hundreds of prompts
 def token_chip(text: str) -> TokenChip:
     """Return a token as it is displayed."""
