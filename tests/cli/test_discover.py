@@ -99,8 +99,8 @@ def test_a_case_is_chosen_by_name(capsys, file, tmp_path):
         ),
         (
             ["induction.yaml", "--model", "nano-attn-1l"],
-            r"induction.yaml:18: induction is declared absent from nano-attn-1l, so there is nothing to discover; take "
-            r"the declaration out to look all the same",
+            r"induction.yaml:18: induction is declared absent from nano-attn-1l, so there is nothing to discover; "
+            r"remove the declaration to run discovery anyway",
         ),
         (["nowhere.yaml", *MODEL], r"nowhere.yaml: .*"),
         (

@@ -222,7 +222,7 @@ def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at
         assert found.neurons.selection.n_by_group_patching >= 1
         text = discovery_yaml(discovery)
         assert "patching ever smaller groups selected" in text
-        assert "mediators[neuron]: not every neuron was patched" in text
+        assert "mediators[neuron]: only a selection of the neurons was patched" in text
 
 
 @pytest.mark.parametrize("seconds", [math.inf, 0])
