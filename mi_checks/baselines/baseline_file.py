@@ -1,6 +1,6 @@
-"""A `Baseline` as JSON: keys sorted, a line for each check, a checksum over all the rest.
+"""Baseline files: a `Baseline` as JSON, with sorted keys, a line per check, and a checksum over the rest.
 
-Read in full before any of it is used: a file that was edited, cut off or merged is an error with its remedy.
+A file is read in full before any of it is used: one that was edited, truncated or merged is an error with its remedy.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ from mi_checks.stats.estimate import Estimate, Parts
 # reader.
 SCHEMA = 3
 PARTS_METHOD = "bootstrap of the mean"  # of the parts' intervals
-REMEDY = "restore it, or record it anew with pytest --mi-update"
+REMEDY = "restore the file, or record it again with pytest --mi-update"
 
 
 _CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
 
 
 class NewerSchemaError(MiChecksError):
-    """A newer mi-checks wrote it: what it says is not known here, and so not to be written over."""
+    """The file was written by a newer mi-checks, so it is not overwritten."""
 
 
 class _InvalidBaseline(Exception):
-    """Something in it is not what it must be."""
+    """The contents of the file are not a valid baseline."""
 
 
 def read_baseline(path: Path, shown: str) -> Baseline:
-    """Return what the file says.
+    """Return the baseline in a file.
 
     Args:
         path: the file.
-        shown: how messages call it.
+        shown: the path of the file in messages.
 
     Raises:
-        MiChecksError: it cannot be read, was not written by mi-checks as it is, or by a newer one.
+        MiChecksError: the file cannot be read, was changed since it was written, or was written by a newer mi-checks.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -71,21 +71,23 @@ def read_baseline(path: Path, shown: str) -> Baseline:
     line = conflict_line(text)
     if line is not None:
         raise MiChecksError(
-            f"{shown}:{line}: a merge conflict; take either side, or record it anew: pytest --mi-update"
+            f"{shown}:{line}: a merge conflict; keep either side, or record it again with pytest --mi-update"
         )
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise MiChecksError(
-            f"{shown}:{error.lineno}:{error.colno}: cut off or no JSON: {error.msg}; {REMEDY}"
+            f"{shown}:{error.lineno}:{error.colno}: truncated or not JSON: {error.msg}; {REMEDY}"
         ) from None
     except (RecursionError, ValueError):
-        raise MiChecksError(f"{shown}: no baseline: nested too deep, or a number that is none; {REMEDY}") from None
+        raise MiChecksError(
+            f"{shown}: not a baseline: nested too deeply, or a number that is not finite; {REMEDY}"
+        ) from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
         raise NewerSchemaError(
             f"{shown}: written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks, "
-            "or delete it and record it anew with pytest --mi-update"
+            "or delete the file and record it again with pytest --mi-update"
         )
     try:
         return _baseline(data)
@@ -94,31 +96,31 @@ def read_baseline(path: Path, shown: str) -> Baseline:
 
 
 def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") -> bool:
-    """Put a baseline in its place. Whether the file changed: numbers that differ by rounding alone stay as they are.
+    """Write a baseline, and return whether the file changed; numbers that differ by rounding only are left as they are.
 
-    One that was edited, cut off or merged is what updating is the remedy for, and is written over.
+    A file that was edited, truncated or merged is overwritten.
 
     Args:
         path: the file.
-        new: what was measured.
-        shown: how messages call the file.
-        stand_in: what ran under the model's name if that was not the model itself, such as `nano-attn-2l=FOLDER`.
+        new: the baseline to write.
+        shown: the path of the file in messages.
+        stand_in: the model that ran under the name, if it was another one, such as `nano-attn-2l=FOLDER`.
 
     Raises:
-        MiChecksError: it cannot be written, is a newer mi-checks', or is of other weights than the stand-in's, which
-            may be meant for this run alone; the old one is as it was.
+        MiChecksError: the file cannot be written, is from a newer mi-checks, or has other weights than the stand-in,
+            which may be meant for this run only; the old file is unchanged.
     """
     old: Baseline | None = None
     try:
         old = read_baseline(path, shown)
     except NewerSchemaError as error:
-        raise MiChecksError(f"{error}; it is as it was") from None
-    except MiChecksError:  # there is none yet, or one that is to be replaced
+        raise MiChecksError(f"{error}; it is unchanged") from None
+    except MiChecksError:  # there is none yet, or an invalid one, which is replaced
         pass
     if stand_in and os.path.lexists(path) and (old is None or old.header.weights != new.header.weights):
         of = "cannot be read" if old is None else f"is of weights {old.header.weights[:12]}"
         raise MiChecksError(
-            f"{shown}: {of}, and {stand_in} has {new.header.weights[:12]}; it is as it was. Where that is to be "
+            f"{shown}: {of}, and {stand_in} has {new.header.weights[:12]}; it is unchanged. If it is to be "
             f"{new.header.model} from now on, delete the file and run pytest --mi-update again"
         )
     text = baseline_text(new if old is None else without_rounding_changes(new, old))
@@ -129,16 +131,16 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, text)
     except OSError as error:
-        state = "it is as it was" if os.path.lexists(path) else "there is none"
+        state = "it is unchanged" if os.path.lexists(path) else "there is none"
         raise MiChecksError(
-            f"{shown}: cannot be written: {error.strerror or error}; {state}. Make the folder writable, or room on the "
-            "disk, and run pytest --mi-update again"
+            f"{shown}: cannot be written: {error.strerror or error}; {state}. Make the folder writable or free space "
+            "on the disk, and run pytest --mi-update again"
         ) from None
     return True
 
 
 def baseline_text(baseline: Baseline) -> str:
-    """Return the file's text."""
+    """Return the text of a baseline file."""
     data: dict[str, Any] = {
         "checks": {
             name: _plain({**asdict(check), "claim": _brief(check.claim), "parts": _short(check.parts)})
@@ -164,7 +166,7 @@ def baseline_text(baseline: Baseline) -> str:
 
 
 def _short(parts: Parts | None) -> dict[str, Any] | None:
-    """Parts as value, low and high: all else that an estimate says is as in the fraction's own."""
+    """Return the parts as value, low and high; the rest is as in the estimate of the fraction."""
     if parts is None:
         return None
     ends = {
@@ -187,7 +189,7 @@ def _line(data: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers without a decimal point."""
+    """Return whole numbers without a decimal point."""
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -206,16 +208,16 @@ def _no_constant(name: str) -> float:
 
 def _baseline(data: Any) -> Baseline:
     if not isinstance(data, dict) or data.get("schema") not in (1, 2, SCHEMA):
-        raise _InvalidBaseline("no baseline: it has no schema")
+        raise _InvalidBaseline("not a baseline: it has no schema")
     sizes = {"effect_sizes"} if data["schema"] > 1 else set()
     missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
     if missing:
-        raise _InvalidBaseline(f"no baseline: {', '.join(missing)} is missing")
+        raise _InvalidBaseline(f"not a baseline: {', '.join(missing)} is missing")
     if data["checksum"] != _checksum(data):
-        raise _InvalidBaseline("edited by hand, or damaged: its checksum is that of other contents")
+        raise _InvalidBaseline("edited by hand or damaged: its checksum does not match its contents")
     for name in ("checks", "header", "mediators"):
         if not isinstance(data[name], dict):
-            raise _InvalidBaseline(f"{name} is no mapping")
+            raise _InvalidBaseline(f"{name} is not a mapping")
     if data["schema"] <= 2:
         data = with_fractions(data)
     read = {1: _check_of_schema_1, 2: _check_of_schema_2}.get(data["schema"], _check)
@@ -227,13 +229,13 @@ def _baseline(data: Any) -> Baseline:
 def _header(data: Mapping[str, Any]) -> BaselineHeader:
     for name in HEADER_TEXTS:
         if not isinstance(data.get(name), str):
-            raise _InvalidBaseline(f"header: {name} is not a text")
+            raise _InvalidBaseline(f"header: {name} is not a string")
     for name in HEADER_HASHES:
         if not re.fullmatch("[0-9a-f]{64}", data[name]):
-            raise _InvalidBaseline(f"header: {name} is no sha256")
+            raise _InvalidBaseline(f"header: {name} is not a SHA-256")
     versions = data.get("versions")
     if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
-        raise _InvalidBaseline("header: versions is no mapping of texts")
+        raise _InvalidBaseline("header: versions is not a mapping of strings")
     return BaselineHeader(**{name: data[name] for name in HEADER_TEXTS}, versions=versions)
 
 
@@ -248,7 +250,7 @@ def _check(name: str, data: Any) -> RecordedCheck:
 
 
 def _check_of_schema_1(name: str, data: Any) -> RecordedCheck:
-    """Of `composes`, which is claimed of several readers, the deciding one stood in a sentence."""
+    """Read a check of schema 1, in which the deciding reader of `composes` was part of a sentence."""
     check = _check_of_schema_2(name, data)
     return replace(check, deciding=reader_of(check.deciding) or check.deciding)
 
@@ -274,13 +276,13 @@ def _numbers(where: str, values: Any) -> tuple[float, ...]:
         or not set(map(type, values)) <= {int, float}
         or not all(map(math.isfinite, values))
     ):
-        raise _InvalidBaseline(f"{where} is no list of numbers")
+        raise _InvalidBaseline(f"{where} is not a list of numbers")
     return tuple(map(float, values))
 
 
 def _parts(where: str, data: Any, fraction: Estimate | None) -> Parts:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("of", "unit")):
-        raise _InvalidBaseline(f"{where}: parts are no numerator and denominator")
+        raise _InvalidBaseline(f"{where}: parts need a numerator and a denominator")
     n = 1 if fraction is None else fraction.n
     numerator, denominator = (
         None if data.get(name) is None else _ends(f"{where}: {name}", data[name], data["unit"], n)
@@ -294,14 +296,14 @@ def _parts(where: str, data: Any, fraction: Estimate | None) -> Parts:
 def _ends(where: str, data: Any, unit: str, n: int) -> Estimate:
     numbers = _numbers(where, data)
     if len(numbers) != 3 or numbers[1] > numbers[2]:
-        raise _InvalidBaseline(f"{where} is no value with an interval")
+        raise _InvalidBaseline(f"{where} is not a value with an interval")
     value, low, high = numbers
     return Estimate(value, low, high, n, unit, PARTS_METHOD)
 
 
 def _mediator(name: str, data: Any) -> Mediator:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("node", "at")):
-        raise _InvalidBaseline(f"mediators: {name} is no mediator")
+        raise _InvalidBaseline(f"mediators: {name} is not a mediator")
     return Mediator(data["node"], data["at"], _estimate(f"mediators: {name}", data.get("estimate")))
 
 
@@ -322,26 +324,26 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-FOLDER = "baselines"
+BASELINE_FOLDER = "baselines"
 
 
 def baseline_path(loaded: LoadedBehaviour, model: str) -> Path:
-    """Of a behaviour on a model, by the name that its file has for it; whether or not it is there."""
+    """Return the path of the baseline of a behaviour on a model, by the model's name in the file; it may not exist."""
     parts = [loaded.path.stem, *([loaded.case] if loaded.case else [])]
-    return loaded.path.parent.joinpath(FOLDER, *map(_name, parts), f"{_name(model)}.json")
+    return loaded.path.parent.joinpath(BASELINE_FOLDER, *map(_name, parts), f"{_name(model)}.json")
 
 
 def orphaned_baselines(collected: Iterable[LoadedBehaviour]) -> Iterator[Path]:
-    """Baselines of which no file, or none of a collected file's cases and models, is left.
+    """Return the baselines whose behaviour file, case or model no longer exists.
 
-    Of a file that is there and was not collected nothing is known, and its baselines are left alone.
+    Baselines of a file that exists and was not collected are left alone.
     """
     loaded = list(collected)
     wanted = {baseline_path(each, model) for each in loaded for model in each.behaviour.models}
     files = {each.path for each in loaded}
     for folder in sorted({file.parent for file in files}):
-        for path in sorted((folder / FOLDER).rglob("*.json")):
-            stem = path.relative_to(folder / FOLDER).parts[0]
+        for path in sorted((folder / BASELINE_FOLDER).rglob("*.json")):
+            stem = path.relative_to(folder / BASELINE_FOLDER).parts[0]
             there = [file for file in _sources(folder) if _name(file.stem) == stem]
             if path not in wanted and all(file in files for file in there):
                 yield path
@@ -352,5 +354,5 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _name(text: str) -> str:
-    """Return a file name that every system takes: a model's name may have slashes and colons."""
+    """Return a file name that is valid on every system: the name of a model may have slashes and colons."""
     return quote(text, safe="@ +=,~()") if text.strip(".") else quote(text).replace(".", "%2E")

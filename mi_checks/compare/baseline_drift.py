@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, recorded_check
+from mi_checks.compare.baseline_record import RECORD_AGAIN, UPDATE, Baseline, BaselineHeader, recorded_check
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import MIN_CHANGE, change_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, mediator_set_change
@@ -162,8 +162,8 @@ def drift_reason(comparison: BaselineComparison) -> str:
 def _remedy(comparison: BaselineComparison) -> str:
     drifts = comparison.drifts
     if drifts and all(drift.better for drift in drifts) and not comparison.mediators.lost:
-        return f"  better    than recorded, and a later loss of it would go unseen: {UPDATE}"
-    return f"  meant?    {UPDATE}"
+        return f"  better    than recorded; {RECORD_AGAIN}, or a later loss goes unnoticed"
+    return f"  intended? {RECORD_AGAIN}"
 
 
 def mediator_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = MAX_NAMED) -> list[str]:

@@ -151,7 +151,8 @@ def _round(value: float, decimals: int) -> float:
     return round(value, decimals) + 0.0  # never −0
 
 
-UPDATE = "pytest --mi-update records it anew, where that is meant"
+RECORD_AGAIN = "run pytest --mi-update to record it again"
+UPDATE = f"if this is intended, {RECORD_AGAIN}"
 
 
 @dataclass(frozen=True)
@@ -199,13 +200,13 @@ def reason_not_comparable(then: BaselineHeader, now: BaselineHeader) -> str:
     """
     if (then.behaviour, then.model) != (now.behaviour, now.model):
         return (
-            f"it is of {then.behaviour} on {then.model}, not of {now.behaviour} on {now.model}; put it back in its "
-            f"place, or delete it: {UPDATE}"
+            f"it is of {then.behaviour} on {then.model}, not of {now.behaviour} on {now.model}; move it back to its "
+            f"place, or delete it; {UPDATE}"
         )
     if then.tokenizer != now.tokenizer:
         return f"recorded with another tokenizer ({then.tokenizer[:12]}, now {now.tokenizer[:12]}); {UPDATE}"
     if then.prompts != now.prompts:
-        return f"the prompts are others than those recorded ({then.prompts[:12]}, now {now.prompts[:12]}); {UPDATE}"
+        return f"the prompts differ from the recorded ones ({then.prompts[:12]}, now {now.prompts[:12]}); {UPDATE}"
     for name in ("dtype", "mode"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:

@@ -24,7 +24,7 @@ from mi_checks.baselines.baseline_file import (
 from mi_checks.errors import MiChecksError
 from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
 
-REMEDY = "restore it, or record it anew with pytest --mi-update"
+REMEDY = "restore the file, or record it again with pytest --mi-update"
 WHOLE = made(result(), result("accuracy", deciding="L0H1"), unmeasured("patching"), mediators=(mediator("L0H0", 0.5),))
 
 
@@ -82,20 +82,20 @@ def edited(path, edit):
         ),
         (
             lambda d: d["checks"]["accuracy"].update(per_prompt=["1"]),
-            "checks: accuracy: per_prompt is no list of numbers",
+            "checks: accuracy: per_prompt is not a list of numbers",
         ),
         (
             lambda d: d["checks"]["accuracy"].update(estimate={}),
             "checks: accuracy: the estimate has no value, low, high",
         ),
         (lambda d: d["checks"].update(accuracy=3), "checks: accuracy is not a check"),
-        (lambda d: d["header"].update(weights="x"), "header: weights is no sha256"),
-        (lambda d: d["header"].update(versions=[]), "header: versions is no mapping of texts"),
-        (lambda d: d["header"].pop("mode"), "header: mode is not a text"),
-        (lambda d: d["mediators"].update(L0H0=3), "mediators: L0H0 is no mediator"),
-        (lambda d: d.update(checks=[]), "checks is no mapping"),
-        (lambda d: d.pop("mediators"), "no baseline: mediators is missing"),
-        (lambda d: d.pop("schema"), "no baseline: it has no schema"),
+        (lambda d: d["header"].update(weights="x"), "header: weights is not a SHA-256"),
+        (lambda d: d["header"].update(versions=[]), "header: versions is not a mapping of strings"),
+        (lambda d: d["header"].pop("mode"), "header: mode is not a string"),
+        (lambda d: d["mediators"].update(L0H0=3), "mediators: L0H0 is not a mediator"),
+        (lambda d: d.update(checks=[]), "checks is not a mapping"),
+        (lambda d: d.pop("mediators"), "not a baseline: mediators is missing"),
+        (lambda d: d.pop("schema"), "not a baseline: it has no schema"),
     ],
 )
 def test_contents_that_cannot_be(edit, message, path):
@@ -133,14 +133,14 @@ def test_a_claim_of_the_second_schema_was_a_sentence_and_is_compared_with_nothin
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", f"m.json:1:1: cut off or no JSON: Expecting value; {REMEDY}"),
+        (b"", f"m.json:1:1: truncated or not JSON: Expecting value; {REMEDY}"),
         (b"\xff", f"m.json: is not UTF-8 text; {REMEDY}"),
-        (b"[]", f"m.json: no baseline: it has no schema; {REMEDY}"),
-        (b'{"schema": NaN}', f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
-        (b"[" * 100_000, f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
-        (b"{\n=======\n", "m.json:2: a merge conflict; take either side, or record it anew: pytest --mi-update"),
+        (b"[]", f"m.json: not a baseline: it has no schema; {REMEDY}"),
+        (b'{"schema": NaN}', f"m.json: not a baseline: nested too deeply, or a number that is not finite; {REMEDY}"),
+        (b"[" * 100_000, f"m.json: not a baseline: nested too deeply, or a number that is not finite; {REMEDY}"),
+        (b"{\n=======\n", "m.json:2: a merge conflict; keep either side, or record it again with pytest --mi-update"),
         (b'{"schema": 4}', "m.json: written by a newer mi-checks (schema 4, and this one reads 3); update mi-checks, "
-         "or delete it and record it anew with pytest --mi-update"),
+         "or delete the file and record it again with pytest --mi-update"),
     ],
 )  # fmt: skip
 def test_a_text_that_is_none(text, message, path):
@@ -152,7 +152,7 @@ def test_a_text_that_is_none(text, message, path):
 
 
 def test_one_that_is_a_folder(tmp_path):
-    with pytest.raises(MiChecksError, match=r"m.json: cannot be read: Is a directory; restore it"):
+    with pytest.raises(MiChecksError, match=r"m.json: cannot be read: Is a directory; restore the file"):
         read_baseline(tmp_path, "m.json")
 
 
@@ -163,7 +163,7 @@ def test_one_that_cannot_be_written(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
-    with pytest.raises(MiChecksError, match=r"m\.json: cannot be written: Permission denied; it is as it was\. Make"):
+    with pytest.raises(MiChecksError, match=r"m\.json: cannot be written: Permission denied; it is unchanged\. Make"):
         write_baseline(path, made(result(mean=3.0)), "m.json")
     assert path.read_bytes() == before
     new = path.with_name("new.json")
@@ -204,7 +204,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_old_one(path):
     writer = subprocess.run(
         [sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=False
     )
-    assert "m.json: cannot be written: File too large; it is as it was. Make the folder writable" in writer.stderr
+    assert "m.json: cannot be written: File too large; it is unchanged. Make the folder writable" in writer.stderr
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["m.json"]
 

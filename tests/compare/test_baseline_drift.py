@@ -141,7 +141,7 @@ def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
     }
     assert mismatch_message(found.mismatches, "x.json").splitlines()[0] == (
         "invalid: x.json was recorded for a different set of checks: c, and 2 more; "
-        "pytest --mi-update records it anew, where that is meant"
+        "if this is intended, run pytest --mi-update to record it again"
     )
 
 
@@ -180,11 +180,17 @@ def test_a_sweep_that_only_one_of_them_made_says_nothing():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tokenizer": "5" * 64}, "recorded with another tokenizer (222222222222, now 555555555555); pytest --mi-upd"),
-        ({"prompts": "5" * 64}, "the prompts are others than those recorded (333333333333, now 555555555555); pytest "),
-        ({"dtype": "float16"}, "recorded with dtype float32, and this run has float16; pytest --mi-update records it"),
-        ({"mode": "folded"}, "recorded with mode raw, and this run has folded; pytest --mi-update records it anew"),
-        ({"model": "other"}, "it is of ab on m, not of ab on other; put it back in its place, or delete it: pytest"),
+        ({"tokenizer": "5" * 64}, "recorded with another tokenizer (222222222222, now 555555555555); if this is inte"),
+        ({"prompts": "5" * 64}, "the prompts differ from the recorded ones (333333333333, now 555555555555); if this "),
+        (
+            {"dtype": "float16"},
+            "recorded with dtype float32, and this run has float16; if this is intended, ",
+        ),
+        (
+            {"mode": "folded"},
+            "recorded with mode raw, and this run has folded; if this is intended, ",
+        ),
+        ({"model": "other"}, "it is of ab on m, not of ab on other; move it back to its place, or delete it; if this"),
     ],
 )
 def test_a_header_that_hinders(change, message):

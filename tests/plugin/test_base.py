@@ -106,8 +106,8 @@ def test_a_baseline_of_other_prompts_is_invalid(whole, folder):
     file.write_text(file.read_text().replace("count: 64", "count: 72"))
     _, found, lines = judged(whole, folder())
     assert (found["outcome"], found["verdict"]) == ("error", "")
-    assert lines[0].startswith(f"invalid: {HERE}: the prompts are others than those recorded (")
-    assert lines[0].endswith("pytest --mi-update records it anew, where that is meant")
+    assert lines[0].startswith(f"invalid: {HERE}: the prompts differ from the recorded ones (")
+    assert lines[0].endswith("if this is intended, run pytest --mi-update to record it again")
 
 
 def test_a_baseline_of_another_claim_is_invalid(whole, folder):
@@ -121,7 +121,7 @@ def test_a_baseline_of_another_claim_is_invalid(whole, folder):
 def test_a_baseline_that_cannot_be_read_is_invalid(whole, folder):
     whole.write(HERE, "{")
     _, _, lines = judged(whole, folder())
-    assert lines[0].startswith(f"invalid: {HERE}:1:2: cut off or no JSON: ")
+    assert lines[0].startswith(f"invalid: {HERE}:1:2: truncated or not JSON: ")
 
 
 def test_where_the_base_lacks_the_behaviour_only_the_effect_is_compared(whole, folder):

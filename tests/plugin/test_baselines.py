@@ -14,7 +14,7 @@ FILE = "behaviours/ab.yaml"
 HERE = "behaviours/baselines/ab/nano-attn-2l.json"
 ABSENT = "behaviours/baselines/ab/nano-attn-1l.json"
 ITEM = f"{FILE}::nano-attn-2l::baseline"
-UPDATE = "pytest --mi-update records it anew, where that is meant"
+UPDATE = "if this is intended, run pytest --mi-update to record it again"
 
 
 def whole(project, name="ab"):
@@ -219,7 +219,9 @@ def test_an_improvement_asks_to_be_recorded(recorded, folder):
     recorded.run("--mi-model", f"{TOY}={folder(zero_heads=[(1, 2)])}", "--mi-update")
     result = recorded.run("-k", "baseline", "--mi-model", f"{TOY}=nano-attn-2l")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines([f"*better    than recorded, and a later loss of it would go unseen: {UPDATE}"])
+    result.stdout.fnmatch_lines(
+        ["*better    than recorded; run pytest --mi-update to record it again, or a later loss goes unnoticed"]
+    )
 
 
 def test_other_prompts_are_invalid_and_no_diff(recorded):
@@ -227,7 +229,7 @@ def test_other_prompts_are_invalid_and_no_diff(recorded):
     file.write_text(file.read_text().replace("count: 64", "count: 72"))
     result = recorded.run("-k", "nano-attn-2l")
     result.assert_outcomes(failed=1, passed=5, deselected=2)
-    result.stdout.fnmatch_lines([f"invalid: {HERE}: the prompts are others than those recorded (*, now *); {UPDATE}"])
+    result.stdout.fnmatch_lines([f"invalid: {HERE}: the prompts differ from the recorded ones (*, now *); {UPDATE}"])
     assert "drifted" not in result.stdout.str()
 
 
@@ -338,7 +340,7 @@ def test_workers(project):
     ("spoil", "message"),
     [
         (lambda text: text.replace('"n":64', '"n":65', 1), ": edited by hand, or damaged: its checksum *; {remedy}"),
-        (lambda text: text[:500], ":*: cut off or no JSON: *; {remedy}"),
+        (lambda text: text[:500], ":*: truncated or not JSON: *; {remedy}"),
         (
             lambda text: text.replace("{\n", "{\n<<<<<<< HEAD\n", 1),
             ":2: a merge conflict; take either side, *--mi-update",
@@ -350,7 +352,7 @@ def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
     recorded.write(HERE, spoiled)
     result = recorded.run("-k", "nano-attn-2l")
     result.assert_outcomes(failed=1, passed=5, deselected=2)
-    remedy = "restore it, or record it anew with pytest --mi-update"
+    remedy = "restore the file, or record it again with pytest --mi-update"
     result.stdout.fnmatch_lines([f"invalid: {HERE}{message.format(remedy=remedy)}"])
     assert text(recorded) == spoiled
     recorded.run("--mi-update").assert_outcomes(passed=6)
@@ -362,13 +364,13 @@ def test_a_newer_schemas_is_never_written_over(recorded):
     before = newer.read_bytes()
     why = (
         f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 2); update mi-checks, or delete it and "
-        "record it anew with pytest --mi-update"
+        "record it again with pytest --mi-update"
     )
     recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])
     result = recorded.run("--mi-update")
     assert result.ret == 1
     result.assert_outcomes(passed=6)
-    result.stdout.fnmatch_lines(["baselines: 0 written, 1 up to date", f"baselines: {why}; it is as it was"])
+    result.stdout.fnmatch_lines(["baselines: 0 written, 1 up to date", f"baselines: {why}; it is unchanged"])
     assert newer.read_bytes() == before
     newer.unlink()
     recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 1 written, 1 up to date"])
@@ -415,7 +417,7 @@ def test_of_a_model_that_is_not_here_what_was_recorded_first_is_kept(spoil, reco
     result.stdout.re_match_lines(
         [
             rf"baselines: {here}: (is of weights 37135d31bb38|cannot be read), and {TOY}=/\S+ has "
-            rf"[0-9a-f]{{12}}; it is as it was\. Where that is to be {TOY} from now on, delete the file and run "
+            rf"[0-9a-f]{{12}}; it is unchanged\. If it is to be {TOY} from now on, delete the file and run "
             r"pytest --mi-update again"
         ]
     )
@@ -468,7 +470,7 @@ def test_a_full_disk_leaves_the_old_file(recorded, monkeypatch):
     result = recorded.run("--mi-update", "--mi-no-cache", "-p", "no:cacheprovider", "-k", "nano-attn-2l")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        [f"baselines: {HERE}: cannot be written: No space left on device; it is as it was. Make the folder writable, *"]
+        [f"baselines: {HERE}: cannot be written: No space left on device; it is unchanged. Make the folder writable, *"]
     )
     assert all_files(recorded) == before
 
