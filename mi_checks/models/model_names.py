@@ -231,7 +231,7 @@ def _hub(text: str) -> HubModel:
 
 
 def _unknown(name: str) -> str:
-    """Return the message that explains why a name is no model."""
+    """Return the message that explains why a name is not a model."""
     claims, equals, text = name.partition("=")
     if equals and ("/" in claims or looks_like_path(claims)):
         # It is more likely a path that contains `=` than a model's name and another path.
@@ -241,22 +241,22 @@ def _unknown(name: str) -> str:
     if equals and not text:
         return f"model {name!r}: name a folder after '='"
     if equals and not claims:
-        return f"model {name!r}: name the model whose claims it is held to before '=', or leave out '='"
+        return f"model {name!r}: name the model whose claims apply before '=', or leave out '='"
     text = text if equals else name
     near = name_suggestion(text, known_names())
     kind, colon, rest = text.partition(":")
     if text.startswith(GGUF_PREFIX):
         return f"model {name!r}: there is no file {rest!r}"
     if text.startswith(HUB_PREFIX):
-        return f"model {name!r}: {rest!r} is no name on the Hugging Face hub; write hf:owner/name"
+        return f"model {name!r}: {rest!r} is not a valid name on the Hugging Face hub; write hf:owner/name"
     if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
-        near = f"; before a colon there can be {HUB_PREFIX} and {GGUF_PREFIX}"
+        near = f"; the only prefixes are {HUB_PREFIX} and {GGUF_PREFIX}"
     if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
         near = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
     if equals or "/" in text or looks_like_path(text):
         return f"model {name!r}: there is no folder {str(expand_home(text))!r}{near}"
     known = ", ".join((*bundled_models(), *bundled_checkpoints()))
-    return f"unknown model {name!r}; bundled models: {known}; others: mi-checks models list{near}"
+    return f"unknown model {name!r}; bundled models: {known}; for all others, run mi-checks models list{near}"
 
 
 # The hub's oldest models have no owner, and TransformerLens uses bare names for many others.
@@ -279,7 +279,7 @@ HUB_URL = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\
 
 
 def name_suggestion(text: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or another hint, for a name that is no model; "" if there is no hint."""
+    """Return `; did you mean 'x'?`, or another hint, for a name that is not a model; "" if there is no hint."""
     meant = _meant(text)
     if meant is not None:
         return f"; did you mean {meant!r}?"
@@ -289,7 +289,7 @@ def name_suggestion(text: str, known: Iterable[str]) -> str:
         if re.fullmatch(pattern, text.partition("@")[0], re.IGNORECASE):
             return f"; did you mean '{owner}/{text}'?"
     if is_file(expand_home(text)):
-        return f"; that is a file: name the folder it is in, {str(Path(text).parent)!r}"
+        return f"; that is a file, so name its folder: {str(Path(text).parent)!r}"
     return ""
 
 

@@ -42,7 +42,7 @@ def _read(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises no narrower type
-        raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from error
+        raise Unloadable(f"{path} is not a tokenizer file: {str(error).splitlines()[0]}") from error
 
 
 def _rows(folder: ModelFolder) -> int | None:

@@ -33,12 +33,14 @@ def with_canonical_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
         first = next((other for other, known in names.items() if known == name), None)
         message = None
         if first is not None:
-            message = f"{model!r} is the same model as {first!r}, which this file names too; keep one of them"
+            message = f"{model!r} is the same model as {first!r}, which this file also names; keep one of them"
         elif is_path(model) and not is_path(model, folder):
-            meant = _from(folder, model)
-            message = f"there is no {model!r} beside this file, which its paths count from; did you mean {meant!r}?"
+            meant = _path_seen_from(folder, model)
+            message = (
+                f"{model!r} does not exist: paths are relative to the folder of this file; did you mean {meant!r}?"
+            )
         elif "=" in model and not is_path(model, folder) and not looks_like_path(model):
-            message = f"there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
+            message = f"there is no folder {model!r} beside this file, and only --mi-model accepts NAME=MODEL"
         if message is not None:
             problems.append(loaded.source.problem(("models", model), message, of_key=True))
         names[model] = name
@@ -57,7 +59,7 @@ def unknown_models(loaded: LoadedBehaviour) -> tuple[SpecProblem, ...]:
     return check_models(loaded, dict.fromkeys((*known_names(), *existing)), name_suggestion)
 
 
-def _from(folder: Path, model: str) -> str:
+def _path_seen_from(folder: Path, model: str) -> str:
     """Return how a file in a folder would write a path that is relative to where this process runs."""
     path = model.removeprefix(GGUF_PREFIX)
     seen = Path(os.path.relpath(relative_to_folder(path, None).absolute(), folder)).as_posix()

@@ -17,19 +17,19 @@ def under_reference_model(models: Iterable[str], base: str) -> tuple[str, ...]:
         base: the reference model.
 
     Raises:
-        MiChecksError: the reference model does not exist, no model is named, or one is held to other claims.
+        MiChecksError: the reference model does not exist, no model is named, or one runs under other claims.
     """
     claims = resolve(base).claims
     names = tuple(models)
     if not names:
-        raise MiChecksError(f"--mi-base {base}: name the model that is judged against it: --mi-model FOLDER")
+        raise MiChecksError(f"--mi-base {base}: no model is compared with it; name one with --mi-model FOLDER")
     for model in names:
         resolved = resolve(model)
         own = resolved.claims
         if resolved.stands_in and own != claims:
             raise MiChecksError(
-                f"--mi-base {base}: --mi-model {model} is held to what is claimed of {own!r}; leave out '{own}=', or "
-                "name that as the base"
+                f"--mi-base {base}: --mi-model {model} runs under the claims about {own!r}; leave out '{own}=', "
+                f"or name {own} as the reference model"
             )
     return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in names)
 
@@ -51,12 +51,12 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
     sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp, shape.has_mlps) for shape in (first, second)]
     if sizes[0] != sizes[1]:
         raise MiChecksError(
-            f"--mi-base {base} has {_told(first)}, and {model} {_told(second)}: their heads do not correspond; "
-            "judge it against a model of its own shape"
+            f"--mi-base {base} has {_shape_text(first)}, and {model} {_shape_text(second)}: their heads do not "
+            "correspond; compare it with a model of the same shape"
         )
 
 
-def _told(shape: ModelShape) -> str:
+def _shape_text(shape: ModelShape) -> str:
     mlp = f"{shape.d_mlp} neurons in each" if shape.d_mlp else "MLPs without neurons" if shape.has_mlps else "no MLPs"
     layers, heads = (
         f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((shape.n_layers, "layer"), (shape.n_heads, "head"))
@@ -68,14 +68,14 @@ N_SHOWN_DIGITS = 12  # digits of a hash that a message shows
 
 
 def refuse_update(model: ModelName, option: str) -> None:
-    """Raise if results of a run must not be recorded under a model's name, because its own weights are others.
+    """Raise if results of a run must not be recorded under a model's name, because its weights are not that model's.
 
     Args:
         model: the model that runs.
         option: the option that asks for recording.
 
     Raises:
-        MiChecksError: the model runs under the name of one whose own weights are others, or may be.
+        MiChecksError: the model runs under the name of a model with other weights, or possibly other weights.
     """
     if model.name_as_given == model.claims or not is_known(model.claims):
         return
@@ -85,10 +85,12 @@ def refuse_update(model: ModelName, option: str) -> None:
     except MiChecksError:  # the model has not been downloaded
         own = None
     here = model.weights_sha256()
-    if own in (None, here):
+    if own is None or own == here:
         return
-    why = f"its weights are {here[:N_SHOWN_DIGITS]}" if here else "of its weights nobody knows before they are loaded"
+    if here is None:
+        why = f"its weights cannot be compared with those of {name} before they are loaded"
+    else:
+        why = f"its weights ({here[:N_SHOWN_DIGITS]}) are not those of {name} ({own[:N_SHOWN_DIGITS]})"
     raise MiChecksError(
-        f"--mi-model {model.name_as_given}: {option} would record it as {name}: {why}, and those of {name} itself are "
-        f"{str(own)[:N_SHOWN_DIGITS]}; leave out {option}"
+        f"--mi-model {model.name_as_given}: {option} would record it as {name}, but {why}; leave out {option}"
     )

@@ -141,7 +141,7 @@ def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatc
         (["nowhere"], "there is no file or folder 'nowhere'; name behaviour files or folders of them"),
         (
             ["--model", "nano-attn-1l@*"],
-            "model 'nano-attn-1l@*': there are no training checkpoints of 'nano-attn-1l' to list here; use "
+            "model 'nano-attn-1l@*': no training checkpoints of 'nano-attn-1l' are known; use "
             "nano-attn-2l@*, nano-gelu-2l@*, a folder with checkpoints/, or name each (nano-attn-1l@LABEL)",
         ),
         (

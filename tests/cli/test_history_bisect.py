@@ -196,7 +196,10 @@ def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
             "ab.yaml claims nothing of 'nano-gelu-2l'; say with --model whose claims the checkpoints are held to: "
             "nano-attn-2l, nano-attn-1l; did you mean 'nano-attn-2l'?",
         ),
-        (["--over", "nano-attn-1l@*"], "model 'nano-attn-1l@*': there are no training checkpoints of 'nano-attn-1l' …"),
+        (
+            ["--over", "nano-attn-1l@*"],
+            "model 'nano-attn-1l@*': no training checkpoints of 'nano-attn-1l' are known; …",
+        ),
         ([*SERIES, "--over", "nano-attn-9l"], "unknown model 'nano-attn-9l'; …"),
         ([*SERIES, "--case", "far"], "ab.yaml: there is no case 'far': the file has no 'cases'"),
         (

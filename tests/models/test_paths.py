@@ -152,9 +152,9 @@ def test_case_15_files_and_separators_that_are_not_those_of_a_folder(folder, her
     (here / "runs/m/model.safetensors").touch()
     assert message("x.gguf").endswith("; did you mean 'gguf:x.gguf'?")
     assert message("runs\\m").endswith("; did you mean 'runs/m'?")
-    assert message("runs/m/model.safetensors").endswith("; that is a file: name the folder it is in, 'runs/m'")
-    assert message("ollama:llama3").endswith("; before a colon there can be hf: and gguf:")
-    assert message("=runs/m").endswith("name the model whose claims it is held to before '=', or leave out '='")
+    assert message("runs/m/model.safetensors").endswith("; that is a file, so name its folder: 'runs/m'")
+    assert message("ollama:llama3").endswith("; the only prefixes are hf: and gguf:")
+    assert message("=runs/m").endswith("name the model whose claims apply before '=', or leave out '='")
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a/" + "x" * 5000, "\0", "x@" + "y" * 5000])
@@ -165,7 +165,7 @@ def test_case_15_what_no_file_system_can_have(name, here):
 def test_case_15_a_revision_with_all_that_git_allows(here):
     assert resolve("hf:org/name@v1.0+cu12").source == HubModel("org/name", "v1.0+cu12")
     assert resolve("hf:org/name@refs/pr/1").label == "refs/pr/1"
-    assert "is no name on the Hugging Face hub" in message("hf:org/name@")
+    assert "is not a valid name on the Hugging Face hub" in message("hf:org/name@")
 
 
 def test_case_15_a_series_in_a_folder_with_an_equals_sign(here, tmp_path):
@@ -255,7 +255,7 @@ def test_case_15_a_path_in_a_file_that_counts_from_elsewhere(model, meant, folde
     with pytest.raises(SpecError) as error:
         with_canonical_models(loaded(here / "behaviours" / "x.yaml", model))
     assert str(error.value) == (
-        f"x.yaml:12:3: there is no {model!r} beside this file, which its paths count from; did you mean {meant!r}?"
+        f"x.yaml:12:3: {model!r} does not exist: paths are relative to the folder of this file; did you mean {meant!r}?"
     )
 
 
@@ -265,7 +265,7 @@ def test_case_15_other_weights_under_a_models_name_are_for_the_command_line(mode
     with pytest.raises(SpecError) as error:
         with_canonical_models(loaded(here / "behaviours" / "x.yaml", model))
     assert str(error.value) == (
-        f"x.yaml:12:3: there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
+        f"x.yaml:12:3: there is no folder {model!r} beside this file, and only --mi-model accepts NAME=MODEL"
     )
 
 

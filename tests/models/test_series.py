@@ -35,7 +35,7 @@ def test_a_folder_s_checkpoints_in_the_order_of_training(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nano-attn-1l@*", "no training checkpoints of 'nano-attn-1l' to list here; use nano-attn-2l@\\*, nano"),
+        ("nano-attn-1l@*", "no training checkpoints of 'nano-attn-1l' are known; use nano-attn-2l@\\*, nano"),
         ("attn-only-2l@*", "of 'attn-only-2l' to list here; .* or name each \\(attn-only-2l@LABEL\\)"),
         ("nano-atn-2l@*", "unknown model 'nano-atn-2l'; .* did you mean 'nano-attn-2l'"),
     ],
@@ -49,5 +49,5 @@ def test_a_folder_without_any(tmp_path):
     (tmp_path / "config.json").write_text(
         json.dumps(json.loads((NANO_FOLDER / "nano-attn-2l/config.json").read_text()))
     )
-    with pytest.raises(MiChecksError, match="there are no training checkpoints of"):
+    with pytest.raises(MiChecksError, match="no training checkpoints of"):
         series_models(f"{tmp_path}@*")

@@ -81,8 +81,8 @@ def test_case_13_a_model_whose_tokenizer_is_vocab_json_and_merges_txt(tmp_path):
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        (("vocab.json",), "without merges.txt its vocab.json is not enough"),
-        (("merges.txt",), "without vocab.json its merges.txt is not enough"),
+        (("vocab.json",), "its vocab.json cannot be used without merges.txt"),
+        (("merges.txt",), "its merges.txt cannot be used without vocab.json"),
         (("tekken.json",), "tekken.json cannot be read here"),
         (("spiece.model",), "spiece.model cannot be read here"),
         ((), "and so are vocab.json with merges.txt, tokenizer.model and vocab.txt"),
@@ -164,7 +164,7 @@ def test_case_13_a_model_whose_tokenizer_is_a_sentencepiece_model(tmp_path):
 def test_case_13_an_added_token_with_an_id_that_it_cannot_get(tmp_path):
     sentence_pieces(tmp_path)
     (tmp_path / "added_tokens.json").write_text('{"<|tool|>": 9999}')
-    with pytest.raises(Unloadable, match=r"adds the token '<\|tool\|>' with an id \(9999\) it cannot get"):
+    with pytest.raises(Unloadable, match=r"adds the token '<\|tool\|>' with the id 9999, which it cannot get"):
         read_folder_tokenizer(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_case_13_a_sentencepiece_model_that_a_fast_tokenizer_cannot_follow(tmp_p
     with pytest.raises(Unloadable, match=r"tokenizer\.model cannot be made a fast tokenizer"):
         read_folder_tokenizer(tmp_path)
     (tmp_path / "tokenizer.model").write_bytes(b"IQ== 0\nIg== 1\n")  # tiktoken's format
-    with pytest.raises(Unloadable, match=r"tokenizer\.model is no SentencePiece model; save the tokenizer as"):
+    with pytest.raises(Unloadable, match=r"tokenizer\.model is not a SentencePiece model; save the tokenizer as"):
         read_folder_tokenizer(tmp_path)
 
 
@@ -229,12 +229,12 @@ def test_case_12_several_tokens_before_every_text_are_refused():
     tokenizer = tokenizer_of("llama2")
     special = [("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))]
     tokenizer.post_processor = processors.TemplateProcessing("<s> </s> $A", special_tokens=special)
-    with pytest.raises(Unloadable, match="begins every text with '<s>' '</s>', and a prompt here begins with one"):
+    with pytest.raises(Unloadable, match="begins every text with '<s>' '</s>', but a prompt may begin with only one"):
         beginning_token(tokenizer, {})
 
 
 def test_case_12_a_declared_beginning_that_the_tokenizer_does_not_know():
-    with pytest.raises(Unloadable, match="asks for '<nobody>' before every text, which is no token of its tokenizer"):
+    with pytest.raises(Unloadable, match="puts '<nobody>' before every text, which is not a token of its tokenizer"):
         beginning_token(tokenizer_of("gpt2"), {"add_bos_token": True, "bos_token": "<nobody>"})
 
 
@@ -299,7 +299,7 @@ def test_case_11_the_token_that_begins_every_prompt_is_beyond_the_embedding(tmp_
     with_tokens(tmp_path, llama(), 1)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"add_bos_token": True, "bos_token": "<extra0>"}))
     assert message(tmp_path) == (
-        f"model {str(tmp_path)!r}: its prompts begin with '<extra0>' (id {VOCABULARY}), and the model embeds "
+        f"model {str(tmp_path)!r}: its prompts begin with '<extra0>' (id {VOCABULARY}), but the model embeds only "
         f"{VOCABULARY} tokens"
     )
 

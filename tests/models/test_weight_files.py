@@ -77,16 +77,16 @@ def test_case_13_a_pickle_with_code_is_refused_by_name_and_not_run(tmp_path, how
     else:
         torch.save(Harmful() if how == "torch" else weights | {"model.norm.weight": Harmful()}, file)
     assert message(tmp_path) == (
-        f"model {str(tmp_path)!r}: {file} holds more than tensors, and only tensors are loaded (weights_only=True)"
+        f"model {str(tmp_path)!r}: {file} contains more than tensors, and only tensors are loaded (weights_only=True)"
     )
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not weights", "is no file of weights: "),
-        (b"", "is no file of weights: "),
-        (None, "is no state dict: a mapping of names to tensors"),
+        (b"not weights", "is not a weights file: "),
+        (b"", "is not a weights file: "),
+        (None, "is not a state dict (a mapping of names to tensors)"),
     ],
 )
 def test_case_13_a_pickle_that_is_no_state_dict(tmp_path, content, reason):
@@ -106,7 +106,7 @@ def test_case_13_a_pickle_without_one_of_the_weights(tmp_path):
     weights = torch.load(tmp_path / "pytorch_model.bin", weights_only=True)
     del weights["model.layers.1.self_attn.q_proj.weight"]
     torch.save(weights, tmp_path / "pytorch_model.bin")
-    assert message(tmp_path).endswith("weights are missing in its files: model.layers.1.self_attn.q_proj.weight")
+    assert message(tmp_path).endswith("its files lack weights: model.layers.1.self_attn.q_proj.weight")
 
 
 def test_case_13_a_shard_is_missing_or_elsewhere(tmp_path):
@@ -120,7 +120,7 @@ def test_case_13_a_shard_is_missing_or_elsewhere(tmp_path):
     )
     where["weight_map"] = dict.fromkeys(where["weight_map"], "../pytorch_model.bin")
     index.write_text(json.dumps(where))
-    assert message(tmp_path).endswith("names '../pytorch_model.bin', which is not in its folder")
+    assert message(tmp_path).endswith("lists '../pytorch_model.bin', which is not in its folder")
 
 
 @pytest.mark.parametrize("name", ["consolidated.00.pth", "model.fp16.safetensors", "flax_model.msgpack", "tf_model.h5"])
@@ -128,8 +128,8 @@ def test_case_13_weights_in_files_of_another_name(tmp_path, name):
     write_huggingface(tmp_path, llama())
     (tmp_path / "model.safetensors").rename(tmp_path / name)
     assert message(tmp_path) == (
-        f"model {str(tmp_path)!r}: {tmp_path} holds no model.safetensors and no pytorch_model.bin, and weights are "
-        f"read from no file of another name ({name}); save them with save_pretrained"
+        f"model {str(tmp_path)!r}: {tmp_path} contains neither model.safetensors nor pytorch_model.bin, and "
+        f"weights in other files are not read ({name}); save them with save_pretrained"
     )
 
 
@@ -153,10 +153,10 @@ def test_case_13_an_adapter_beside_base_weights_is_not_left_out_silently(tmp_pat
     (tmp_path / file).write_text('{"base_model_name_or_path": "org/base", "peft_type": "LORA"}')
     found = message(tmp_path)
     assert found.startswith(
-        f"model {str(tmp_path)!r}: {tmp_path} holds an adapter beside its base weights ({file}), and adapters are not "
-        "applied here; merge it into its base with the package peft"
+        f"model {str(tmp_path)!r}: {tmp_path} contains an adapter beside its base model ({file}), and adapters are not "
+        "applied; merge it into its base model with the package peft"
     )
-    assert found.endswith("or move the adapter away to measure the base alone")
+    assert found.endswith("or move the adapter away to measure the base model alone")
     with pytest.raises(MiChecksError, match="adapters are not applied"):
         resolve(str(tmp_path)).check_loadable()  # before anything is run
 
@@ -165,8 +165,8 @@ def test_case_13_a_folder_that_is_an_adapter_alone(tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
     save_file({"x": torch.zeros(1)}, tmp_path / "adapter_model.safetensors")
     found = message(tmp_path)
-    assert f"{tmp_path} is an adapter alone (adapter_config.json), and adapters are not applied here" in found
-    assert found.endswith("or measure its base (org/base) alone")
+    assert f"{tmp_path} is only an adapter (adapter_config.json), and adapters are not applied" in found
+    assert found.endswith("or measure its base model (org/base) alone")
 
 
 def test_case_13_an_adapter_in_the_other_layouts(tmp_path):
@@ -212,4 +212,4 @@ def test_case_13_the_hub_is_asked_for_pickles_where_it_has_no_safetensors(tmp_pa
 def test_case_13_an_adapter_on_the_hub(tmp_path, monkeypatch):
     (tmp_path / "adapter_config.json").write_text("{}")
     asked_of_the_hub(monkeypatch, tmp_path)
-    assert "is an adapter alone" in message("org/adapter")
+    assert "is only an adapter" in message("org/adapter")

@@ -207,16 +207,16 @@ def test_the_ini_twin(whole, folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "--mi-base nano-attn-2l: name the model that is judged against it: --mi-model FOLDER"),
+        ((), "--mi-base nano-attn-2l: no model is compared with it; name one with --mi-model FOLDER"),
         (
             ("--mi-model", "nano-attn-1l=nano-attn-2l@650"),
-            "--mi-base nano-attn-2l: --mi-model nano-attn-1l=nano-attn-2l@650 is held to what is claimed of "
-            "'nano-attn-1l'; leave out 'nano-attn-1l=', or name that as the base",
+            "--mi-base nano-attn-2l: --mi-model nano-attn-1l=nano-attn-2l@650 runs under the claims about "
+            "'nano-attn-1l'; leave out 'nano-attn-1l=', or name nano-attn-1l as the reference model",
         ),
         (
             ("--mi-model", "nano-attn-1l"),
             "--mi-base nano-attn-2l has 2 layers of 6 heads and no MLPs, and nano-attn-2l=nano-attn-1l 1 layer of 6 "
-            "heads and no MLPs: their heads do not correspond; judge it against a model of its own shape",
+            "heads and no MLPs: their heads do not correspond; compare it with a model of the same shape",
         ),
         (
             ("--mi-model", "nano-attn-2l@650", "--mi-model", "nano-attn-2l@500"),

@@ -385,8 +385,8 @@ def test_what_stands_in_for_a_model_is_not_recorded_as_the_model(option, recorde
     assert result.ret == 4
     result.stderr.re_match_lines(
         [
-            rf"ERROR: --mi-model {model}: {option} would record it as nano-attn-2l: its weights are [0-9a-f]{{12}}, "
-            rf"and those of nano-attn-2l itself are 37135d31bb38; leave out {option}"
+            rf"ERROR: --mi-model {model}: {option} would record it as nano-attn-2l, but its weights "
+            rf"\([0-9a-f]{{12}}\) are not those of nano-attn-2l \(37135d31bb38\); leave out {option}"
         ]
     )
     assert all_files(recorded) == before

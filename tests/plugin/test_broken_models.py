@@ -101,7 +101,7 @@ def test_config_missing(project, folder):
     result = project.run(*claims(config.parent))
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        [f"{config.parent}: no config.json; a model folder holds config.json and model.safetensors"]
+        [f"{config.parent}: no config.json; a model folder contains config.json and model.safetensors"]
     )
 
 

@@ -16,7 +16,7 @@ def test_a_gpu_that_is_not_there(project):
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "device 'cuda' was asked for, but this machine has no CUDA device; use cpu or auto",
+            "device 'cuda' was requested, but this machine has no CUDA device; use cpu or auto",
             "  claimed   behaviours/ab.yaml:18",
             "  re-run    pytest behaviours/ab.yaml::nano-attn-2l::logit_diff*",
             "ab  ! 0/1",

@@ -147,7 +147,7 @@ def test_what_stands_in_for_a_model_is_not_written_as_the_model(roles, folder):
     model = f"nano-attn-2l={folder(zero_heads=[(0, 3)])}"
     result = roles.run("-k", "role", "--mi-model", model, "--mi-update")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"ERROR: --mi-model {model}: --mi-update would record it as nano-attn-2l: *"])
+    result.stderr.fnmatch_lines([f"ERROR: --mi-model {model}: --mi-update would record it as nano-attn-2l, but *"])
     assert not (roles.path / LOCK).exists()
 
 

@@ -29,12 +29,12 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
         vocabulary = json.loads(path.read_text(encoding="utf-8"))
         words = {str(word): int(token) for word, token in vocabulary.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise Unloadable(f"{path} is no vocabulary: {error_text(error)}") from error
+        raise Unloadable(f"{path} is not a vocabulary: {error_text(error)}") from error
     if not words:
-        raise Unloadable(f"{path} is no vocabulary: it is empty")
-    kinds = [AutoTokenizer] + ([GPT2Tokenizer] if "Ġ" in words else [])
+        raise Unloadable(f"{path} is not a vocabulary: it is empty")
+    classes = [AutoTokenizer] + ([GPT2Tokenizer] if "Ġ" in words else [])
     reasons: list[Exception] = []
-    for kind in kinds:
+    for kind in classes:
         try:
             tokenizer = _read(kind, folder)
         except Exception as error:  # transformers and the Rust library may raise anything
@@ -42,8 +42,8 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
             continue
         if all(tokenizer.token_to_id(word) == token for word, token in words.items()):
             return tokenizer
-        reasons.append(ValueError("transformers gives its tokens other ids"))
-    raise Unloadable(f"{path} with merges.txt is no tokenizer: {error_text(reasons[-1])}") from reasons[-1]
+        reasons.append(ValueError("transformers assigns other ids to its tokens"))
+    raise Unloadable(f"{path} with merges.txt is not a tokenizer file: {error_text(reasons[-1])}") from reasons[-1]
 
 
 def read_word_pieces(folder: Path) -> Tokenizer:
@@ -59,9 +59,9 @@ def read_word_pieces(folder: Path) -> Tokenizer:
         words = path.read_text(encoding="utf-8").splitlines()
         tokenizer = _read(BertTokenizer, folder)
     except Exception as error:  # transformers and the Rust library may raise anything
-        raise Unloadable(f"{path} is no vocabulary: {error_text(error)}") from error
+        raise Unloadable(f"{path} is not a vocabulary: {error_text(error)}") from error
     if not words or any(tokenizer.token_to_id(word) != token for token, word in enumerate(words)):
-        raise Unloadable(f"{path} is no vocabulary: a word for each line, each once")
+        raise Unloadable(f"{path} is not a vocabulary: it must have one word per line, each once")
     return tokenizer
 
 
@@ -100,7 +100,7 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
     except ImportError as error:
         raise Unloadable(
-            f"{path} is read with the packages sentencepiece and protobuf ({error_text(error)}); install them with "
+            f"{path} requires the packages sentencepiece and protobuf ({error_text(error)}); install them with "
             "pip install 'mi-checks[sentencepiece]', or save the tokenizer as tokenizer.json"
         ) from error
     try:
@@ -108,17 +108,19 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         proto = ModelProto.FromString(raw)
         theirs = SentencePieceProcessor(model_proto=raw)
     except Exception as error:  # protobuf and SentencePiece may raise anything
-        raise Unloadable(f"{path} is no SentencePiece model; save the tokenizer as tokenizer.json") from error
+        raise Unloadable(f"{path} is not a SentencePiece model; save the tokenizer as tokenizer.json") from error
     try:
         ours = _tokenizer(proto)
-        once = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
-        odd = next((text for text in _probes(theirs) if not _alike(ours, theirs, text, once=once)), None)
+        extra_space = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
+        differing = next(
+            (text for text in _probes(theirs) if not _same_tokens(ours, theirs, text, extra_space=extra_space)), None
+        )
     except Exception as error:  # the Rust library raises no narrower type
-        raise Unloadable(f"{path} cannot be made a fast tokenizer: {error_text(error)}") from error
-    if odd is not None:
+        raise Unloadable(f"{path} cannot be converted to a fast tokenizer: {error_text(error)}") from error
+    if differing is not None:
         raise Unloadable(
-            f"{path} splits {odd[:40]!r} otherwise than a fast tokenizer made from it; save the tokenizer as "
-            "tokenizer.json"
+            f"{path} splits {differing[:40]!r} differently from the fast tokenizer made from it; save the tokenizer "
+            "as tokenizer.json"
         )
     spec = proto.trainer_spec
     if add_bos and spec.bos_id >= 0:
@@ -139,9 +141,9 @@ def _tokenizer(proto: Any) -> Tokenizer:
         merges = _merges(proto, vocabulary)
         model = models.BPE(vocabulary, merges, unk_token=name, fuse_unk=True, byte_fallback=spec.byte_fallback)
     else:
-        raise ValueError("only its unigram and BPE models can be")
+        raise ValueError("only unigram and BPE models are supported")
     if spec.treat_whitespace_as_suffix or not normal.escape_whitespaces:
-        raise ValueError("spaces are not written before words")
+        raise ValueError("it does not write spaces before words")
     tokenizer = Tokenizer(model)
     steps: list[Any] = []
     if normal.precompiled_charsmap:
@@ -186,10 +188,11 @@ def _probes(theirs: Any) -> list[str]:
     return [*PROBE_TEXTS, *(text for text in texts if text.strip())]
 
 
-def _alike(ours: Tokenizer, theirs: Any, text: str, *, once: bool) -> bool:
+def _same_tokens(ours: Tokenizer, theirs: Any, text: str, *, extra_space: bool) -> bool:
     """Return whether both tokenizers split a text into the same tokens.
 
-    With `once`, SentencePiece puts a space also before a text that begins with one, and the fast tokenizer does not.
+    With `extra_space`, SentencePiece puts a space also before a text that begins with one, and the fast tokenizer does
+    not.
     """
     ids: list[int] = ours.encode(text, add_special_tokens=False).ids
-    return bool(ids == theirs.encode(text.removeprefix(" ") if once else text))
+    return bool(ids == theirs.encode(text.removeprefix(" ") if extra_space else text))

@@ -70,15 +70,15 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
         Unloadable: it describes something that the native model does not do, or has a key that is not known here.
     """
     if config.get("shortformer_pos"):
-        raise Unloadable("its positional embedding (shortformer_pos) is one that TransformerLens no longer has")
+        raise Unloadable("its positional embedding (shortformer_pos) is no longer supported by TransformerLens")
     if config.get("architecture") in ("neel-solu-old", "mingpt"):
-        raise Unloadable(f"its weights are laid out as {config['architecture']!r}, which is not read here")
+        raise Unloadable(f"its weights have the layout {config['architecture']!r}, which is not supported")
     if not isinstance(config.get("act_fn"), str):
-        raise Unloadable("its config.json does not say act_fn")
+        raise Unloadable("its config.json lacks act_fn")
     if config.get("positional_embedding_type", "standard") != "standard":
         raise Unloadable(
-            f"its config.json says positional_embedding_type: {config['positional_embedding_type']!r}; only 'standard' "
-            "is read in this layout"
+            f"its config.json says positional_embedding_type: {config['positional_embedding_type']!r}; this layout "
+            "supports only 'standard'"
         )
     normalization = config.get("normalization", config.get("normalization_type"))
     check_normalization(normalization)
@@ -104,4 +104,4 @@ def _tokenizer_folder(folder: ModelFolder) -> Path:
     try:
         return download_files(name, None, TOKENIZER_FILES)
     except Unloadable as error:
-        raise Unloadable(f"it has no tokenizer.json beside it, and its tokenizer is elsewhere: {error}") from error
+        raise Unloadable(f"its folder has no tokenizer.json, and its tokenizer was not downloaded: {error}") from error

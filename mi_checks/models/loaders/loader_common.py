@@ -87,16 +87,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         with path.open("rb") as file:
             if not file.read(2).startswith((b"PK", b"\x80")):  # torch's current and its former format
-                raise ValueError("it is no archive and no pickle")
+                raise ValueError("it is neither an archive nor a pickle")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             state_dict = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise Unloadable(f"{path} holds more than tensors, and only tensors are loaded (weights_only=True)") from error
+        raise Unloadable(
+            f"{path} contains more than tensors, and only tensors are loaded (weights_only=True)"
+        ) from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise Unloadable(f"{path} is no file of weights: {error_text(error, 1)}") from error
+        raise Unloadable(f"{path} is not a weights file: {error_text(error, 1)}") from error
     if not isinstance(state_dict, dict) or not all(isinstance(tensor, Tensor) for tensor in state_dict.values()):
-        raise Unloadable(f"{path} is no state dict: a mapping of names to tensors")
+        raise Unloadable(f"{path} is not a state dict (a mapping of names to tensors)")
     return state_dict
 
 

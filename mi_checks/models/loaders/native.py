@@ -124,7 +124,7 @@ def native_bridge_and_model(config: Mapping[str, Any], to: Placement) -> tuple[T
             model_name="native",
         )
     except Exception as error:  # any error of TransformerLens or torch for numbers that do not fit each other
-        raise Unloadable(f"TransformerLens makes no model of its config.json: {error_text(error)}") from error
+        raise Unloadable(f"TransformerLens cannot build a model from its config.json: {error_text(error)}") from error
     return bridge, unwrapped_model
 
 
@@ -138,13 +138,16 @@ def load_native_weights(bridge: TransformerBridge, weights: Mapping[str, Tensor]
     # The bridge gives every unembedding a bias, which is zero for a model trained without one.
     placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=to.device, dtype=to.dtype))
     expected = bridge.state_dict()
-    for what, names in (("is missing", {*expected} - {*placed}), ("is none of the model's", {*placed} - {*expected})):
+    for what, names in (
+        ("is missing", {*expected} - {*placed}),
+        ("is not a weight of the model", {*placed} - {*expected}),
+    ):
         if names:
             more = f", and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"{min(names)} {what}{more}")
     for name, tensor in placed.items():
         if tensor.shape != expected[name].shape:
-            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(expected[name])}")
+            raise ValueError(f"{name} is {_shape(tensor)}, but the config requires {_shape(expected[name])}")
     bridge.load_state_dict(placed)
 
 

@@ -61,11 +61,11 @@ def read_tokenizer(path: Path) -> Tokenizer:
         Unloadable: the file is missing or broken.
     """
     if not path.exists():
-        raise Unloadable(f"{path} is missing; a model's prompts are read with its own fast tokenizer")
+        raise Unloadable(f"{path} is missing; prompts are tokenized with the model's own fast tokenizer")
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises no narrower type
-        raise Unloadable(f"{path} is no tokenizer: {error_text(error)}") from error
+        raise Unloadable(f"{path} is not a tokenizer file: {error_text(error)}") from error
 
 
 def declared_special_tokens(folder: Path) -> dict[str, Any]:
@@ -106,14 +106,14 @@ def beginning_token(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | 
         token = _id(tokenizer, declared["bos_token"])
         if token is None:
             raise Unloadable(
-                f"its tokenizer_config.json asks for {declared['bos_token']!r} before every text, which is no token of "
+                f"its tokenizer_config.json puts {declared['bos_token']!r} before every text, which is not a token of "
                 "its tokenizer"
             )
         return token
     before = _before(tokenizer)
     if len(set(before)) > 1:
         tokens = " ".join(repr(tokenizer.id_to_token(token)) for token in before)
-        raise Unloadable(f"its tokenizer begins every text with {tokens}, and a prompt here begins with one token")
+        raise Unloadable(f"its tokenizer begins every text with {tokens}, but a prompt may begin with only one token")
     return before[0] if before else None
 
 
@@ -146,15 +146,15 @@ def _converted(folder: Path) -> Tokenizer:
         return read_word_pieces(folder)
     missing = f"{folder / 'tokenizer.json'} is missing"
     for other, why in (
-        ("vocab.json", "without merges.txt its vocab.json is not enough"),
-        ("merges.txt", "without vocab.json its merges.txt is not enough"),
-        *((name, f"{name} cannot be read here") for name in UNSUPPORTED_FILES),
+        ("vocab.json", "its vocab.json cannot be used without merges.txt"),
+        ("merges.txt", "its merges.txt cannot be used without vocab.json"),
+        *((name, f"{name} is not supported") for name in UNSUPPORTED_FILES),
     ):
         if other in names:
             raise Unloadable(f"{missing}, and {why}; {REMEDY}")
     raise Unloadable(
-        f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; a model's prompts are read "
-        "with its own tokenizer"
+        f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; prompts are "
+        "tokenized with the model's own tokenizer"
     )
 
 
@@ -175,7 +175,9 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
             continue
         tokenizer.add_tokens([added[token]])
         if tokenizer.token_to_id(added[token].content) != token:
-            raise Unloadable(f"{folder} adds the token {added[token].content!r} with an id ({token}) it cannot get")
+            raise Unloadable(
+                f"{folder} adds the token {added[token].content!r} with the id {token}, which it cannot get"
+            )
     return tokenizer
 
 

@@ -77,18 +77,18 @@ def refuse_unread_keys(config: Mapping[str, Any], read: Collection[str]) -> None
     changes: list[str] = []
     unknown: list[str] = []
     for key, value in config.items():
-        if key in read or key in HARMLESS_KEYS or TRAINING_KEY.fullmatch(key) or _asks_for_nothing(key, value, config):
+        if key in read or key in HARMLESS_KEYS or TRAINING_KEY.fullmatch(key) or _has_no_effect(key, value, config):
             continue
         (changes if key in CHANGING_KEYS or key in FIXED_VALUES else unknown).append(f"{key}: {value!r}")
     if changes:
         raise Unloadable(
-            f"its config.json says {_listed(changes)}, which changes what the model computes and which the model that "
-            "TransformerLens makes of it does not do"
+            f"its config.json says {_listed(changes)}, which changes what the model computes but is ignored by "
+            "TransformerLens' native model"
         )
     if unknown:
         raise Unloadable(
-            f"its config.json says {_listed(unknown)}, of which is not known whether it changes what the model "
-            "computes; where it only describes how the model was trained, remove it"
+            f"its config.json says {_listed(unknown)}, which may change what the model computes; if it only "
+            "describes how the model was trained, remove it"
         )
 
 
@@ -99,10 +99,10 @@ def check_normalization(kind: Any) -> None:
         Unloadable: the native model does not have it.
     """
     if kind not in NORMALIZATIONS:
-        raise Unloadable(f"its config.json says normalization {kind!r}; there are LN, LNPre, RMS, RMSPre and null")
+        raise Unloadable(f"its config.json says normalization {kind!r}; supported are LN, LNPre, RMS, RMSPre and null")
 
 
-def _asks_for_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
+def _has_no_effect(key: str, value: Any, config: Mapping[str, Any]) -> bool:
     """Return whether a key only says what the model does anyway."""
     if key == "d_vocab_out" and value == config.get("d_vocab"):
         return True

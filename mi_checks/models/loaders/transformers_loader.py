@@ -60,11 +60,11 @@ def load_huggingface(folder: ModelFolder, to: Placement) -> LoadedBridge:
             own, or TransformerLens cannot wrap it.
     """
     if folder.label is not None:
-        raise Unloadable(f"{folder.path} has no training checkpoints; a folder of transformers' layout holds one model")
+        raise Unloadable(f"{folder.path} has no training checkpoints; a folder in transformers' layout holds one model")
     if "auto_map" in folder.config and not _is_in_transformers(folder):
-        raise Unloadable("it needs code of its own (auto_map in config.json), which is never run")
+        raise Unloadable("it needs its own code (auto_map in config.json), which is never run")
     if folder.config.get("is_encoder_decoder"):
-        raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
+        raise Unloadable("it is an encoder-decoder model, and only decoder-only models can be measured")
     weights, declared = find_weight_files(folder.path), declared_special_tokens(folder.path)
     files = read_folder_tokenizer(folder.path)
     bos = beginning_token(files.tokenizer, declared)
@@ -119,7 +119,7 @@ def load_bridge(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[
                 ignore_mismatched_sizes=True,  # reported below, by name
                 **how,
             )
-            _check_all_there(hf_model, info)
+            _check_weights(hf_model, info)
             hf_model.to(to.device)
     except MiChecksError:
         raise
@@ -159,26 +159,26 @@ def _undo_gguf(hf_model: Any) -> None:
         hf_model.config.architectures = [type(hf_model).__name__]
 
 
-def _check_all_there(hf_model: Any, info: dict[str, Any]) -> None:
+def _check_weights(hf_model: Any, info: dict[str, Any]) -> None:
     """Raise if weights are missing or of another shape, which transformers fills at random, or are left out.
 
     Raises:
         Unloadable: weights are missing, of another shape, or left out.
     """
     if info["missing_keys"]:
-        raise Unloadable(f"weights are missing in its files: {_some(info['missing_keys'])}")
+        raise Unloadable(f"its files lack weights: {_first_three(info['missing_keys'])}")
     if info["mismatched_keys"]:
         name, stored, wanted = min((str(key), *sizes) for key, *sizes in info["mismatched_keys"])
         rest = len(info["mismatched_keys"]) - 1
         others = f", and {rest} more do not fit" if rest else ""
-        raise Unloadable(f"{name} is {_shape(stored)} in its files, and its config asks for {_shape(wanted)}{others}")
+        raise Unloadable(f"{name} is {_shape(stored)} in its files, but its config requires {_shape(wanted)}{others}")
     known = {_unnumbered(name) for name in hf_model.state_dict()}
     more = {name for name in info["unexpected_keys"] if _unnumbered(name) in known}
     if more:
-        raise Unloadable(f"its files hold weights that config.json does not count: {_some(more)}")
+        raise Unloadable(f"its files contain weights that config.json does not describe: {_first_three(more)}")
 
 
-def _some(names: Any) -> str:
+def _first_three(names: Any) -> str:
     names = sorted(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 

@@ -32,7 +32,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MiChecksError(
-            f"{folder}: no config.json; a model folder holds config.json and model.safetensors"
+            f"{folder}: no config.json; a model folder contains config.json and model.safetensors"
         ) from None
     except OSError as error:
         raise MiChecksError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -30,12 +30,12 @@ def read_header(path: Path) -> dict[str, Any]:
             if magic != b"GGUF":
                 raise Unloadable(f"{path} is not a GGUF file")
             if version not in (2, 3):
-                raise Unloadable(f"{path} is GGUF version {version}; 2 and 3 can be read")
+                raise Unloadable(f"{path} is GGUF version {version}; only versions 2 and 3 are supported")
             return dict(_entry(file) for _ in range(n_keys))
     except FileNotFoundError:
         raise Unloadable(f"there is no file {str(path)!r}") from None
     except (struct.error, KeyError, UnicodeDecodeError, OverflowError, MemoryError):
-        raise Unloadable(f"{path} is not a GGUF file, or is cut short") from None
+        raise Unloadable(f"{path} is not a GGUF file, or is truncated") from None
     except OSError as error:
         raise Unloadable(f"{path} cannot be read: {error.strerror}") from None
 
@@ -123,4 +123,4 @@ def require_reader() -> None:
         Unloadable: it is not installed.
     """
     if importlib.util.find_spec("gguf") is None:
-        raise Unloadable("GGUF files are read with the package gguf; install it with pip install 'mi-checks[gguf]'")
+        raise Unloadable("GGUF files require the package gguf; install it with pip install 'mi-checks[gguf]'")

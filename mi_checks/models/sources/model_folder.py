@@ -99,14 +99,14 @@ class ModelFolder(ModelSource):
         checkpoints = self.checkpoints
         if self.label is not None:
             if self.label not in checkpoints:
-                there = f"there are {', '.join(checkpoints)}" if checkpoints else "it has none"
+                there = f"it has {', '.join(checkpoints)}" if checkpoints else "it has none"
                 raise Unloadable(f"{self.path} has no training checkpoint {self.label!r}; {there}")
             return checkpoints[self.label]
         if self.layout == "native":
             return self.path / "model.safetensors"
         final = sorted(self.path.glob("*_final.pth"))
         if len(final) != 1:
-            raise Unloadable(f"{self.path} holds {len(final)} files *_final.pth where one is needed")
+            raise Unloadable(f"{self.path} holds {len(final)} files *_final.pth, but exactly one is needed")
         return final[0]
 
     @property

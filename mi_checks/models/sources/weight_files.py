@@ -25,9 +25,9 @@ def find_weight_files(folder: Path) -> list[Path]:
     """
     for name in (SAFETENSORS, PICKLE):
         if (folder / name).exists():
-            return [_whole(folder / name)]
+            return [_readable_weights(folder / name)]
         if (folder / f"{name}{INDEX_SUFFIX}").exists():
-            return [_whole(shard) for shard in _shards(folder / f"{name}{INDEX_SUFFIX}")]
+            return [_readable_weights(shard) for shard in _shards(folder / f"{name}{INDEX_SUFFIX}")]
     others = sorted(
         path.name for pattern in OTHER_PATTERNS for path in folder.glob(pattern) if path.name not in ADAPTER_FILES
     )
@@ -35,7 +35,7 @@ def find_weight_files(folder: Path) -> list[Path]:
         raise Unloadable(f"{folder / SAFETENSORS} is missing")
     hint = f"write gguf:{folder / others[0]}" if others[0].endswith(".gguf") else "save them with save_pretrained"
     raise Unloadable(
-        f"{folder} holds no {SAFETENSORS} and no {PICKLE}, and weights are read from no file of another name "
+        f"{folder} contains neither {SAFETENSORS} nor {PICKLE}, and weights in other files are not read "
         f"({others[0]}); {hint}"
     )
 
@@ -66,12 +66,16 @@ def refuse_adapter(folder: Path) -> None:
     if adapter is None:
         return
     has_base = (folder / "config.json").exists()
-    what = "is an adapter alone" if not has_base else "holds an adapter beside its base weights"
+    what = "is only an adapter" if not has_base else "contains an adapter beside its base model"
     base = _base(folder)
-    measure = "or move the adapter away to measure the base alone" if has_base else f"or measure its base{base} alone"
+    measure = (
+        "or move the adapter away to measure the base model alone"
+        if has_base
+        else f"or measure its base model{base} alone"
+    )
     raise Unloadable(
-        f"{folder} {what} ({adapter}), and adapters are not applied here; merge it into its base with the package peft "
-        f"(model.merge_and_unload().save_pretrained(FOLDER)) and name that folder, {measure}"
+        f"{folder} {what} ({adapter}), and adapters are not applied; merge it into its base model with the package "
+        f"peft (model.merge_and_unload().save_pretrained(FOLDER)) and name that folder, {measure}"
     )
 
 
@@ -84,7 +88,7 @@ def _base(folder: Path) -> str:
     return f" ({name})" if isinstance(name, str) and name else ""
 
 
-def _whole(file: Path) -> Path:
+def _readable_weights(file: Path) -> Path:
     """Return a file, or raise if it cannot be read or is only a pointer of Git LFS."""
     try:
         with file.open("rb") as opened:
@@ -92,7 +96,7 @@ def _whole(file: Path) -> Path:
     except OSError as error:
         raise Unloadable(f"{file} cannot be read: {error.strerror or error}") from error
     if pointer:
-        raise Unloadable(f"{file} is a pointer of Git LFS and not the weights; fetch them with git lfs pull")
+        raise Unloadable(f"{file} is a Git LFS pointer, not the weights; download them with git lfs pull")
     return file
 
 
@@ -102,10 +106,10 @@ def _shards(index: Path) -> list[Path]:
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         names = []
     if not names:
-        raise Unloadable(f"{index} is no index of weights")
+        raise Unloadable(f"{index} is not a weight index")
     for name in names:
         if Path(name).name != name:
-            raise Unloadable(f"{index} names {name!r}, which is not in its folder")
+            raise Unloadable(f"{index} lists {name!r}, which is not in its folder")
         if not (index.parent / name).exists():
-            raise Unloadable(f"{index.parent / name} is missing, which {index.name} names")
+            raise Unloadable(f"{index.parent / name} is missing, although {index.name} lists it")
     return [index.parent / name for name in names]

@@ -54,8 +54,8 @@ def test_metrics_that_say_nothing(tmp_path, metrics):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nano-attn-1l@*"], "there are no training checkpoints of 'nano-attn-1l' to list here; use nano-attn-2l@\\*"),
-        (["nano-attn-1l"], "there are no training checkpoints of 'nano-attn-1l' to list here"),
+        (["nano-attn-1l@*"], "no training checkpoints of 'nano-attn-1l' are known; use nano-attn-2l@\\*"),
+        (["nano-attn-1l"], "no training checkpoints of 'nano-attn-1l' are known"),
         (
             ["nano-attn-2l@500"],
             "needs at least two checkpoints of 'nano-attn-2l', but only nano-attn-2l@500 is given; "
