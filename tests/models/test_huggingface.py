@@ -89,7 +89,7 @@ def test_shards(tmp_path):
     assert loaded_model.provenance.weights_sha256 == hashlib.sha256(lines.encode()).hexdigest()
     shards[1].unlink()
     assert message(tmp_path) == (
-        f"model {str(tmp_path)!r}: {shards[1]} is missing, which model.safetensors.index.json names"
+        f"model {str(tmp_path)!r}: {shards[1]} is missing, although model.safetensors.index.json lists it"
     )
 
 

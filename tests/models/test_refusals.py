@@ -120,7 +120,7 @@ def test_an_encoder_and_decoder(tmp_path):
     config = T5Config(vocab_size=64, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=4)
     AutoModel.from_config(config).save_pretrained(tmp_path)
     write_tokenizer("t5", tmp_path)
-    assert "it is an encoder and a decoder, and only models that are a decoder alone" in str(refused(tmp_path))
+    assert "it is an encoder-decoder model, and only decoder-only models" in str(refused(tmp_path))
 
 
 def test_a_model_that_sees_what_comes_after(tmp_path):
