@@ -75,7 +75,7 @@ def test_what_was_cut_short_is_refused(ran, monkeypatch, capsys, tmp_path):
 def test_a_page_that_is_too_large_is_refused(ran, monkeypatch, capsys):
     ran(page="x" * (MAX_PAGE_BYTES + 1))
     assert gallery(monkeypatch) == 2
-    assert capsys.readouterr().err == "reports/gallery/suite.html: it has 2,000,001 bytes, and may have 2,000,000\n"
+    assert capsys.readouterr().err == "reports/gallery/suite.html: it has 2,000,001 bytes; the maximum is 2,000,000\n"
 
 
 def test_a_run_that_is_not_there_is_refused(ran, monkeypatch, capsys):
@@ -117,7 +117,7 @@ def test_a_page_that_is_current_is_left_as_it_is_and_one_that_is_not_is_told_of(
 def test_a_page_that_is_not_committed_is_out_of_date(ran, monkeypatch, capsys):
     ran()
     assert gallery(monkeypatch, "--check") == 1
-    assert "  there is none" in capsys.readouterr().out.splitlines()
+    assert "  there is no committed page" in capsys.readouterr().out.splitlines()
 
 
 def test_the_suite_may_be_drawn_of_a_run_that_is_there(ran, monkeypatch, tmp_path):
