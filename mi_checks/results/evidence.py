@@ -1,4 +1,4 @@
-"""What was measured of one behaviour on one model, whatever checks read it: what a report draws."""
+"""What was measured for one behaviour on one model, apart from its check results, for reports and comparisons."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Annotated, Literal
 from mi_checks.stats.estimate import Estimate, Outcome
 
 HEAD_SWEEP = "the sweep of all heads"  # as omissions name it
-MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
+MEDIATES = 0.1  # fraction of clean − corrupt; a head mediates if its whole interval lies above it
 Ability = Literal["can", "cannot", "in part", "cannot tell"]
-Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "": not known
+Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "" if unknown
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What models are put side by side by."""
+    """The properties by which models are compared: neighbours differ in one of them."""
 
-    kind: Annotated[str, '"attention-only", or what its MLPs are: "gelu", "solu"']
+    kind: Annotated[str, '"attention-only", or the activation of its MLPs, such as "gelu"']
     n_layers: int
     n_heads: int
 
 
 @dataclass(frozen=True)
 class Preference:
-    """What one check of the preference measured, and the bound that this model is held to."""
+    """The estimate of one check of the preference, and its bound on this model."""
 
-    check: Annotated[str, "its id"]
+    check: Annotated[str, "the check's id"]
     estimate: Estimate
     at_least: float | None
     at_most: float | None
@@ -36,30 +36,30 @@ class Preference:
 class Effect:
     """The effect of a behaviour on a model, and the verdicts of the checks of its preference.
 
-    Models are compared only on equal prompts: of equal `prompts_sha256`, which also tells tokenizers apart.
+    Models are compared only if `prompts_sha256`, which covers the prompts and the tokenizer, is equal.
     """
 
     behaviour: str
     model: str
     architecture: Architecture
-    checkpoint: Annotated[str, 'of training, as provenance has it; "" at its end']
+    checkpoint: Annotated[str, 'the training checkpoint, such as "checkpoint 500"; "" for the end of training']
     declared: Literal["present", "absent", "not named"]
-    against: Annotated[Literal["foils", "corrupt"], '"corrupt": what it is on the corrupt prompts is taken off']
-    estimate: Annotated[Estimate, "mean score: the logit difference, or what the behaviour scores instead"]
-    per_prompt: Annotated[tuple[float, ...], "the values behind it, in prompt order"]
+    against: Annotated[Literal["foils", "corrupt"], '"corrupt": the mean score on the corrupt prompts is subtracted']
+    estimate: Annotated[Estimate, "the mean score: the logit difference, or the behaviour's own score"]
+    per_prompt: Annotated[tuple[float, ...], "the values behind the estimate, in prompt order"]
     prompts_sha256: str
     preferences: tuple[Preference, ...]
     ability: Annotated[Ability, '"can": every check of the preference passes; "cannot": every one surely fails']
-    outcome: Annotated[Outcome, "whether that is what was declared"]
+    outcome: Annotated[Outcome, "whether the ability is as declared"]
 
 
 @dataclass(frozen=True)
 class TokenView:
-    """One token of an example prompt, for showing."""
+    """One token of an example prompt."""
 
     text: str
-    label: Annotated[str, '"" where there is none']
-    differs: Annotated[bool, "clean and corrupt have different tokens here"]
+    label: Annotated[str, 'the label of its position; "" if it has none']
+    differs: Annotated[bool, "whether clean and corrupt prompt have different tokens at this position"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Example:
-    """One prompt pair as it was run."""
+    """One prompt pair, with what the model predicts on it."""
 
     clean: tuple[TokenView, ...]
     corrupt: tuple[TokenView, ...]
@@ -82,28 +82,28 @@ class Example:
     corrupt_logit_diff: float
     clean_top: tuple[Prediction, ...]
     corrupt_top: tuple[Prediction, ...]
-    prompt: Annotated[int, "its place among the prompt pairs, from 0"] = 0
-    rank: Annotated[Rank, "where it stands among them by effect size, clean − corrupt"] = ""
+    prompt: Annotated[int, "its index among the prompt pairs, from 0"] = 0
+    rank: Annotated[Rank, "its rank by effect size, clean − corrupt"] = ""
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Recovered share per node, from denoising each alone: rows are layers, columns heads, listed nodes or labels."""
+    """The fraction recovered by denoising each node alone: layers × heads, listed nodes or labels."""
 
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    values: Annotated[tuple[tuple[float | None, ...], ...], "None: not measured"]
+    values: Annotated[tuple[tuple[float | None, ...], ...], "None if not measured"]
     component: Annotated[str, 'what was denoised: "head", "q", "neuron", or "resid_pre" of the map of labels'] = ""
-    at: Annotated[str, 'the label at which; "" for all positions, or for the map of labels'] = ""
+    at: Annotated[str, 'the label at which it was denoised; "" for all positions, or for the map of labels'] = ""
 
 
 @dataclass(frozen=True)
 class Mediator:
-    """A node that is among those that recover most when denoised alone."""
+    """A node that is among those that recover the most when each is denoised alone."""
 
     node: str
-    at: Annotated[str, 'the label patched at; "" for all positions']
+    at: Annotated[str, 'the label at which it was denoised; "" for all positions']
     estimate: Annotated[Estimate, "fraction of clean − corrupt"]
 
 
@@ -115,10 +115,10 @@ class CircuitNode:
     kind: Annotated[str, '"head", "neuron", "mlp" or "attn"']
     layer: int
     role: Annotated[
-        str, 'the role or node set by which it is claimed; "" where it is claimed by its own name, or not at all'
+        str, 'the role or node set by which it is claimed; "" if it is claimed by its own name, or not claimed'
     ]
     claimed: bool
-    found: Annotated[bool, "the interval of what it recovers alone lies above `MEDIATES`"]
+    found: Annotated[bool, "whether the interval of what it recovers alone lies above `MEDIATES`"]
     at: Annotated[str, 'the label at which it was denoised; "" for all positions']
     effect: Annotated[
         Estimate | None,
@@ -128,13 +128,13 @@ class CircuitNode:
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """A path of one hop: what one node writes, as one input of another reads it."""
+    """A path of one hop, from a sender to one input of a receiver."""
 
     sender: str
     receiver: Annotated[str, 'a head, an MLP layer such as "L0.mlp", or "logits"']
-    via: Annotated[str, 'the input of a receiving head: "q", "k" or "v"; "" elsewhere']
+    via: Annotated[str, 'the input of a receiving head: "q", "k" or "v"; "" for other receivers']
     claimed: bool
-    found: Annotated[bool, "the interval lies above `MEDIATES`"]
+    found: Annotated[bool, "whether the interval lies above `MEDIATES`"]
     effect: Annotated[
         Estimate | None,
         "fraction of clean − corrupt recovered by path patching it alone; None if clean − corrupt is not above zero",
@@ -143,19 +143,20 @@ class CircuitEdge:
 
 @dataclass(frozen=True)
 class HeadCard:
-    """What one head of a circuit does."""
+    """Measurements of one head of a circuit."""
 
     head: str
     direct: Annotated[
-        Estimate | None, "written directly into the clean logit difference; None: not linear, or not measured"
+        Estimate | None, "direct logit attribution on the clean prompts; None if not linear or not measured"
     ]
-    ablation: Annotated[str, 'how a check ablates it alone: "zero", "mean" or "resample"; "" where none does']
-    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation takes away"]
+    ablation: Annotated[str, 'how a check ablates it alone: "zero", "mean" or "resample"; "" if no check does']
+    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation removes"]
     attention: Annotated[
-        tuple[tuple[int, ...], ...], "percent, on the first example's clean prompt: destination, source up to it"
+        tuple[tuple[int, ...], ...],
+        "in percent, on the first example's clean prompt: for each destination the sources up to it",
     ]
     sources: Annotated[
-        tuple[float, ...], "what it writes directly there, by the token it takes it from; () as `direct`"
+        tuple[float, ...], "its direct logit attribution there by source token; () if `direct` is None"
     ] = ()
 
 
@@ -163,9 +164,9 @@ class HeadCard:
 class Activation:
     """A token at which a neuron is active."""
 
-    before: Annotated[tuple[str, ...], "tokens on the left of it, as far as they are shown"]
+    before: Annotated[tuple[str, ...], "the tokens before it that are shown"]
     token: str
-    label: Annotated[str, 'what the token is labelled; "" where nothing']
+    label: Annotated[str, 'the label of its position; "" if it has none']
     value: float
 
 
@@ -175,38 +176,38 @@ class Promotion:
 
     token: str
     logit: Annotated[
-        float, "per unit of activation, before the final norm's scale and less the mean over the vocabulary"
+        float, "per unit of activation, before the scale of the final norm and minus the mean over the vocabulary"
     ]
 
 
 @dataclass(frozen=True)
 class NeuronCard:
-    """What one neuron of a circuit does."""
+    """Measurements of one neuron of a circuit."""
 
     neuron: str
     direct: Annotated[
-        Estimate | None, "written directly into the clean logit difference; None: not linear, or not measured"
+        Estimate | None, "direct logit attribution on the clean prompts; None if not linear or not measured"
     ]
-    ablation: Annotated[str, 'how a check ablates it alone; "" where none does']
-    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation takes away"]
-    active: Annotated[tuple[Activation, ...], "where it is most, on clean prompts, the largest first"]
-    promotes: Annotated[tuple[Promotion, ...], "the most first; () where the engine does not know the weights"]
+    ablation: Annotated[str, 'how a check ablates it alone; "" if no check does']
+    removes: Annotated[Estimate | None, "fraction of clean − corrupt that this ablation removes"]
+    active: Annotated[tuple[Activation, ...], "its largest activations on the clean prompts, the largest first"]
+    promotes: Annotated[tuple[Promotion, ...], "the strongest first; () if the engine does not know the weights"]
     suppresses: Annotated[tuple[Promotion, ...], "likewise"]
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """The circuit behind a behaviour as far as it was measured, claimed and found."""
+    """The nodes and paths behind a behaviour that are claimed or were found."""
 
     nodes: tuple[CircuitNode, ...]
     edges: tuple[CircuitEdge, ...]
-    cards: Annotated[tuple[HeadCard, ...], "of the heads with the largest effects"]
-    omitted: Annotated[int, "nodes, claimed or found, that are not among these as there are too many"]
+    cards: Annotated[tuple[HeadCard, ...], "the cards of the heads with the largest effects"]
+    omitted: Annotated[int, "the number of further nodes, which are left out because there are too many"]
     n: Annotated[
         int,
         "prompts on which edges were measured; 0 if clean − corrupt is not above zero there, so none was sought",
     ]
-    neurons: Annotated[tuple[NeuronCard, ...], "of the neurons among the nodes"] = ()
+    neurons: Annotated[tuple[NeuronCard, ...], "the cards of the neurons among the nodes"] = ()
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """Faithfulness over circuits of every size, and the areas under and beside it."""
+    """Faithfulness over circuits of every size, with the areas CPR and CMD."""
 
     among: Annotated[str, '"heads" or "heads_and_mlps"']
     ablation: str
-    nodes: Annotated[int, "in the largest circuit, the whole"]
+    nodes: Annotated[int, "the number of nodes of the whole model"]
     points: tuple[CurvePoint, ...]
     cpr: Estimate
     cmd: Estimate
@@ -231,7 +232,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured for one behaviour on one model, whatever checks read it."""
+    """What was measured for one behaviour on one model, apart from its check results."""
 
     behaviour: str
     model: str
@@ -241,27 +242,28 @@ class Evidence:
     yaml: Annotated[str, "the behaviour file as written"]
     yaml_path: str
     n: int
-    logit_diff: Annotated[Estimate, "on the clean prompts"]
+    logit_diff: Annotated[Estimate, "the mean score on the clean prompts"]
     effect: Effect
     examples: tuple[Example, ...]
     heatmaps: tuple[Heatmap, ...]
     mediators: Annotated[tuple[Mediator, ...], "the strongest of each sweep of heads"] = ()
-    circuit: Annotated[Circuit | None, "None where no head was swept, or none claimed or found"] = None
-    curves: Annotated[tuple[Curve, ...], "of the checks that ran"] = ()
-    score: Annotated[str, "how continuations are scored, as the behaviour file has it"] = "first_token"
+    circuit: Annotated[Circuit | None, "None if no head was swept, claimed or found"] = None
+    curves: Annotated[tuple[Curve, ...], "the curves of the checks that ran"] = ()
+    score: Annotated[str, "how continuations are scored, as in the behaviour file"] = "first_token"
     effect_sizes: Annotated[
         tuple[float, ...], "clean − corrupt score, in prompt order: the denominator of most fractions"
     ] = ()
-    omitted: Annotated[tuple[str, ...], "sentences on what could not be measured for the report, and why"] = ()
+    omitted: Annotated[tuple[str, ...], "sentences that say what could not be measured for the report, and why"] = ()
     mediators_known: Annotated[
-        bool, "whether the mediating heads could be measured; if not, `mediators` says nothing of heads it lacks"
+        bool, "whether the mediating heads could be measured; if not, a head that `mediators` lacks may mediate"
     ] = True
 
 
 def merge_evidence(one: Evidence, other: Evidence) -> Evidence:
-    """Evidence of both, each of whom may have swept other nodes and measured other curves.
+    """Return the evidence of two workers, which may have swept different nodes and measured different curves.
 
-    The circuit is of whom swept more: of what was not swept only claimed nodes are known.
+    The result does not depend on their order. The circuit is that of the worker that swept more, since the other one
+    knows only the claimed nodes of what it did not sweep.
     """
     first, second = sorted((one, other), key=_least_first, reverse=True)
     titles = {heatmap.title for heatmap in first.heatmaps}

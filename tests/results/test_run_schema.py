@@ -31,9 +31,9 @@ def test_a_run_is_accepted(validator, path):
     assert set(data) == {field.name for field in fields(Run)} == set(json_schema()["required"])
 
 
-def test_the_comments_of_the_record_are_its_descriptions():
+def test_the_annotations_of_the_record_are_its_descriptions():
     described = json_schema()["definitions"]["CheckResult"]["properties"]["prompts_sha256"]
-    assert described["description"] == 'of the prompts and the tokenizer; "" where it was measured on none'
+    assert described["description"] == 'of the prompts and the tokenizer; "" if it was not measured on prompts'
 
 
 @pytest.mark.parametrize(
