@@ -13,9 +13,7 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError
 
 _MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
-ABANDONED_AFTER_S = (
-    60.0  # seconds after which a partial file belongs to a killed process; writing one takes milliseconds
-)
+ABANDONED_AFTER_S = 60.0  # age at which a partial file belongs to a killed process; writing takes milliseconds
 
 
 def write_file(path: Path, text: str, what: str, remedy: str = "name another file") -> None:

@@ -46,7 +46,7 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
         )
     whole = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
     if whole is not None:
-        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; remove nodes from it")
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}")
     try:
         match check.aspect:
             case "faithfulness":

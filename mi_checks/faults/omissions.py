@@ -91,7 +91,7 @@ def require_storable(what: str, value: Any) -> None:
     """
     unstorable = _unstorable_part(value)
     if unstorable is not None:
-        raise MiChecksError(f"{what} holds {unstorable}, which is no number that can be measured")
+        raise MiChecksError(f"{what} contains {unstorable}, which cannot be stored")
 
 
 def _unstorable_part(value: Any) -> str | None:

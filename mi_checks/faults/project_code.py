@@ -37,7 +37,7 @@ def report_project_errors(what: str, files: Collection[str], root: Path | None =
         line = "" if place is None else f":{place[1]}"
         before = f"{shown}{line}: " if shown else ""
         raise MiChecksError(
-            f"{before}{what} raised {one_line(error)}; correct it there, or run with --mi-debug to see its traceback"
+            f"{before}{what} raised {one_line(error)}; fix it there, or run with --mi-debug to see its traceback"
         ) from error
 
 

@@ -58,7 +58,7 @@ def unexpected_error(error: BaseException, where: str, less_memory: str = MEMORY
     if is_out_of_memory(error):
         line = f"{where} ran out of memory ({one_line(error)}); {less_memory}"
     else:
-        line = f"{where} stopped at an unexpected {one_line(error)}; {traceback_hint()}"
+        line = f"{where} stopped with an unexpected {one_line(error)}; {traceback_hint()}"
     report_traceback(line, error)
     return UnexpectedError(line)
 
@@ -116,7 +116,7 @@ def failure_reason(error: BaseException) -> str:
 
 def traceback_hint() -> str:
     """Return how to see an exception's traceback, or that it is shown already."""
-    return "its traceback is shown apart" if TRACEBACK_LISTENERS else "run with --mi-debug to see where"
+    return "its traceback is shown separately" if TRACEBACK_LISTENERS else "run with --mi-debug to see where"
 
 
 def report_traceback(line: str, error: BaseException) -> None:

@@ -72,13 +72,13 @@ def _tokens(
             return Rejection("no_embedding", f"{what} {text!r} {no_embedding_message(lacking[0], tokenization)}", both)
         unknown = None if tokenization.unknown is None else tokenization.piece(tokenization.unknown)
         if unknown is not None and tokenization.unknown in scored and unknown not in text:
-            why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all it does not know"
+            why = f"the tokenizer does not know {what} {text!r} and reads it as the unknown token '{unknown}'"
             return Rejection("unknown", why, both)
         after_each.append(scored)
     if after_each[0] != after_each[1]:
         begins = "is" if whole else "begins with"
         first, second = (_pieces(tokens, tokenization) for tokens in after_each)
-        why = f"{what} {text!r} {begins} {first} after the clean prompt, {second} after the corrupt one"
+        why = f"{what} {text!r} {begins} {first} after the clean prompt, but {second} after the corrupt prompt"
         return Rejection("continuation", why, both)
     return after_each[0]
 
@@ -86,8 +86,9 @@ def _tokens(
 def no_embedding_message(token: int, tokenization: Tokenization) -> str:
     """Return the message for a text with a token that lies beyond the last row of the embedding."""
     return (
-        f"holds the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has no embedding: "
-        f"it embeds {tokenization.rows} tokens"
+        f"contains the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has "
+        "no embedding: "
+        f"it embeds only {tokenization.rows} tokens"
     )
 
 
@@ -104,7 +105,7 @@ def _same_tokens_message(
 ) -> str:
     if not tokens or not others:
         shorter, longer = (f"answer {answer!r}", f"foil {foil!r}")[:: 1 if not tokens else -1]
-        return f"{shorter} has no token left after what all of them begin with, and {longer} goes on"
+        return f"{shorter} has no token left after the tokens that all answers and foils share, but {longer} continues"
     which = {FIRST_DIFFERENCE: "the first token in which any differ", LOG_PROBABILITY: "all their tokens"}
     shared = which.get(score, "their first token")
     return f"answer {answer!r} and foil {foil!r} share {shared} {_quoted(tokens, tokenization)}"
@@ -124,7 +125,7 @@ def _merged_token_message(
     pairs = enumerate(zip(own, ids, strict=False))
     place = next((place for place, (one, other) in pairs if one != other), len(own) - 1)
     was, became = (visible(tokenization.piece(tokens[place])) for tokens in (own, ids))
-    return f"with {what} {text!r} written after it, the prompt's token '{was}' becomes '{became}'"
+    return f"if {what} {text!r} follows, the prompt's token '{was}' becomes '{became}'"
 
 
 def tokenize_prompt(marked: LabelledText, tokenization: Tokenization) -> Prompt:
@@ -140,9 +141,8 @@ def tokenize_prompt(marked: LabelledText, tokenization: Tokenization) -> Prompt:
     ids, spans = tokenization.encode(marked.text)
     if tokenization.bos is not None and ids[:1] == (tokenization.bos,):
         raise MiChecksError(
-            f"the prompt {visible(marked.text[:60])} begins with {tokenization.piece(tokenization.bos)!r}, and every "
-            "prompt of this model begins with that token already: leave it out of the template, or it would stand "
-            "there twice"
+            f"the prompt {visible(marked.text[:60])} begins with {tokenization.piece(tokenization.bos)!r}, the token "
+            "that mi-checks puts before every prompt of this model; remove it from the template"
         )
     shift = 0 if tokenization.bos is None else 1
     tokens = ids if tokenization.bos is None else (tokenization.bos, *ids)
@@ -178,16 +178,16 @@ def align_pair(
                 "no_embedding", f"the {what} prompt {no_embedding_message(lacking[0], tokenization)}", prompts
             )
     if clean.tokens == corrupt.tokens:
-        return Rejection("identical", "clean and corrupt prompt are the same", prompts)
+        return Rejection("identical", "the clean and the corrupt prompt are the same", prompts)
     if not by_labels and len(clean.tokens) != len(corrupt.tokens):
-        counts = f"{len(clean.tokens)} tokens and {len(corrupt.tokens)}"
-        return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", prompts)
+        counts = f"{len(clean.tokens)} and {len(corrupt.tokens)} tokens"
+        return Rejection("length", f"the clean and the corrupt prompt differ in length: {counts}", prompts)
     for label in sorted({*clean.labels, *corrupt.labels}):
         places = [prompt.labels.get(label) for prompt in prompts]
         same = len(places[0] or ()) == len(places[1] or ()) if by_labels else places[0] == places[1]
         if not same:
             where = (
-                f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt one"
+                f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt prompt"
             )
             return Rejection("labels", f"label {label!r} is at {where}", prompts)
     scored = continuation_tokens(rendered, prompts, tokenization, score)

@@ -52,7 +52,7 @@ class QuotedPairBuilder:
         raise self._too_few(n_requested)
 
     def _too_few(self, n_requested: int) -> TooFewPromptsError:
-        has = f"{n_requested} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
+        has = f"{n_requested} prompt pairs were requested, but only {len(self.pairs)} of {self._total} quotes give one"
         lines = [f"behaviour {self._behaviour!r}: {has}"]
         for rendered, rejection in self._rejections[:_MAX_SHOWN_QUOTES]:
             lines.append(f"  {rendered.clean.text[:60]!r}: {rejection.detail}")
@@ -62,7 +62,7 @@ class QuotedPairBuilder:
         if len(self._rejections) > _MAX_SHOWN_QUOTES:
             lines.append(f"  and {len(self._rejections) - _MAX_SHOWN_QUOTES} more")
         change = "change these quotes, " if self._rejections else ""
-        lines.append(f"  remedy: {change}ask for fewer pairs (`count`, or --mi-count), or quote more")
+        lines.append(f"  remedy: {change}request fewer pairs (`count`, or --mi-count), or add quotes")
         return TooFewPromptsError("\n".join(lines), len(self.pairs), n_requested)
 
     def _rendered(self, quote: Quote) -> RenderedPair:
@@ -111,7 +111,7 @@ def build_prompts(
     """
     pair_count = prompts.pairs if count is None else count
     if pair_count < 1:
-        raise MiChecksError(f"behaviour {behaviour!r}: asked for {pair_count} prompt pairs; at least 1 is needed")
+        raise MiChecksError(f"behaviour {behaviour!r}: {pair_count} prompt pairs were requested; request at least 1")
     seed = prompts.seed if seed is None else seed
     try:
         builder = (
@@ -170,7 +170,7 @@ class _DrawnPairBuilder:
             return values
         rendered = self._renderer.render(values)
         if rendered.clean.text in self._used:
-            return Rejection("repeat", "the clean prompt is one that another pair has already")
+            return Rejection("repeat", "another pair already has this clean prompt")
         outcome = self._rejected.get(rendered) or align_pair(
             rendered, self._tokenization, score=self._score, by_labels=self._by_labels
         )
@@ -185,13 +185,13 @@ def _validate_pair(pair: PromptPair, earlier: list[PromptPair], behaviour: str, 
     forced = max(len(tokens) for tokens in (*pair.answer_tokens, *pair.foil_tokens)) - 1
     length = max(len(prompt.tokens) for prompt in (pair.clean, pair.corrupt)) + forced
     if n_ctx is not None and length > n_ctx:
-        with_it = f" with {forced} of a continuation" if forced else ""
+        with_it = f", {forced} of which are a continuation," if forced else ","
         raise MiChecksError(
-            f"behaviour {behaviour!r}: a prompt is {length} tokens long{with_it}, and the model reads at most {n_ctx}: "
-            "shorten the template or the `length` of its random tokens"
+            f"behaviour {behaviour!r}: a prompt is {length} tokens long{with_it} but the model reads at most {n_ctx}; "
+            "shorten the template or lower the `length` of its random tokens"
         )
     if earlier and set(pair.clean.labels) != set(earlier[0].clean.labels):
         odd = ", ".join(sorted(set(pair.clean.labels) ^ set(earlier[0].clean.labels)))
         raise MiChecksError(
-            f"behaviour {behaviour!r}: label {odd} is in some prompts and not in others: every prompt needs every label"
+            f"behaviour {behaviour!r}: label {odd} is in some prompts but not in others; every prompt needs every label"
         )

@@ -103,8 +103,8 @@ def candidates(name: str, variable: DrawnVariable, tokenization: Tokenization, b
         values = passing
     if isinstance(variable, RandomTokens) and variable.distinct and len(values) < variable.length:
         raise MiChecksError(
-            f"behaviour {behaviour!r}: variable {name!r} asks for {variable.length} distinct tokens, but only "
-            f"{len(values)} are to be had: lower its length, or ask less in its `where`"
+            f"behaviour {behaviour!r}: variable {name!r} needs {variable.length} distinct tokens, but only "
+            f"{len(values)} are available; lower its `length`, or remove predicates from its `where`"
         )
     return values
 
@@ -115,7 +115,7 @@ def _all_values(name: str, variable: DrawnVariable, by: Tokenization, behaviour:
         if not words:
             raise TooFewPromptsError(
                 f"behaviour {behaviour!r}: variable {name!r} draws random tokens, but this tokenizer has no token that "
-                "is a space followed by letters: give the variable a `pool_values` or `values` instead",
+                "is a space followed by letters; give the variable a `pool` or `values` instead",
                 0,
             )
         return "the vocabulary's words", words
@@ -126,7 +126,8 @@ def _all_values(name: str, variable: DrawnVariable, by: Tokenization, behaviour:
             raise MiChecksError(f"behaviour {behaviour!r}: variable {name!r}: {error}") from None
     if isinstance(variable, FromFile):
         raise MiChecksError(
-            f"behaviour {behaviour!r}: variable {name!r} has no rows: only load_behaviour reads its file"
+            f"behaviour {behaviour!r}: variable {name!r} has no rows yet; "
+            "load the behaviour with load_behaviour, which reads its file"
         )
     if isinstance(variable, SuppliedValues):
         return variable.origin, _without_duplicates(variable.values)  # validated when they were read
@@ -134,8 +135,8 @@ def _all_values(name: str, variable: DrawnVariable, by: Tokenization, behaviour:
         for text in value_texts(value):
             if any(mark in text for mark in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
                 raise MiChecksError(
-                    f"behaviour {behaviour!r}: the value {text!r} of variable {name!r} holds a character that "
-                    "mi-checks marks labels with (U+E000 to U+E002): write the value without it"
+                    f"behaviour {behaviour!r}: the value {text!r} of variable {name!r} contains a character "
+                    "that is reserved for labels (U+E000 to U+E002); remove it"
                 )
     return "its `values`", _without_duplicates(variable.values)
 
@@ -164,6 +165,6 @@ def _no_value_message(
         f"behaviour {behaviour!r}: no value is left for variable {name!r}\n"
         f"  candidates: {before} from {origin}; {steps}\n"
         f"  for example, {describe_tokens(culprit, example, by)}\n"
-        f"  remedy: drop `{culprit}` from the variable's `where`, or give it other values; "
-        "what is one token differs between tokenizers"
+        f"  remedy: remove `{culprit}` from the variable's `where`, or give it other values; "
+        "tokenizers differ in what is a single token"
     )

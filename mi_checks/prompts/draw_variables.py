@@ -83,7 +83,7 @@ class VariableSampler:
                 value = _draw_candidate(source, tuple(others.values()), rng)
             if value is None:
                 but = ", ".join(f"{other}={value_repr(taken)}" for other, taken in others.items())
-                return Rejection("exhausted", f"nothing is left for variable {source.name!r} that differs from {but}")
+                return Rejection("exhausted", f"no value of variable {source.name!r} differs from {but}")
             values[source.name] = value
         return values | {name: values[other] for name, other in self._copies.items()}
 

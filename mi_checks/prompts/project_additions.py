@@ -39,9 +39,9 @@ def collect_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]
             if not isinstance(name, str) or not name:
                 raise _pool_error(where, f"a pool's name must be text, not {name!r}")
             if name in pool_names():
-                raise _pool_error(where, f"the pool {name!r} comes with mi-checks; choose another name")
+                raise _pool_error(where, f"the pool {name!r} is already part of mi-checks; choose another name")
             if name in all_pools:
-                raise _pool_error(where, f"the pool {name!r} is given twice; choose another name")
+                raise _pool_error(where, f"the pool {name!r} is defined twice; choose another name")
             all_pools[name] = _values(name, values, where)
     return all_pools
 
@@ -49,23 +49,25 @@ def collect_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]
 def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise _pool_error(
-            where, f"the pool {name!r} must be a list, or another collection, of texts, not {_type_description(values)}"
+            where, f"the pool {name!r} must be a list or another collection of texts, not {_type_description(values)}"
         )
     texts = list(islice(values, MAX_POOL_VALUES + 1))
     if not texts:
-        raise _pool_error(where, f"the pool {name!r} is empty")
+        raise _pool_error(where, f"the pool {name!r} is empty; give it at least one value")
     if len(texts) > MAX_POOL_VALUES:
         raise _pool_error(where, f"the pool {name!r} has more than {MAX_POOL_VALUES:,} values")
     for place, value in enumerate(texts):
         if not isinstance(value, str) or not value:
             what = "an empty text" if value == "" else _type_description(value)
-            raise _pool_error(where, f"the pool {name!r} must hold texts, and item {place} is {what}")
+            raise _pool_error(where, f"the pool {name!r} must contain only texts, but item {place} is {what}")
         if any(mark in value for mark in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
-            message = f"{value!r} in the pool {name!r} holds a character that mi-checks marks labels with"
-            raise _pool_error(where, f"{message} (U+E000 to U+E002)")
+            message = f"{value!r} in the pool {name!r} contains a character that is reserved for labels"
+            raise _pool_error(where, f"{message} (U+E000 to U+E002); remove it")
         if character := NON_TEXT_CHARACTER.search(value):
             raise _pool_error(
-                where, f"{value!r} in the pool {name!r} holds U+{ord(character[0]):04X}, which cannot stand in text"
+                where,
+                f"{value!r} in the pool {name!r} contains U+{ord(character[0]):04X}, which is not allowed "
+                "in text; remove it",
             )
     return tuple(sorted({str.__str__(value) for value in texts}))  # plain str, even if the values belong to a subclass
 
@@ -103,9 +105,9 @@ def collect_scores(
             if not isinstance(name, str) or not name:
                 raise mistake(f"a score's name must be text, not {name!r}")
             if name in known:
-                raise mistake(f"the score {name!r} comes with mi-checks; choose another name")
+                raise mistake(f"the score {name!r} is already part of mi-checks; choose another name")
             if name in all_scores:
-                raise mistake(f"the score {name!r} is given twice; choose another name")
+                raise mistake(f"the score {name!r} is defined twice; choose another name")
             if not callable(function):
                 raise mistake(f"the score {name!r} must be a function, not a {type(function).__name__}")
             all_scores[name] = function

@@ -50,19 +50,20 @@ class Rejection:
 _CONTEXT_TOKENS = 12  # shown on either side of the first difference
 
 _REMEDIES: Mapping[RejectionKind, str] = {
-    "exhausted": "give the variable more values, or take a name out of its `differs_from`",
-    "repeat": "ask for fewer pairs (`count`, or --mi-count), or give the variables more values",
-    "identical": "let the variable that stands in be told apart by `differs_from`, and see that the template uses it",
-    "length": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
-    "give them values of equally many tokens, or let the prompts correspond at their labels (`align: labels`)",
-    "labels": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
-    "or give them values of equally many tokens",
-    "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
-    "token of the word that follows",
-    "no_embedding": "write the prompts without that token, or run them on a model that embeds it",
-    "unknown": "choose answers and foils that the tokenizer knows, or run them on a model that reads them",
-    "same_tokens": "only the first token of each is scored: let the answer begin with another token than the foils, or "
-    "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)",
+    "exhausted": "give the variable more values, or remove a name from its `differs_from`",
+    "repeat": "request fewer pairs (`count`, or --mi-count), or give the variables more values",
+    "identical": "make the replacing variable differ with `differs_from`, and make sure that the template uses the one "
+    "that it replaces",
+    "length": "add `where: [single_token_after_space]` to the variables that `corrupt` exchanges, "
+    "give them values with equally many tokens, or align the prompts only at their labels (`align: labels`)",
+    "labels": "add `where: [single_token_after_space]` to the variables that `corrupt` exchanges, "
+    "or give them values with equally many tokens",
+    "continuation": "end the template before the space, and start answer and foils with the space, which belongs to "
+    "the token of the word after it",
+    "no_embedding": "write the prompts without that token, or use a model that embeds it",
+    "unknown": "choose answers and foils that the tokenizer knows, or use a model that knows them",
+    "same_tokens": "only the first token of each is scored; start the answer with another token than the foils, or "
+    "score the first token in which they differ (`score: first_difference`) or all tokens (`score: log_probability`)",
 }
 
 
@@ -75,10 +76,10 @@ def too_few_prompts_error(
     if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not n_available:
         lines = [f"behaviour {behaviour!r}: {example.detail}"]
     else:
-        often = "each time" if times == len(rejections) else "most often"
+        often = "every time" if times == len(rejections) else "most often"
         lines = [
-            f"behaviour {behaviour!r}: found {n_available} of the {n_requested} distinct prompt pairs asked for; "
-            f"the last {len(rejections)} draws gave no other",
+            f"behaviour {behaviour!r}: only {n_available} of the {n_requested} requested prompt pairs were found; "
+            f"the last {len(rejections)} draws gave no further pair",
             f"  {often} ({times} of {len(rejections)}): {example.detail}",
         ]
     if example.prompts is not None:

@@ -60,9 +60,9 @@ def parse_labels(rendered: str) -> LabelledText:
 
 def _validate_label(label: str, start: int, end: int, spans: Mapping[str, CharacterSpan]) -> None:
     if label == END:
-        raise MiChecksError(f"label {END!r} is the prompt's last token in every prompt: give this one another name")
+        raise MiChecksError(f"label {END!r} is reserved for the last token of every prompt; choose another name")
     if label in spans:
-        raise MiChecksError(f"label {label!r} is used twice in one prompt: give each place a label of its own")
+        raise MiChecksError(f"label {label!r} is used twice in one prompt; give each place its own label")
     if start == end:
         raise MiChecksError(f"label {label!r} covers no text: its expression is empty in this prompt")
 
@@ -91,7 +91,7 @@ class _TemplateRow:
         return self.__fields[field]
 
     def __str__(self) -> str:
-        raise UndefinedError(f"a row is no text: write one of its fields ({', '.join(self.__fields)}) after a dot")
+        raise UndefinedError(f"a row is not text; write one of its fields ({', '.join(self.__fields)}) after a dot")
 
 
 class Renderer:
@@ -132,7 +132,7 @@ class Renderer:
         try:
             return self._environment.from_string(source)
         except Exception as error:
-            raise MiChecksError(f"behaviour {self._behaviour!r}: `{key}` is not a template: {error}") from None
+            raise MiChecksError(f"behaviour {self._behaviour!r}: `{key}` is not a valid template: {error}") from None
 
     def _marked(self, template: Template, values: Mapping[str, Value], what: str) -> LabelledText:
         rendered = self._text(template, values, what)
@@ -148,13 +148,13 @@ class Renderer:
         except Exception as error:  # a template can raise anything, as in 'a' < 1 or for a missing field
             raise MiChecksError(f"{what}: {error}") from None
         if not text:
-            raise MiChecksError(f"{what}: nothing is rendered; a text of at least one token is needed")
+            raise MiChecksError(f"{what}: the template renders no text; at least one token is needed")
         return text
 
     def _plain(self, template: Template, values: Mapping[str, Value], what: str) -> str:
         marked = self._marked(template, values, what)
         if marked.spans:
-            raise MiChecksError(f"{what}: a label names a place in the prompt; take `at` out of the {what}")
+            raise MiChecksError(f"{what}: a label names a place in the prompt; remove `at` from the {what}")
         return marked.text
 
 
@@ -171,7 +171,7 @@ def corrupt_values(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dic
         new = _look_up(values, source)
         if isinstance(new, str) != isinstance(_look_up(values, target), str):
             raise MiChecksError(
-                f"corrupt: {target!r} and {source!r} are a row and a text; neither stands for the other"
+                f"corrupt: {target!r} and {source!r} are a row and a text; one cannot replace the other"
             )
         name, _, field = target.partition(".")
         old = result[name]
@@ -185,7 +185,7 @@ def corrupt_values(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dic
 def _look_up(values: Mapping[str, Value], path: str) -> Value:
     name, _, field = path.partition(".")
     if name not in values:
-        raise MiChecksError(f"corrupt: no variable named {name!r}{did_you_mean(name, values)}")
+        raise MiChecksError(f"corrupt: unknown variable {name!r}{did_you_mean(name, values)}")
     value = values[name]
     if not field:
         return value

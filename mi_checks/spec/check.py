@@ -31,7 +31,7 @@ class Bound(GrammarPart):
         if self.at_least is None and self.at_most is None:
             raise ValueError("a bound needs 'at_least' or 'at_most'")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}: nothing could pass")
+            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}, so no value could pass")
         return self
 
     def __str__(self) -> str:
@@ -82,20 +82,20 @@ class Scale:
                 percent = (
                     f"; did you mean {value / 100:g}?" if self.high == 1 and _MIN_PERCENTAGE <= value <= 100 else ""
                 )
-                return f"{self.quantity} is {self._extent}, never {value:g}{percent}"
+                return f"{self.quantity} is always {self._extent}, so a bound of {value:g} makes no sense{percent}"
             if value is not None and self.is_fraction and abs(value) >= _MIN_PERCENTAGE:
                 return (
-                    f"{self.quantity} is a fraction, for which 1 means the whole, not {value:g}; "
+                    f"for {self.quantity}, 1 means the whole, so a bound of {value:g} makes no sense; "
                     f"did you mean {value / 100:g}?"
                 )
         low_is_free = bound.at_least is None or bound.at_least == self.low
         high_is_free = bound.at_most is None or bound.at_most == self.high
         if low_is_free and high_is_free:
-            return f"{self.quantity} is always {bound}: nothing could fail"
+            return f"{self.quantity} is always {bound}, so this check could never fail"
         if self.value_without_effect is not None and self._holds_at_null(bound, self.value_without_effect):
             sides = ("above", "at_most") if self.effect_raises else ("below", "at_least")
             return (
-                f"{self.quantity} is {self.value_without_effect:g} for nodes that do nothing, so they would pass "
+                f"{self.quantity} is {self.value_without_effect:g} for nodes without effect, so they would pass "
                 f"'{bound}'; claim a value {sides[0]} {self.value_without_effect:g}, or give {sides[1]!r} as well"
             )
         return None

@@ -53,8 +53,8 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]
         line = source.position(path, of_key=True).line
         if check.id in first:
             message = (
-                f"the check {check.id!r} is given twice, on lines {first[check.id]} and {line}; "
-                "for another bound on one model, write it under that model"
+                f"the check {check.id!r} appears twice, on lines {first[check.id]} and {line}; "
+                "to give one model another bound, write it in that model's entry"
             )
             yield source.problem(path, message, of_key=True)
         first.setdefault(check.id, line)
@@ -69,7 +69,7 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]
     absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
     if absent and not any(check.kind in PREFERENCE_KINDS for _, check in checks_with_paths(behaviour)):
         message = (
-            f"{absent[0]!r} is declared absent, which is judged by {' or '.join(PREFERENCE_KINDS)}: add one to 'checks'"
+            f"{absent[0]!r} is declared absent, which is tested by {' or '.join(PREFERENCE_KINDS)}; add one to 'checks'"
         )
         yield source.problem(("models", absent[0]), message, of_key=True)
 
@@ -97,12 +97,12 @@ def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, 
     """Yield the claims that patch positions at which clean and corrupt prompts do not correspond (`align: labels`)."""
     if not isinstance(check, PatchingCheck | MediatorsCheck | PathCheck):
         return
-    why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
+    why = "clean and corrupt prompts correspond only at their labels ('align: labels')"
     if check.at is None:
-        message = f"{why}, and this patches at all positions; add 'at' with one of {listed(labels)}"
+        message = f"{why}, but this check patches at all positions; add 'at' with one of {listed(labels)}"
         yield source.problem(path, message, of_key=True)
     if isinstance(check, MediatorsCheck) and check.component == "pattern":
-        message = f"{why}, and an attention pattern is over all positions; sweep heads, q, k or v"
+        message = f"{why}, but an attention pattern covers all positions; sweep heads, q, k or v"
         yield source.problem((*path, "component"), message)
 
 
@@ -114,21 +114,21 @@ def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[SpecProblem
 
 
 def _score_not_linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[SpecProblem]:
-    """Yield the reasons why attribution cannot decompose this score: it must be linear in the logits."""
-    why = "attribution takes a score apart that is linear in the logits"
+    """Yield why direct logit attribution cannot decompose this score: it must be linear in the logits."""
+    why = "direct logit attribution needs a score that is linear in the logits"
     if prompts.score not in LINEAR_SCORES:
         message = f"{why}, and {prompts.score!r} is not; use {' or '.join(LINEAR_SCORES)}"
         yield source.problem(path, message, of_key=True)
     for key in ("answer_reduction", "foil_reduction"):
         if getattr(prompts, key) != "mean":
-            message = f"{why}, and the highest of several is not; leave out {key!r} under 'prompts'"
+            message = f"{why}, and the maximum of several is not; remove {key!r} under 'prompts'"
             yield source.problem(path, message, of_key=True)
 
 
 def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[SpecProblem]:
     path = (*path, "models")
     if check.models == ():
-        yield source.problem(path, "no model is listed, so the check would never run; remove 'models' to check all")
+        yield source.problem(path, "no model is listed, so the check would never run; remove 'models' to run it on all")
     present = present_models(behaviour)
     for index, model in enumerate(check.models or ()):
         if model in present:
@@ -136,7 +136,9 @@ def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) 
                 yield source.problem((*path, index), f"{model!r} is listed twice")
             continue
         if model in behaviour.models:
-            message = f"{model!r} is declared absent, and only models with the behaviour have this check"
+            message = (
+                f"{model!r} is declared absent, but this check is only for models with the behaviour; remove it here"
+            )
         else:
             known = f"declared under 'models': {listed(behaviour.models)}"
             message = f"unknown model {model!r}; {known}{did_you_mean(model, behaviour.models)}"
@@ -153,11 +155,13 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecPro
             continue
         applying = (*behaviour.checks_for(model), *behaviour.role_checks)
         if not behaviour.checks_for(model):
-            message = f"no check is for {model!r}, so nothing would be tested; remove it or widen a check's 'models'"
+            message = (
+                f"no check runs on {model!r}, so nothing would be tested; remove it, or add it to a check's 'models'"
+            )
             yield source.problem(("models", model), message, of_key=True)
         for index, key in enumerate(entry.checks or ()):
             if key not in checks:
-                message = f"unknown check {key!r}; checks: {listed(checks)}{did_you_mean(key, checks)}"
+                message = f"unknown check id {key!r}; ids: {listed(checks)}{did_you_mean(key, checks)}"
                 yield source.problem(("models", model, "checks", index), message)
         for key, bound in entry.bounds.items():
             if key not in checks:
@@ -166,7 +170,8 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecPro
                 message = f"the check {key!r} has no bound that a model could override"
             elif checks[key] not in applying:
                 message = (
-                    f"the check {key!r} is not for {model!r}: its 'models', or this entry's 'checks', leaves it out"
+                    f"the check {key!r} does not run on {model!r}: add it to this entry's 'checks' "
+                    "or the check's 'models'"
                 )
             else:
                 message = checks[key].bound_problem(bound)
@@ -187,18 +192,22 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
     for name, role in behaviour.roles.items():
         path = ("roles", name)
         if parse_node(name) is not None:
-            yield source.problem(path, f"a role cannot be called {name!r}: that is a node", of_key=True)
+            yield source.problem(
+                path, f"a role cannot be called {name!r}, which is a node; choose another name", of_key=True
+            )
         elif name == LOGITS:
-            yield source.problem(path, f"a role cannot be called {name!r}: that is where a path may end", of_key=True)
+            yield source.problem(
+                path, f"a role cannot be called {name!r}, the end of a path; choose another name", of_key=True
+            )
         elif name not in used:
-            yield source.problem(path, f"the role {name!r} is used by no check", of_key=True)
+            yield source.problem(path, f"no check uses the role {name!r}; name it in a check or remove it", of_key=True)
         if role.score not in known:
             message = (
                 f"unknown role score {role.score!r}; role scores: {listed(known)}{did_you_mean(role.score, known)}"
             )
             yield source.problem((*path, "score"), message)
         elif role.component != "head" and role.score in ROLE_SCORES:
-            message = f"the score {role.score!r} is of heads; {role.component}s need one that a conftest.py adds"
+            message = f"the score {role.score!r} is defined for heads; for {role.component}s, add one in a conftest.py"
             yield source.problem((*path, "component"), message)
     for check in behaviour.role_checks:
         why = check.bound_problem(check.bound)

@@ -18,7 +18,7 @@ Among = Literal["heads", "heads_and_mlps"]
 
 def _require_true(value: object) -> object:
     if value is not True:
-        raise ValueError(f"write true, or a bound, not {describe(value)}; to claim nothing of it, leave it out")
+        raise ValueError(f"write true or a bound, not {describe(value)}; to claim nothing, remove the key")
     return value
 
 
@@ -42,7 +42,7 @@ class _AspectsCheck(Check):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.claimed:
-            raise ValueError(f"{self.kind} claims nothing; add one or several of {', '.join(self.aspects)}")
+            raise ValueError(f"this {self.kind} check claims nothing; add at least one of {', '.join(self.aspects)}")
         return self
 
     @property
@@ -85,7 +85,7 @@ _CIRCUIT_SCALES = {
     "completeness": Scale("completeness", low=0, is_fraction=True, value_without_effect=1, effect_raises=False),
     "sufficient": Scale("the fraction of random circuits", low=0, high=1),
     "necessary": Scale("the fraction of random circuits", low=0, high=1),
-    "minimal": Scale("what removing a node changes", low=0, is_fraction=True),
+    "minimal": Scale("the change when a node is removed", low=0, is_fraction=True),
 }
 _EDGE_ASPECTS = ("faithfulness", "minimal")
 _NODE_ONLY_ASPECTS = tuple(name for name in _CIRCUIT_SCALES if name not in _EDGE_ASPECTS)
@@ -125,11 +125,12 @@ class CircuitCheck(_AspectsCheck):
     @model_validator(mode="after")
     def _nodes_or_edges(self) -> Self:
         if (self.nodes is None) == (self.edges is None):
-            raise ValueError("a circuit is given by its 'nodes' or by its 'edges'")
+            raise ValueError("a circuit needs exactly one of 'nodes' and 'edges'")
         others = [name for name in self.claimed if name in _NODE_ONLY_ASPECTS]
         if self.edges is not None and others:
             raise ValueError(
-                f"{others[0]!r} is of a circuit given by its nodes; of edges, claim {' or '.join(_EDGE_ASPECTS)}"
+                f"{others[0]!r} is defined only for a circuit given by 'nodes'; "
+                f"with 'edges', claim {' or '.join(_EDGE_ASPECTS)}"
             )
         return self
 

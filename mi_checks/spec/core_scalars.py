@@ -54,7 +54,9 @@ def _int(text: str) -> int:
         raise _unreadable(text, "int")
     if _LEADING_ZERO.match(text) and len(text) < _MAX_SHOWN_CHARACTERS:
         number = int(text)
-        raise ValueError(f"{text!r} is {number} or an octal number, by the version of YAML; write {number}" + _OR_TEXT)
+        raise ValueError(
+            f"{text!r} is {number} or an octal number, depending on the version of YAML; write {number}" + _OR_TEXT
+        )
     try:
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     except ValueError:  # Python refuses decimal numbers of more than 4,300 digits

@@ -49,10 +49,10 @@ def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[TextFields
         elif isinstance(row, dict):
             rows.append(row)
     if len(mistakes) > MAX_REPORTED_MISTAKES:
-        more = f"… and so on: {len(mistakes) - MAX_REPORTED_MISTAKES} more mistakes in this file"
+        more = f"… and {len(mistakes) - MAX_REPORTED_MISTAKES} more mistakes in this file"
         mistakes[MAX_REPORTED_MISTAKES:] = [SpecProblem(shown, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
     if not rows and not mistakes:
-        mistakes.append(SpecProblem(shown, 1, 1, "the file has no rows; give it one at least"))
+        mistakes.append(SpecProblem(shown, 1, 1, "the file has no rows; add at least one"))
     if mistakes:
         raise SpecError(mistakes)
     return tuple(rows)
@@ -61,9 +61,9 @@ def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[TextFields
 def _forbidden_character(row: TextFields) -> str | None:
     for field, text in row.items():
         if any(mark in text for mark in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
-            return f"{field!r} holds a character that mi-checks marks labels with (U+E000 to U+E002); write it without"
+            return f"{field!r} contains a character that is reserved for labels (U+E000 to U+E002); remove it"
         if character := NON_TEXT_CHARACTER.search(text):
-            return f"{field!r} holds the character U+{ord(character[0]):04X}, which cannot stand in text"
+            return f"{field!r} contains the character U+{ord(character[0]):04X}, which is not allowed in text"
     return None
 
 
@@ -88,7 +88,7 @@ def _csv(text: str) -> Iterator[NumberedRow]:
                 yield line, message
                 return
         elif len(fields) != len(header):
-            yield line, f"this row has {_fields(len(fields))}, and the header {len(header)}: {listed(header)}"
+            yield line, f"this row has {_fields(len(fields))}, but the header has {len(header)}: {listed(header)}"
         else:
             yield line, dict(zip(header, fields, strict=True))
 
@@ -115,7 +115,10 @@ def _jsonl(text: str) -> Iterator[NumberedRow]:
         if isinstance(row, dict):
             first = row if first is None else first
             if set(row) != set(first):
-                row = f"this row has the fields {listed(row)}, and the first has {listed(first)}; give all the same"
+                row = (
+                    f"this row has the fields {listed(row)}, but the first has {listed(first)}; "
+                    "give every row the same fields"
+                )
         yield number, row
 
 
@@ -132,12 +135,12 @@ def _json_row(line: str) -> TextFields | str:
     except json.JSONDecodeError as error:
         return f"not valid JSON: {error.msg} (column {error.colno})"
     except (RecursionError, ValueError):  # very deep nesting, or a number with thousands of digits
-        return "not valid JSON: nested too deeply, or a number too large"
+        return "not valid JSON: it is nested too deeply, or a number is too large"
     if not isinstance(row, dict) or not row:
         kind = "an empty one" if isinstance(row, dict) else describe(row)
         return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}, not {kind}'
     if repeated_keys:
-        return f"the field {repeated_keys[0]!r} is given twice"
+        return f"the field {repeated_keys[0]!r} appears twice"
     for field, value in row.items():
         if not field.strip():
             return "a field has no name"
@@ -178,7 +181,7 @@ def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> SuppliedV
     if isinstance(path, str):
         return (source.problem(place, path),)
     if path.suffix not in ROW_READERS:
-        message = f"{variable.file!r} is no data file; its name ends with {' or '.join(ROW_READERS)}"
+        message = f"{variable.file!r} is not a data file; its name must end with {' or '.join(ROW_READERS)}"
         return (source.problem(place, message + did_you_mean(path.suffix, ROW_READERS)),)
     if not os.path.isfile(path):  # Path.is_file would raise for a name that is too long
         return (source.problem(place, missing_file_message(path, variable.file)),)

@@ -21,7 +21,8 @@ HeadInput = Literal["q", "k", "v"]  # the inputs of a head, which read the resid
 
 _EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
 EDGE_SYNTAX = (
-    "edges are written 'L0H3 -> L1H6.k', with roles and node sets too, and end in a head's q, k or v, an MLP layer "
+    "edges are written like 'L0H3 -> L1H6.k', also with roles and node sets, and end in a head's q, k or "
+    "v, an MLP layer "
     "or 'logits'"
 )
 
@@ -93,9 +94,9 @@ def order_problem(sender: str, receiver: str, via: HeadInput | None = None) -> s
         return None
     if writes.component not in WRITING_COMPONENTS or reads.component not in ("head", "mlp"):
         return None  # a component that cannot send or receive is reported elsewhere
-    also = ", and its own layer's heads" if reads.component == "mlp" else ""
+    also = ", and what heads of its own layer write" if reads.component == "mlp" else ""
     what = f"{receiver}.{via}" if via else receiver
-    return f"{sender!r} does not come before {what!r}, which reads what earlier layers write{also}"
+    return f"{sender!r} does not come before {what!r}, which reads only what earlier layers write{also}"
 
 
 def _precedes(sender: NodeName, receiver: NodeName) -> bool:
@@ -131,9 +132,9 @@ def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
 def input_problem(component: str, via: HeadInput | None) -> str | None:
     """Return why nodes of a component, or the logits, cannot be reached through this input, or None if they can."""
     if component == "head" and via is None:
-        return "a head is reached by its q, k or v"
+        return "a path enters a head through its q, k or v"
     if component in ("mlp", LOGITS) and via is not None:
-        return f"{'the logits have' if component == LOGITS else 'an MLP layer has'} one input, and no {via}"
+        return f"{'the logits have' if component == LOGITS else 'an MLP layer has'} only one input; remove {via!r}"
     return None
 
 
@@ -144,5 +145,5 @@ def double_count(nodes: Iterable[str]) -> str | None:
         parts = parse_node(node)
         whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
         if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
-            return f"{node!r} is part of 'L{parts.layer}.{whole}', and would count twice"
+            return f"{node!r} is part of 'L{parts.layer}.{whole}', so it would be counted twice"
     return None

@@ -106,12 +106,12 @@ def _follows_from_missing_value(path: Keys, nothing: Sequence[Keys]) -> bool:
 
 def _missing_value_message(path: Keys) -> str:
     if len(path) == 2 and path[0] == "models":
-        return f"{dotted(path)!r} has no value; write 'absent', or {{}} for all checks as written"
+        return f"{dotted(path)!r} has no value; write 'absent', or {{}} to run all checks as written"
     if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS_BY_KEY:
         return f"{dotted(path)!r} has nothing under it; indent its keys further than {path[2]!r} itself"
-    remedy = "give it one or remove it"
+    remedy = "add one or remove the key"
     if len(path) == 4 and path[0] == "checks" and str(path[3]) not in _keys(str(path[2])):
-        remedy = "if it continues a text in { } after a ',', put quotes around the whole text"
+        remedy = "if this is the rest of a text in { } after a ',', put quotes around the whole text"
     return f"{dotted(path)!r} has no value; {remedy}"
 
 
@@ -143,13 +143,13 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         return f"{where} must be at most {context['max_length']} characters long, not {len(value)}"
     if kind in _EMPTY:
         least = context["min_length"]
-        return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
+        return f"{where} must not be empty" if least == 1 else f"{where} must have at least {least} items"
     if kind == "string_pattern_mismatch":
         return _invalid_name(value, error)
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":
         if len(value) > 1:
-            return f"{where} holds {len(value)} checks ({listed(value)}); begin each with '- '"
-        return f"{where} holds no check; checks are: {listed(CHECKS_BY_KEY)}"
+            return f"{where} has {len(value)} checks ({listed(value)}); start each one with '- '"
+        return f"{where} has no check; known checks: {listed(CHECKS_BY_KEY)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: {error['msg']}"
@@ -168,7 +168,7 @@ def _remedy(wanted: str, found: Any) -> str:
 def _number_remedy(text: str) -> str:
     """Return how to write a number that YAML reads as text."""
     if ":" in text and re.fullmatch("[-+]?[0-9:.]+", text):
-        return "; a number has no ':'"
+        return "; write the number without ':'"
     try:
         number = float(text)  # float() accepts 1_000, too
     except ValueError:
@@ -199,30 +199,34 @@ def _missing_source(path: Keys, found: Any) -> str:
     if not isinstance(found, dict):
         return f"{dotted(path)!r} must be a mapping with {expected}, not {describe(found)}"
     hints = (did_you_mean(key, VARIABLE_SOURCES) for key in found)
-    return f"{dotted(path)!r} needs {expected}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
+    return f"{dotted(path)!r} needs {expected}, but has {listed(found) or 'no keys'}" + next(filter(None, hints), "")
 
 
 def _invalid_name(name: Any, error: ErrorDetails) -> str:
     if error["type"] == "string_too_long":
         return (
-            f"{name[:20] + '…'!r} is too long a name: it has {len(name)} characters, and may have {MAX_NAME_CHARACTERS}"
+            f"the name {name[:20] + '…'!r} is too long: it has {len(name)} characters, and the limit is "
+            f"{MAX_NAME_CHARACTERS}"
         )
     lower = "a-z" in error.get("ctx", {}).get("pattern", "") and "A-Z" not in error.get("ctx", {}).get("pattern", "")
     letters = "lower-case letters" if lower else "letters"
     start = "a letter" if lower else "a letter or '_'"
-    return f"{name!r} is not a valid name: {letters}, digits and '_', beginning with {start}"
+    return f"{name!r} is not a valid name; use {letters}, digits and '_', starting with {start}"
 
 
 def unknown_key(path: Keys, data: Any) -> str:
     """Return the message for a key that is not in the grammar."""
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
-        return f"unknown check {key!r}; checks are: {listed(CHECKS_BY_KEY)}{did_you_mean(key, CHECKS_BY_KEY)}"
+        return f"unknown check {key!r}; known checks: {listed(CHECKS_BY_KEY)}{did_you_mean(key, CHECKS_BY_KEY)}"
     if _is_quote(path):
-        return f"YAML takes the ': ' after {key!r} for that of a key; put quotes around the whole text"
+        return f"YAML reads the ': ' after {key!r} as the end of a key; put quotes around the whole text"
     if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in VARIABLE_SOURCES:
         kinds = [source for source in VARIABLE_SOURCES if source in _at(data, owner)]
-        return f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; a variable takes its values from one"
+        return (
+            f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; "
+            "a variable has only one source of values, so keep one"
+        )
     valid = valid_keys(path, data)
     inside = f" in {dotted(owner)!r}" if owner else ""
     also = ("quotes",) if owner == ("prompts",) else ()  # the key that marks the other kind of prompts

@@ -92,8 +92,9 @@ def with_parent_files(source: YamlSource, path: Path, text: str) -> tuple[YamlSo
         parent = _parent_path(below, owner)
         shown = (Path(below.display_path).parent / below.data["extends"]).as_posix()
         if any(parent.resolve() == known.resolve() for _, known in chain):
-            way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(parent.name)])
-            raise SpecError([below.problem(_EXTENDS, f"a file cannot extend itself: {way}")])
+            files = [repr(known.name) for _, known in chain] + [repr(parent.name)]
+            cycle = f"{files[0]} extends {', which extends '.join(files[1:])}"
+            raise SpecError([below.problem(_EXTENDS, f"a file cannot extend itself: {cycle}")])
         texts.append(read_text(parent, shown))
         chain.append((with_current_names(parse_yaml(texts[-1], shown, parent)), parent))
     merged = _inheritable(chain[-1][0]) if len(chain) > 1 else source
@@ -111,7 +112,7 @@ def _parent_path(source: YamlSource, path: Path) -> Path:
         raise SpecError([source.problem(_EXTENDS, message)])
     parent = resolve_beside(path, name)
     if isinstance(parent, Path) and parent.suffix not in PARENT_FILE_SUFFIXES:
-        parent = f"{name!r} is no behaviour file; its name ends with {' or '.join(PARENT_FILE_SUFFIXES)}"
+        parent = f"{name!r} is not a behaviour file; its name must end with {' or '.join(PARENT_FILE_SUFFIXES)}"
     elif isinstance(parent, Path) and not os.path.isfile(parent):
         parent = missing_file_message(parent, name)
     if isinstance(parent, str):

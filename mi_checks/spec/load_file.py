@@ -108,7 +108,9 @@ def select_case(
     if not cases:
         raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
     if case is None:
-        raise MiChecksError(f"{shown}: name one of its cases, as in {spelled(cases[0])}: {listed(cases)}")
+        raise MiChecksError(
+            f"{shown}: the file has several cases; choose one, as in {spelled(cases[0])}; cases: {listed(cases)}"
+        )
     raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
 
 
@@ -235,7 +237,8 @@ def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Che
     behaviour, shown = loaded.behaviour, loaded.source.display_path
     if claims not in behaviour.models:
         raise MiChecksError(
-            f"{shown} claims nothing of {claims!r}; say with --model whose claims the checkpoints are held to: "
+            f"{shown} claims nothing about {claims!r}; "
+            "choose with --model whose claims the checkpoints are tested against: "
             f"{listed(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
         )
     if behaviour.models[claims] == ABSENT:
@@ -245,9 +248,9 @@ def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Che
     if check not in checks:
         if check in {each.id for each in behaviour.role_checks}:
             raise MiChecksError(
-                f"{check} says where a role is bound, not what a checkpoint does; bisect one of {listed(checks)}"
+                f"{check} tests which nodes a role is bound to, and cannot be bisected; choose one of {listed(checks)}"
             )
         raise MiChecksError(
-            f"{shown} has no check {check!r} of {claims}; it has {listed(checks)}{did_you_mean(check, checks)}"
+            f"{shown} has no check {check!r} for {claims}; its checks: {listed(checks)}{did_you_mean(check, checks)}"
         )
     return checks[check]

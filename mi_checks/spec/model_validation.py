@@ -76,7 +76,7 @@ def _nodes_outside_model(
             has = out_of_range(node, shape) if node is not None else None  # roles and sets are tested elsewhere
             if has:
                 what = f"node {part!r}" if group is None else repr(part)
-                yield source.problem(path, f"{what} is outside {model}, which has {has}")
+                yield source.problem(path, f"{what} does not exist in {model}, which has {has}")
                 break
 
 
@@ -98,7 +98,7 @@ def out_of_range(node: NodeName, shape: ModelShape) -> str | None:
     return None
 
 
-_ATTENTION_ONLY = "attention layers only, and so no neurons to sweep"
+_ATTENTION_ONLY = "attention layers only, so it has no neurons to sweep"
 
 
 def _range(what: str, n: int) -> str:
@@ -115,5 +115,5 @@ def _mediators_problems(
         yield source.problem((*path, "component"), f"{model} has {why}")
     for index, layer in enumerate(check.layers or ()):
         if not -shape.n_layers <= layer < shape.n_layers:
-            message = f"layer {layer} is outside {model}, which has {_range('layer', shape.n_layers)}"
+            message = f"layer {layer} does not exist in {model}, which has {_range('layer', shape.n_layers)}"
             yield source.problem((*path, "layers", index), message)

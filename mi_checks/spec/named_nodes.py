@@ -78,7 +78,7 @@ def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
             yield NodePlace((*path, "nodes"), check.nodes, _heads(check))
         case MediatorsCheck():
             key = "exactly" if check.exactly is not None else "include"
-            kinds = AllowedNodes((check.component,), f"mediators is about {COMPONENT_PLURALS[check.component]} here")
+            kinds = AllowedNodes((check.component,), f"this check sweeps {COMPONENT_PLURALS[check.component]}")
             yield NodePlace((*path, key), check.nodes, kinds)
         case PathCheck():
             yield NodePlace((*path, "from"), check.from_, _SENDERS)
@@ -87,18 +87,20 @@ def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
                     (*path, "through", index, "nodes"),
                     hop.nodes,
                     _RECEIVERS,
-                    ReceiverInput(hop.via, "by 'via'", last=False),
+                    ReceiverInput(hop.via, "with 'via'", last=False),
                 )
             if check.to != LOGITS:
-                yield NodePlace((*path, "to"), check.to, _RECEIVERS, ReceiverInput(check.via, "by 'via'"))
+                yield NodePlace((*path, "to"), check.to, _RECEIVERS, ReceiverInput(check.via, "with 'via'"))
         case ComposesCheck():
             yield NodePlace((*path, "from"), check.from_, _heads(check))
-            yield NodePlace((*path, "to"), check.to, AllowedNodes(("head",), "composes is about heads", _VIA_REMEDIES))
+            yield NodePlace(
+                (*path, "to"), check.to, AllowedNodes(("head",), "composes takes only heads", _VIA_REMEDIES)
+            )
         case DirectLogitAttributionCheck():
             yield NodePlace(
                 (*path, "nodes"),
                 check.nodes,
-                AllowedNodes(WRITING_COMPONENTS, "attribution is about what writes: " + _WRITERS_TEXT),
+                AllowedNodes(WRITING_COMPONENTS, "direct logit attribution takes only what writes: " + _WRITERS_TEXT),
             )
         case CircuitCheck(nodes=None):
             for index, text in enumerate(check.edges or ()):
@@ -115,15 +117,17 @@ def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
 
 
 _WRITERS_TEXT = "heads, neurons, attention and MLP layers"
-_SENDERS = AllowedNodes(WRITING_COMPONENTS, f"a path begins at what writes: {_WRITERS_TEXT}")
-_VIA_REMEDIES = dict.fromkeys(("q", "k", "v"), "name the head, and its input by 'via'")
-_RECEIVERS = AllowedNodes(("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", _VIA_REMEDIES)
-_HEADS_AND_MLPS = AllowedNodes(("head", "mlp"), "a circuit is of heads and MLP layers")
-_HEADS = AllowedNodes(("head",), "a circuit 'among: heads' is of heads", {"mlp": "write 'among: heads_and_mlps'"})
+_SENDERS = AllowedNodes(WRITING_COMPONENTS, f"a path starts at what writes: {_WRITERS_TEXT}")
+_VIA_REMEDIES = dict.fromkeys(("q", "k", "v"), "name the head, and give its input with 'via'")
+_RECEIVERS = AllowedNodes(("head", "mlp"), "a path enters only heads, MLP layers or 'logits'", _VIA_REMEDIES)
+_HEADS_AND_MLPS = AllowedNodes(("head", "mlp"), "a circuit consists of heads and MLP layers")
+_HEADS = AllowedNodes(
+    ("head",), "a circuit with 'among: heads' consists of heads", {"mlp": "write 'among: heads_and_mlps'"}
+)
 
 
 def _heads(check: Check) -> AllowedNodes:
-    return AllowedNodes(("head",), f"{check.kind} is about heads")
+    return AllowedNodes(("head",), f"{check.kind} takes only heads")
 
 
 def _members(check: CircuitCheck) -> AllowedNodes:
@@ -139,13 +143,15 @@ def unknown_name_message(name: str, sets: tuple[str, ...] | None, *, ends: bool 
         ends: whether `logits` may stand there alone.
     """
     if "@" in name:
-        return f"{name!r}: a position is not part of a node's name here; write it as the check's 'at'"
+        return f"{name!r}: a position is not part of a node's name; give it with the check's 'at'"
     if name == LOGITS:
-        return f"{name!r} is no node, but where paths and edges end" + (", alone: write 'to: logits'" if ends else "")
+        return f"{name!r} is not a node, but the end of paths and edges" + (
+            "; alone, it is written 'to: logits'" if ends else ""
+        )
     if parse_edge(name) is not None:
-        return f"{name!r} is an edge, and nodes stand here; a circuit takes 'edges' in place of 'nodes'"
+        return f"{name!r} is an edge, but nodes are expected; a circuit may have 'edges' instead of 'nodes'"
     if sets is None:
         return f"unknown node {name!r}; {NODE_SYNTAX}"
-    known = f"roles and node sets: {listed(sets)}" if sets else "there is no role, and no node set under 'models'"
+    known = f"roles and node sets: {listed(sets)}" if sets else "the file has no roles and no node sets"
     near = did_you_mean(name, (*sets, *similar_groups(name), *((LOGITS,) if ends else ())))
     return f"unknown node, role or node set {name!r}; {known}; {NODE_SYNTAX}; {GROUP_SYNTAX}{near}"

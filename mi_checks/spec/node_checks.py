@@ -36,7 +36,7 @@ class PatchingCheck(NodeCheck):
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale(f"what patching {self.bound_key}", value_without_effect=0)
+        return Scale(f"the fraction that patching {self.bound_key}", value_without_effect=0)
 
     @property
     def id(self) -> str:
@@ -67,7 +67,7 @@ class AblationCheck(NodeCheck):
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale("what ablation removes", value_without_effect=0)
+        return Scale("the fraction that ablation removes", value_without_effect=0)
 
     @property
     def id(self) -> str:

@@ -21,6 +21,13 @@ NODE_SYNTAX = (
     "nodes are written L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
     "L1.resid_pre, L1.resid_mid, L1.resid_post"
 )
+# The components, as messages name a single node.
+COMPONENT_NOUNS = {
+    "head": "a head", "q": "the queries of a head", "k": "the keys of a head", "v": "the values of a head",
+    "pattern": "the attention pattern of a head", "neuron": "a neuron", "attn": "an attention layer",
+    "mlp": "an MLP layer", "resid_pre": "a residual stream", "resid_mid": "a residual stream",
+    "resid_post": "a residual stream",
+}  # fmt: skip
 # The plural of each component.
 COMPONENT_PLURALS = {
     "head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns",

@@ -14,7 +14,7 @@ from mi_checks.spec.check_refs import checks_with_paths, present_models
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import LOGITS, HeadInput, input_problem, parse_edge
 from mi_checks.spec.named_nodes import NodePlace, names_with_paths, node_places, unknown_name_message
-from mi_checks.spec.node_names import COMPONENT_PLURALS, leaf_names, parse_group, parse_node
+from mi_checks.spec.node_names import COMPONENT_NOUNS, COMPONENT_PLURALS, leaf_names, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
 from mi_checks.spec.path_checks import PathCheck
 from mi_checks.spec.problems import Keys, SpecProblem, listed
@@ -67,13 +67,21 @@ def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[S
     for name, expression in behaviour.sets_for(model).items():
         path = ("models", model, "nodes", name)
         if parse_node(name) is not None:
-            yield source.problem(path, f"a node set cannot be called {name!r}: that is a node", of_key=True)
+            yield source.problem(
+                path, f"a node set cannot be called {name!r}, which is a node; choose another name", of_key=True
+            )
         elif name == LOGITS:
-            yield source.problem(path, f"a node set cannot be called {name!r}: paths end there", of_key=True)
+            yield source.problem(
+                path, f"a node set cannot be called {name!r}, the end of a path; choose another name", of_key=True
+            )
         elif name in behaviour.roles:
-            yield source.problem(path, f"{name!r} is a role, and bound by its score", of_key=True)
+            yield source.problem(
+                path, f"{name!r} is a role, which is bound by its score; choose another name", of_key=True
+            )
         elif name not in used:
-            yield source.problem(path, f"the node set {name!r} is used by no check of {model!r}", of_key=True)
+            yield source.problem(
+                path, f"no check of {model!r} uses the node set {name!r}; name it in a check or remove it", of_key=True
+            )
         yield from _bound_names(source, path, expression)
 
 
@@ -133,7 +141,7 @@ class _NameResolver:
         unbound = [model for model, sets in self.bound.items() if name not in sets]
         if not unbound:
             return None
-        return f"the node set {name!r} is not bound for {listed(unbound)}; bind it in 'models.{unbound[0]}.nodes'"
+        return f"the node set {name!r} is not defined for {listed(unbound)}; define it in 'models.{unbound[0]}.nodes'"
 
     def component(self, name: str) -> Iterator[str]:
         """Yield a message for each node of a kind that may not stand here, and for the first that no input reaches."""
@@ -143,11 +151,11 @@ class _NameResolver:
         for component, shown, is_not in self._behind(name):
             if component not in kinds.components:
                 remedy = f"; {kinds.remedies[component]}" if component in kinds.remedies else ""
-                yield f"{kinds.about}, and {shown} {is_not}{remedy}"
+                yield f"{kinds.about}, but {shown} {is_not}{remedy}"
                 continue
             unreached = input_problem(component, entry.via) if entry is not None else None
             if entry is not None and unreached is not None:
-                how = f"; say which {entry.spelling}" if entry.via is None else ""
+                how = f"; write which one {entry.spelling}" if entry.via is None else ""
                 yield f"{shown}: {unreached}{how}"
                 return
 
@@ -156,7 +164,7 @@ class _NameResolver:
         group, role = parse_group(name), self.behaviour.roles.get(name)
         if parse_node(name) is None and (group is not None or role is not None):
             component = group.component if group is not None else role.component if role is not None else ""
-            yield component, repr(name), f"is of {COMPONENT_PLURALS[component]}"
+            yield component, repr(name), f"consists of {COMPONENT_PLURALS[component]}"
             return
         bindings = [(f" (in {name!r} of {model})", names(sets.get(name, ()))) for model, sets in self.bound.items()]
         if parse_node(name) is not None:
@@ -165,4 +173,4 @@ class _NameResolver:
             for node in nodes:
                 parts = parse_node(node)
                 if parts is not None:
-                    yield parts.component, f"{node!r}{where}", "is not one"
+                    yield parts.component, f"{node!r}{where}", f"is {COMPONENT_NOUNS[parts.component]}"

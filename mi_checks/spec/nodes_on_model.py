@@ -31,7 +31,11 @@ def problems_on_model(
     may_be_empty = (
         isinstance(check, MediatorsCheck) and check.exactly is not None
     )  # "no node mediates" is a valid claim
-    empty = "an empty circuit claims nothing: name a node" if isinstance(check, CircuitCheck) else "no node is named"
+    empty = (
+        "an empty circuit claims nothing; name at least one node"
+        if isinstance(check, CircuitCheck)
+        else "no node is named; name at least one"
+    )
     for place in node_places(path, check):
         if not names(place.expression) and not may_be_empty:
             yield source.problem(place.path, empty)
@@ -88,7 +92,7 @@ class _NodesOnModel:
         if self.shape is None and groups:
             return
         if expression and not owners and self.knows(expression) and not may_be_empty:
-            yield f"no node is named for {self.model}, where {listed(expression)} is empty"
+            yield f"for {self.model}, {listed(expression)} is empty, so no node is named"
 
     def prefix(self, written: NodeNames, *nodes: str) -> str:
         """Return the model's name for a message about nodes that are not all written in the check itself, or ""."""
@@ -134,7 +138,7 @@ def _edge_problems(source: YamlSource, path: Keys, on: _NodesOnModel, check: Cir
             continue
         place, shown = (*path, index), str(edge)
         if shown in written:
-            yield source.problem(place, f"the edge {shown!r} is given twice")
+            yield source.problem(place, f"the edge {shown!r} appears twice")
             continue
         written.add(shown)
         senders, receivers = on.nodes(edge.sender), on.nodes(edge.receiver)
@@ -146,7 +150,7 @@ def _edge_problems(source: YamlSource, path: Keys, on: _NodesOnModel, check: Cir
         for single in (EdgeName(sender, receiver, edge.via) for sender in senders for receiver in receivers):
             if single in first:
                 by = f"by {first[single]!r} and by {shown!r}"
-                yield source.problem(place, f"for {on.model}, the edge '{single}' is given twice: {by}")
+                yield source.problem(place, f"for {on.model}, the edge '{single}' is named twice: {by}")
                 break
             first[single] = shown
     if on.shape is not None:
@@ -155,14 +159,14 @@ def _edge_problems(source: YamlSource, path: Keys, on: _NodesOnModel, check: Cir
             yield source.problem(path, f"for {on.model}, {message}")
 
 
-_NOTHING_ABLATED = "with nothing ablated there is nothing to compare it with"
+_NOTHING_ABLATED = "so nothing would be ablated; leave out at least one"
 
 
 def whole_model_problem(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | None:
     """Return why a circuit of these nodes is not testable if it has every node that could be ablated, or None."""
     heads, mlps = _circuit_candidates(among, shape)
     left_out = {*heads, *mlps}.difference(nodes)
-    return None if left_out else f"the circuit is {_all_candidates_text(among, shape)}: {_NOTHING_ABLATED}"
+    return None if left_out else f"the circuit contains {_all_candidates_text(among, shape)}, {_NOTHING_ABLATED}"
 
 
 def whole_graph_problem(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
@@ -174,7 +178,7 @@ def whole_graph_problem(edges: Iterable[EdgeName], among: Among, shape: ModelSha
     into_logits = shape.n_layers * (heads + mlps)
     if len(set(edges)) < into_heads + into_mlps + into_logits:
         return None
-    return f"the circuit is all edges between {_all_candidates_text(among, shape)}: {_NOTHING_ABLATED}"
+    return f"the circuit contains all edges between {_all_candidates_text(among, shape)}, {_NOTHING_ABLATED}"
 
 
 def _circuit_candidates(among: Among, shape: ModelShape) -> tuple[list[str], list[str]]:

@@ -62,7 +62,7 @@ class PathCheck(Check):
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale(f"what a path {self.bound_key}", is_fraction=True, value_without_effect=0)
+        return Scale(f"the fraction that path patching {self.bound_key}", is_fraction=True, value_without_effect=0)
 
     @property
     def id(self) -> str:
@@ -101,9 +101,9 @@ class ComposesCheck(Check):
         if (self.times_random is None) == (self.writes is None):
             raise ValueError("composes needs exactly one of 'times_random' (weights) and 'writes' (on the prompts)")
         if self.writes is not None and self.at is None:
-            raise ValueError("'writes' needs 'at': the label where the input is read")
+            raise ValueError("'writes' needs 'at', the label at which the input is read")
         if self.times_random is not None and self.at is not None:
-            raise ValueError("'at' has no meaning for 'times_random', which is of the weights alone")
+            raise ValueError("'at' has no meaning with 'times_random', which depends only on the weights; remove it")
         return self
 
     @property
@@ -115,7 +115,7 @@ class ComposesCheck(Check):
     def scale(self) -> Scale:
         """Return the scale of a ratio of norms."""
         if self.times_random:
-            return Scale("a composition score over that of random matrices", low=0)
+            return Scale("a composition score relative to random matrices", low=0)
         return Scale("the fraction of an input's norm", low=0, is_fraction=True)
 
     @property

@@ -52,7 +52,7 @@ def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = Tru
 
 def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) -> Iterator[str]:
     if any(sentinel in text for sentinel in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
-        yield "the characters U+E000 to U+E002 are reserved for marking labels"
+        yield "the characters U+E000 to U+E002 are reserved for labels; remove them"
         return
     try:
         tree = parse_template(text)
@@ -100,19 +100,19 @@ def _labels(tree: nodes.Template) -> Iterator[str]:
             continue
         label = label_of(use)
         if id(use) not in well_placed:
-            yield "'at' must come last in its {{ … }}: what follows it there would change the mark"
+            yield "'at' must come last in its {{ … }}, because what follows would change the mark"
         elif label is None:
             yield _AT_SYNTAX
         elif label == END:
-            yield f"the label {END!r} is reserved: it is every prompt's last token"
+            yield f"the label {END!r} is reserved for the last token of every prompt; choose another"
         elif label in seen:
-            yield f"the label {label!r} is given twice; each names one place"
+            yield f"the label {label!r} is used twice; give each place its own label"
         seen.add(label)
 
 
 def _no_labels(tree: nodes.Template) -> Iterator[str]:
     if any(use.name == "at" for use in tree.find_all(nodes.Filter)):
-        yield "'at' labels a place in the prompt, so it has no use outside 'prompts.template'"
+        yield "'at' labels a place in the prompt, so it can only be used in 'prompts.template'"
 
 
 _VARIABLES: Keys = ("prompts", "variables")
@@ -127,7 +127,9 @@ def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]
     for name, variable in prompts.variables.items():
         path = (*_VARIABLES, name)
         if name in _RESERVED_WORDS:
-            yield source.problem(path, f"{name!r} is a word of the template language; choose another", of_key=True)
+            yield source.problem(
+                path, f"{name!r} is a reserved word of the template language; choose another name", of_key=True
+            )
         yield from _differs_from_problems(source, path, name, prompts)
         if isinstance(variable, FromPool):
             yield from _pool(source, path, variable.pool, pools)
@@ -149,11 +151,11 @@ def _differs_from_problems(source: YamlSource, path: Keys, name: str, prompts: P
         if other == name:
             yield source.problem(place, f"{name!r} cannot differ from itself")
         elif isinstance(same := prompts.variables.get(other), SameAs) and same.same_as in declared:
-            yield source.problem(place, f"{other!r} has the value of {same.same_as!r}; differ from that")
+            yield source.problem(place, f"{other!r} has the value of {same.same_as!r}; name that variable instead")
         elif other in declared and other not in before:
-            yield source.problem(place, f"{other!r} is declared after {name!r}; declare it before")
+            yield source.problem(place, f"{other!r} is declared after {name!r}; declare it earlier")
         elif other not in declared:
-            known = f"declared before it: {listed(before)}" if before else "none is declared before it"
+            known = f"declared before it: {listed(before)}" if before else "no variable is declared before it"
             yield source.problem(place, f"unknown variable {other!r}; {known}{did_you_mean(other, before)}")
 
 
@@ -171,7 +173,7 @@ def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompt
     other = variable.same_as
     if other not in before:
         known = f"texts declared before it: {listed(before)}" if before else "no text is declared before it"
-        why = "has no text of its own to take" if other in declared else "is not declared"
+        why = "cannot be copied here" if other in declared else "is not declared"
         yield source.problem((*path, "same_as"), f"{other!r} {why}; {known}{did_you_mean(other, before)}")
 
 
@@ -181,9 +183,12 @@ def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Spec
         place = (*path, "values", index)
         if isinstance(row, dict) != isinstance(first, dict):
             kinds = ("plain text", "a mapping") if isinstance(first, dict) else ("a mapping", "plain text")
-            yield source.problem(place, f"this value is {kinds[0]} and the first is {kinds[1]}; use one kind")
+            yield source.problem(place, f"this value is {kinds[0]} but the first is {kinds[1]}; use one kind for all")
         elif isinstance(row, dict) and set(row) != set(first):
-            message = f"this value has the fields {listed(row)} and the first has {listed(first)}; give all the same"
+            message = (
+                f"this value has the fields {listed(row)} but the first has {listed(first)}; "
+                "give every value the same fields"
+            )
             yield source.problem(place, message)
 
 
@@ -193,14 +198,17 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[SpecProblem]:
     for key, value in prompts.corrupt.items():
         path = (*_CORRUPT, key)
         if key == value:
-            yield source.problem(path, f"{key!r} stands in its own place; clean and corrupt would be the same")
+            yield source.problem(
+                path, f"{key!r} is replaced by itself, so clean and corrupt prompts would be the same; name another"
+            )
             continue
         wrong_key, wrong_value = _reference(key, variables), _reference(value, variables)
         if wrong_key:
             yield source.problem(path, wrong_key, of_key=True)
         elif used is not None and not any(name == key or name.startswith(f"{key}.") for name in used):
             message = (
-                f"{key!r} is not in the template, so replacing it changes nothing; used there: {listed(used) or 'none'}"
+                f"the template does not use {key!r}, so replacing it changes nothing; "
+                f"it uses {listed(used) or 'no variable'}"
             )
             yield source.problem(path, message + did_you_mean(key, used), of_key=True)
         if wrong_value:
@@ -212,7 +220,7 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[SpecProblem]:
                     f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
                     for n, f in ((key, old_fields), (value, new_fields))
                 ]
-                yield source.problem(path, f"{says[0]} and {says[1]}; one cannot stand for the other")
+                yield source.problem(path, f"{says[0]} and {says[1]}; one cannot replace the other")
 
 
 def _reference(text: str, variables: dict[str, AnyVariable]) -> str | None:

@@ -20,7 +20,9 @@ DEFAULT_LABEL = "span"  # the label of a mark without one
 _MARK = re.compile(r"\\\[\[|\[\[((?:\\\||\\\]\]|[^\[\]]|\[(?!\[)|\](?!\](?!\])))*)(\]\]|\Z|(?=\[\[))", re.DOTALL)
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*): ")
 _BAR = re.compile(r"(?<!\\)\|")
-_MARK_SYNTAX = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"
+_MARK_SYNTAX = (
+    "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to label text that stays the same"
+)
 
 QuoteText = Annotated[str, Field(min_length=1, description="text with [[was|becomes]] or [[label: was|becomes]] in it")]
 
@@ -98,7 +100,7 @@ def parse_quote(text: str) -> MarkedQuote:
         QuoteError: its marks cannot be read.
     """
     if any(reserved in text for reserved in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
-        raise QuoteError("the characters U+E000 to U+E002 are reserved for marking labels")
+        raise QuoteError("the characters U+E000 to U+E002 are reserved for labels; remove them")
     sides: tuple[list[str], list[str]] = ([], [])
     labels: list[str] = []
     end = 0
@@ -111,17 +113,19 @@ def parse_quote(text: str) -> MarkedQuote:
             continue
         if match[2] != "]]":
             raise QuoteError(
-                f"{_shortened(match[0])} is not closed; {_MARK_SYNTAX}, and \\[[ is two brackets of the text"
+                f"{_shortened(match[0])} is not closed; {_MARK_SYNTAX}; write \\[[ for two literal brackets"
             )
         label, alternatives = _parse_mark(match[0], match[1])
         if label in labels:
-            raise QuoteError(f"the label {label!r} is given twice; each names one place: [[label: was|becomes]]")
+            raise QuoteError(f"the label {label!r} is used twice; give each mark its own label: [[label: was|becomes]]")
         labels.append(label)
         for side, alternative in zip(sides, alternatives, strict=True):
             side.append(between + mark(alternative, label))
     clean, corrupt = ("".join(side) + text[end:] for side in sides)
     if clean == corrupt:
-        raise QuoteError(f"nothing in this quote changes, so clean and corrupt are the same; {_MARK_SYNTAX}")
+        raise QuoteError(
+            f"nothing in this quote changes, so its clean and corrupt prompts are the same; {_MARK_SYNTAX}"
+        )
     return MarkedQuote(clean, corrupt, tuple(labels))
 
 
@@ -131,14 +135,17 @@ def _parse_mark(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
     alternatives = _BAR.split(inside[label_match.end() :] if label_match else inside)
     if len(alternatives) > 2:
         raise QuoteError(
-            f"{_shortened(whole)} has {len(alternatives)} alternatives; {_MARK_SYNTAX}; \\| is a bar of the text"
+            f"{_shortened(whole)} has {len(alternatives)} alternatives; {_MARK_SYNTAX}; write \\| for a literal bar"
         )
     if len(alternatives) == 1 and not label_match:
         raise QuoteError(f"{_shortened(whole)} has one alternative and no label; {_MARK_SYNTAX}")
     if not all(alternatives):
-        raise QuoteError(f"{_shortened(whole)} has an empty alternative; clean and corrupt must align token by token")
+        raise QuoteError(
+            f"{_shortened(whole)} has an empty alternative; "
+            "write text on both sides, so that clean and corrupt prompts align"
+        )
     if label == END:
-        raise QuoteError(f"the label {END!r} is reserved: it is every prompt's last token")
+        raise QuoteError(f"the label {END!r} is reserved for the last token of every prompt; choose another")
     was, becomes = (part.replace("\\|", "|").replace("\\]]", "]]") for part in (alternatives[0], alternatives[-1]))
     return label, (was, becomes)
 
@@ -154,7 +161,9 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[SpecP
     """Yield the mistakes in quoted prompts."""
     quotes = prompts.complete_quotes
     if prompts.count is not None and prompts.count > len(quotes):
-        message = f"'prompts.count' is {prompts.count}, and there are {len(quotes)} quotes, each of which is one pair"
+        message = (
+            f"'prompts.count' is {prompts.count}, but there are only {len(quotes)} quotes, each of which gives one pair"
+        )
         yield source.problem(("prompts", "count"), message)
     first: MarkedQuote | None = None
     seen: dict[str, int] = {}
@@ -168,16 +177,16 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[SpecP
         else:
             first = first or marks
             if set(marks.labels) != set(first.labels):
-                message = f"this quote has the labels {listed(marks.labels)}, and the first has {listed(first.labels)}"
-                yield source.problem(text, f"{message}; give all the same")
+                message = f"this quote has the labels {listed(marks.labels)}, but the first has {listed(first.labels)}"
+                yield source.problem(text, f"{message}; give every quote the same labels")
             if marks.clean in seen:
                 yield source.problem(
-                    text, f"this clean prompt is that of 'prompts.quotes[{seen[marks.clean]}]' as well"
+                    text, f"this quote has the same clean prompt as 'prompts.quotes[{seen[marks.clean]}]'"
                 )
             seen.setdefault(marks.clean, index)
         for key in ("answer", "foils"):
             if getattr(quote, key) is None:
-                message = f"no {key}: give this quote {key!r}, or all of them 'prompts.{key}'"
+                message = f"this quote has no {key}; give it {key!r}, or give all quotes 'prompts.{key}'"
                 yield source.problem(place, message)
         for key, own, firsts in (
             ("answer", quote.answers, quotes[0].answers),
@@ -185,7 +194,7 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[SpecP
         ):
             if own and firsts and len(own) != len(firsts):
                 has = f"{len(firsts)} {key.removesuffix('s')}{'' if len(firsts) == 1 else 's'}"
-                message = f"the first quote has {has} and this one {len(own)}; give all equally many"
+                message = f"the first quote has {has}, but this one has {len(own)}; give every quote the same number"
                 yield source.problem((*place, key), message)
 
 

@@ -48,12 +48,12 @@ class RoleCheck(Check):
         """Return the scale of a built-in score, or None for a project's own score."""
         if self.role.score not in ROLE_SCORES:
             return None
-        return Scale(f"the score {self.role.score}", low=-1 if self.role.score == "copying" else 0, high=1)
+        return Scale(f"the role score {self.role.score}", low=-1 if self.role.score == "copying" else 0, high=1)
 
     def bound_problem(self, bound: Bound) -> str | None:
         """Return why a bound makes no sense: a role needs a lower bound on the score, and no upper one."""
         if bound.at_least is None or bound.at_most is not None:
-            return "a role has 'at_least' only, the score that a node needs"
+            return "a role takes only 'at_least', the score that a node needs"
         return super().bound_problem(bound)
 
     def with_bounds(self, bounds: Mapping[str, Bound]) -> RoleCheck:

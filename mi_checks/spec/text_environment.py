@@ -163,4 +163,4 @@ def forbidden_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
 def forbidden_node_message(node: nodes.Node) -> str:
     """Return the message for a node that no template may have."""
     name = type(node).__name__.lower()
-    return f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
+    return f"templates cannot use {name!r}; they may have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"

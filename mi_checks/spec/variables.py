@@ -136,7 +136,7 @@ def value_problem(name: str, field: str | None, variables: dict[str, AnyVariable
     if field is None:
         return f"{name!r} has fields; name one of them: {listed(f'{name}.{f}' for f in fields)}" if fields else None
     if not fields:
-        return f"{name!r} has no fields, so {name + '.' + field!r} is nothing; write {name!r}"
+        return f"{name!r} has no fields, so {name + '.' + field!r} does not exist; write {name!r}"
     if field not in fields:
         return f"{name!r} has no field {field!r}; fields: {listed(fields)}{did_you_mean(field, fields)}"
     return None
@@ -161,7 +161,7 @@ def pool_values(name: str) -> tuple[str, ...]:
     """
     known = pool_names()
     if name not in known:
-        raise MiChecksError(f"no pool named {name!r}{did_you_mean(name, known)} (pools: {', '.join(known)})")
+        raise MiChecksError(f"unknown pool {name!r}; pools: {', '.join(known)}{did_you_mean(name, known)}")
     text = (files(__package__) / "pools" / f"{name}{_SUFFIX}").read_text("utf-8")
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return tuple(line for line in lines if line)

@@ -101,13 +101,13 @@ def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
     root = _compose(text.removeprefix("\ufeff"), shown)
     if root is None:
         raise SpecError(
-            [SpecProblem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")]
+            [SpecProblem(shown, 1, 1, "the file is empty; it must contain a mapping such as 'name: induction'")]
         )
     builder = _Builder(shown)
     data = builder.build(root, ())
     if not isinstance(root, yaml.MappingNode):
         kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
-        builder.wrong(root, f"the file must hold a mapping such as 'name: induction', not {kind}")
+        builder.wrong(root, f"the file must contain a mapping such as 'name: induction', not {kind}")
     if builder.problems:
         raise SpecError(builder.problems)
     return YamlSource(shown, data, builder.keys, builder.values, {shown: path or Path(shown)})
@@ -124,7 +124,7 @@ class _ShallowLoader(yaml.SafeLoader):
         if self.depth > MAX_YAML_DEPTH:
             # The scanner's own position is far ahead, because it looks for the colon after a key.
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_YAML_DEPTH} deep", problem_mark=mark)
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_YAML_DEPTH} levels deep", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -156,9 +156,9 @@ def _compose(text: str, shown: str) -> yaml.Node | None:
 def _syntax_message(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "it cannot be read"
     if "'\\t'" in problem:
-        return "not valid YAML: a tab where only spaces may stand; indent with spaces"
+        return "not valid YAML: there is a tab where only spaces are allowed; indent with spaces"
     if "but found another document" in problem:
-        return "more than one YAML document; a behaviour file holds one, so remove the '---' here"
+        return "the file has more than one YAML document; a behaviour file has one, so remove the '---' here"
     return f"not valid YAML: {problem}" + (f" ({error.context})" if error.context else "")
 
 
@@ -182,7 +182,7 @@ class _Builder:
             size = (
                 f"more than {MAX_YAML_NODES} values"
                 if self._count > MAX_YAML_NODES
-                else f"nested more than {MAX_YAML_DEPTH} deep"
+                else f"nested more than {MAX_YAML_DEPTH} levels deep"
             )
             self.wrong(node, f"the file is {size} once its aliases (*name) are replaced")
             raise SpecError(self.problems)
@@ -210,7 +210,7 @@ class _Builder:
             place = (*path, key)
             if key in data:
                 first = self.keys[place].line
-                self.wrong(key_node, f"the key {key!r} is given twice; first on line {first}")
+                self.wrong(key_node, f"the key {key!r} appears twice; the first is on line {first}")
                 continue
             self.keys[place] = _position(key_node.start_mark)
             data[key] = self.build(value_node, place)
@@ -218,7 +218,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         if character := NON_TEXT_CHARACTER.search(node.value):
-            self.wrong(node, f"the character U+{ord(character[0]):04X} cannot stand in text")
+            self.wrong(node, f"the character U+{ord(character[0]):04X} is not allowed in text; remove it")
             return ""
         try:
             return SCALAR_READERS[node.tag](node.value)
@@ -229,7 +229,7 @@ class _Builder:
 
 def _invalid_key_message(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return f"the key {node.value!r} must be text, and YAML reads it as {kind_of(node.tag)}; put quotes around it"
+        return f"the key {node.value!r} must be text, but YAML reads it as {kind_of(node.tag)}; put quotes around it"
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
     return f"a key must be text, not {kind}; a template such as {{{{ x }}}} needs quotes around it"
 
@@ -246,14 +246,14 @@ def _position_after(before: str) -> Position:
 def resolve_beside(owner: Path, name: str) -> Path | str:
     """Return the path of the file `name` in the folder of `owner`, or a message that says why it is not allowed."""
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
-        return f"{name!r} is an absolute path; name the file relative to the folder of this one"
+        return f"{name!r} is an absolute path; write it relative to the folder of this file"
     if "\\" in name:
-        return f"{name!r} has a backslash; write the path with '/'"
+        return f"{name!r} contains a backslash; write the path with '/'"
     depth = 0
     for part in PurePosixPath(name).parts:
         depth += -1 if part == ".." else 1
         if depth < 0:
-            return f"{name!r} leaves the folder of this file; move the file there, or into a folder inside it"
+            return f"{name!r} is outside the folder of this file; move the file into it or into a folder inside it"
     return owner.parent / name
 
 
@@ -262,7 +262,7 @@ def missing_file_message(path: Path, name: str) -> str:
     if os.path.isdir(path):
         return f"{name!r} is a folder; name a file"
     if not os.path.isdir(path.parent):
-        return f"no file {name!r} beside this one: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
+        return f"the file {name!r} does not exist: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
     others = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
-    known = f"; {path.suffix} files there: {', '.join(others)}" if others else f"; there is no {path.suffix} file there"
-    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, others)}"
+    known = f"; {path.suffix} files there: {', '.join(others)}" if others else f"; its folder has no {path.suffix} file"
+    return f"the file {name!r} does not exist{known}{did_you_mean(path.name, others)}"

@@ -123,8 +123,8 @@ def test_a_circuit_that_is_the_whole_model(judged, around):
     with pytest.raises(MiChecksError) as caught:
         judged(circuit("all heads", faithfulness={"at_least": 0.5}), around(5))
     assert str(caught.value) == (
-        "circuit[all_heads,faithfulness]: on nano-attn-2l, the circuit is all 6 heads: with nothing ablated there is "
-        "nothing to compare it with; remove nodes from it"
+        "circuit[all_heads,faithfulness]: on nano-attn-2l, the circuit contains all 6 heads, so nothing would be "
+        "ablated; leave out at least one"
     )
 
 

@@ -14,7 +14,7 @@ SOME = {"at_least": 0.5}
     [
         (
             {"path": {"from": ["L0.attn", "L0H1"], "to": "logits", "recovers": SOME}},
-            "path[L0.attn+L0H1->logits]: on nano-attn-2l, 'L0H1' is part of 'L0.attn', and would count twice",
+            "path[L0.attn+L0H1->logits]: on nano-attn-2l, 'L0H1' is part of 'L0.attn', so it would be counted twice",
         ),
         (
             {"path": {"from": "L1H0", "to": "L0H1", "via": "k", "recovers": SOME}},
@@ -22,7 +22,7 @@ SOME = {"at_least": 0.5}
         ),
         (
             {"direct_logit_attribution": {"nodes": ["L0N1", "L0.mlp"], "at_least": 0.5}},
-            "attribution[L0N1+L0.mlp]: on nano-attn-2l, 'L0N1' is part of 'L0.mlp', and would count twice",
+            "attribution[L0N1+L0.mlp]: on nano-attn-2l, 'L0N1' is part of 'L0.mlp', so it would be counted twice",
         ),
     ],
 )

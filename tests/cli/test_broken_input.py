@@ -270,7 +270,7 @@ def test_what_nobody_foresaw(verb, run, monkeypatch):
 
     monkeypatch.setattr(f"mi_checks.cli.{verb}.{VERB_FUNCTIONS[verb]}", broken)
     words = " ".join(word for word in SIMPLEST[verb][:2] if word in ("list", "trigrams") or word == verb)
-    told = f"mi-checks: {words} stopped at an unexpected Odd: not foreseen; "
+    told = f"mi-checks: {words} stopped with an unexpected Odd: not foreseen; "
     code, lines = run(*SIMPLEST[verb])
     assert code == 3
     assert lines == [f"{told}run with --mi-debug to see where"]
@@ -278,7 +278,7 @@ def test_what_nobody_foresaw(verb, run, monkeypatch):
         code, lines = run(*SIMPLEST[verb], option)
         assert code == 3
         assert lines[1] == "Traceback (most recent call last):"
-        assert lines[-1] == f"{told}its traceback is shown apart"
+        assert lines[-1] == f"{told}its traceback is shown separately"
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,11 @@ def test_what_nobody_foresaw(verb, run, monkeypatch):
         (OSError("no room"), "OSError: no room", 2),
         (sqlite3.DatabaseError("malformed"), "the history cannot be read or written: malformed", 2),
         (MemoryError(), "matrix ran out of memory (MemoryError); use fewer prompts (--count) or a smaller model", 2),
-        (RecursionError("x"), "matrix stopped at an unexpected RecursionError: x; run with --mi-debug to see where", 3),
+        (
+            RecursionError("x"),
+            "matrix stopped with an unexpected RecursionError: x; run with --mi-debug to see where",
+            3,
+        ),
         (KeyboardInterrupt(), None, 130),
     ],
 )  # fmt: skip
@@ -318,7 +322,7 @@ def test_a_cell_that_nobody_foresaw_costs_that_cell(run, place, monkeypatch, cap
     said = capfd.readouterr()
     assert [effect["model"] for effect in json.loads(said.out)["effects"]] == ["nano-attn-2l"]
     (line,) = said.err.splitlines()
-    assert "induction on nano-attn-1l stopped at an unexpected Odd: odd; run with --mi-debug to see where" in line
+    assert "induction on nano-attn-1l stopped with an unexpected Odd: odd; run with --mi-debug to see where" in line
 
 
 def test_case_14_a_failed_load_is_said_once_in_a_matrix(place, tmp_path, monkeypatch, capfd):
@@ -336,5 +340,5 @@ def test_case_14_a_failed_load_is_said_once_in_a_matrix(place, tmp_path, monkeyp
     assert main.main(["matrix", ".", "--model", "nano-attn-2l"]) == 2
     said = capfd.readouterr()
     assert tried == ["nano-attn-2l"]
-    assert said.out.count("loading nano-attn-2l stopped at an unexpected AssertionError") == 1
+    assert said.out.count("loading nano-attn-2l stopped with an unexpected AssertionError") == 1
     assert said.out.count("nano-attn-2l could not be loaded; see the first error") == 1  # of the two others together

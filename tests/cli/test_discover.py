@@ -81,7 +81,10 @@ def test_a_circuit_that_must_be_less_faithful_is_no_larger(capsys, file):
 def test_a_case_is_chosen_by_name(capsys, file, tmp_path):
     (tmp_path / file).write_text(INDUCTION + CASES)
     code, _, err = told(capsys, file, *MODEL, *QUICK)
-    assert (code, err) == (2, "mi-checks: induction.yaml: name one of its cases, as in --case one: one, two\n")
+    assert (code, err) == (
+        2,
+        "mi-checks: induction.yaml: the file has several cases; choose one, as in --case one; cases: one, two\n",
+    )
     assert told(capsys, file, *MODEL, "--case", "tow")[2] == (
         "mi-checks: induction.yaml: there is no case 'tow'; cases: one, two; did you mean 'two'?\n"
     )

@@ -193,7 +193,8 @@ def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
         ),
         (
             ["--over", "nano-gelu-2l@*"],
-            "ab.yaml claims nothing of 'nano-gelu-2l'; say with --model whose claims the checkpoints are held to: "
+            "ab.yaml claims nothing about 'nano-gelu-2l'; "
+            "choose with --model whose claims the checkpoints are tested against: "
             "nano-attn-2l, nano-attn-1l; did you mean 'nano-attn-2l'?",
         ),
         (
@@ -223,7 +224,8 @@ def test_a_role_is_bisected_by_a_check_of_it(capsys, file):
     code, _, err = bisect(capsys, file, *SERIES, check="role[induction]")
     assert code == 2
     assert err == (
-        "mi-checks: role[induction] says where a role is bound, not what a checkpoint does; bisect one of logit_diff, "
+        "mi-checks: role[induction] tests which nodes a role is bound to, and cannot be bisected; "
+        "choose one of logit_diff, "
         "patching[induction], mediators[head]\n"
     )
 
@@ -231,7 +233,7 @@ def test_a_role_is_bisected_by_a_check_of_it(capsys, file):
 def test_one_of_several_cases_must_be_named(capsys, file):
     Path(file).write_text(Path(file).read_text() + "cases:\n  near: {}\n  far: {}\n")
     assert bisect(capsys, file, *SERIES)[2] == (
-        "mi-checks: ab.yaml: name one of its cases, as in --case near: near, far\n"
+        "mi-checks: ab.yaml: the file has several cases; choose one, as in --case near; cases: near, far\n"
     )
     assert bisect(capsys, file, *SERIES, "--case", "fa")[2] == (
         "mi-checks: ab.yaml: there is no case 'fa'; cases: near, far; did you mean 'far'?\n"

@@ -133,7 +133,7 @@ def test_memory_that_runs_out_in_a_function_of_the_project_is_the_engine_s_to_sa
     ids=str,
 )  # fmt: skip
 def test_what_json_cannot_hold(value, wrong):
-    with pytest.raises(MiChecksError, match=f"holds {wrong}, which"):
+    with pytest.raises(MiChecksError, match=f"contains {wrong}, which"):
         require_storable("it", value)
 
 

@@ -272,7 +272,7 @@ def test_case_11_a_token_more_than_the_embedding_has_rows(tmp_path):
         prompts = Prompts.model_validate(PROMPTS | {"template": template, "foils": foils})
         with pytest.raises(MiChecksError) as error:
             build_prompts(prompts, loaded_model.tokenization, behaviour="x")
-        assert f"{where} holds the token '<extra" in str(error.value)
+        assert f"{where} contains the token '<extra" in str(error.value)
         assert f"the model has no embedding: it embeds {VOCABULARY} tokens" in str(error.value)
 
 

@@ -151,7 +151,9 @@ def test_case_19_a_hook_that_raises_is_one_error_of_pytest_too(added):
 
 def test_case_19_what_is_no_pool(added, told):
     added.write("behaviours/conftest.py", CONFTEST.replace('"mine"', '"words"'))
-    message = "pytest_mi_pools in behaviours/conftest.py: the pool 'words' comes with mi-checks; choose another name"
+    message = (
+        "pytest_mi_pools in behaviours/conftest.py: the pool 'words' is already part of mi-checks; choose another name"
+    )
     for verb in VERBS.values():
         assert told(*verb) == (2, "", f"mi-checks: {message}\n")
 

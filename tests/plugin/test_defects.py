@@ -18,7 +18,7 @@ def test_an_unforeseen_error(project, monkeypatch):
     result.assert_outcomes(passed=4, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped at an unexpected ZeroDivisionError: of ours; "
+            "behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped with an unexpected ZeroDivisionError: of ours; "
             "run with --mi-debug to see where",
             "  claimed   behaviours/ab.yaml:19",
             "  re-run    pytest *::accuracy --mi-model nano-attn-2l",

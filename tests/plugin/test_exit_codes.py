@@ -79,7 +79,7 @@ def test_2_when_a_head_is_outside_the_model(project):
     result = project.run()
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        ["behaviours/ab.yaml:18:23: node 'L9H0' is outside nano-attn-2l, which has layers 0 to 1"]
+        ["behaviours/ab.yaml:18:23: node 'L9H0' does not exist in nano-attn-2l, which has layers 0 to 1"]
     )
 
 

@@ -14,7 +14,7 @@ from tests.plugin.conftest import LIGHT
 PLAIN = ("Traceback", "INTERNALERROR", ".py:")
 LEFT = "was left out: Odd: odd"
 DEBUG = "run with --mi-debug to see where"
-STOPPED = f"stopped at an unexpected Odd: odd; {DEBUG}"
+STOPPED = f"stopped with an unexpected Odd: odd; {DEBUG}"
 
 
 class Odd(Exception):
@@ -74,7 +74,7 @@ def test_measuring(two, breaks_for, error):
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1)
     told = " ".join(str(error).split())
-    line = f"behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped at an unexpected {type(error).__name__}"
+    line = f"behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped with an unexpected {type(error).__name__}"
     assert f"{line}{': ' if told else ''}{told}; {DEBUG}" in result.outlines
     assert not any(word in result.stdout.str() for word in PLAIN)
     assert list(outcomes(two).values()) == ["pass", "error", "pass", "pass"]
@@ -107,7 +107,7 @@ def test_getting_ready(two, breaks_for, place, wanted, monkeypatch):
     assert result.ret == 1
     result.assert_outcomes(failed=2, passed=2 if wanted else 0)
     for line, check in ((18, "logit_diff"), (19, "accuracy")):
-        told = f"behaviours/ab.yaml:{line}: {check} on nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}"
+        told = f"behaviours/ab.yaml:{line}: {check} on nano-attn-2l stopped with an unexpected Odd: odd; {DEBUG}"
         assert told in result.outlines
     assert not any(word in result.stdout.str() for word in PLAIN)
     assert outcomes(two)["ab logit_diff"] == "error"
@@ -128,7 +128,7 @@ def test_case_14_a_failed_load_is_remembered(two, monkeypatch):
     assert result.ret == 1
     result.assert_outcomes(failed=4)
     assert tried == ["nano-attn-2l"]
-    first = f"behaviours/ab.yaml:18: loading nano-attn-2l stopped at an unexpected AssertionError; {DEBUG}"
+    first = f"behaviours/ab.yaml:18: loading nano-attn-2l stopped with an unexpected AssertionError; {DEBUG}"
     assert result.outlines.count(first) == 1
     for place in ("ab.yaml:19", "cd.yaml:18", "cd.yaml:19"):
         at = result.outlines.index(f"behaviours/{place}: nano-attn-2l could not be loaded; see the first error")
@@ -160,7 +160,7 @@ def test_a_failed_load_is_said_where_the_baseline_is_asked_alone(two, monkeypatc
     result.stdout.fnmatch_lines(
         [
             "not compared: logit_diff could not be measured",
-            f"  because   behaviours/ab.yaml:18: loading nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}",
+            f"  because   behaviours/ab.yaml:18: loading nano-attn-2l stopped with an unexpected Odd: odd; {DEBUG}",
         ]
     )
 
@@ -204,7 +204,7 @@ def test_a_file_that_breaks_the_collection(two, breaks_for):
         result = two.run(*arguments)
         assert result.ret == 2
         result.assert_outcomes(errors=1)
-        told = f"behaviours/ab.yaml: collecting it stopped at an unexpected KeyError: 'prompts'; {DEBUG}"
+        told = f"behaviours/ab.yaml: collecting it stopped with an unexpected KeyError: 'prompts'; {DEBUG}"
         assert told in result.outlines
         assert not any(word in result.stdout.str() for word in PLAIN)
     result = two.run("--continue-on-collection-errors")
@@ -218,7 +218,7 @@ def test_models_and_options_that_break(two, breaks_for, place):
     breaks_for(place, Odd("odd"))
     result = two.run("--mi-model", "nano-attn-2l")
     assert result.ret == (2 if "selection" in place else 4)
-    assert "stopped at an unexpected Odd: odd" in result.stdout.str() + result.stderr.str()
+    assert "stopped with an unexpected Odd: odd" in result.stdout.str() + result.stderr.str()
     assert not any(word in result.stdout.str() + result.stderr.str() for word in PLAIN)
 
 
@@ -260,7 +260,7 @@ def test_the_run_itself(two, monkeypatch):
     result = two.run()
     assert result.ret == 1
     result.assert_outcomes(passed=4)
-    assert f"writing the run to reports/report.json stopped at an unexpected Odd: odd; {DEBUG}" in result.outlines
+    assert f"writing the run to reports/report.json stopped with an unexpected Odd: odd; {DEBUG}" in result.outlines
     assert "All 4 checks passed" in (two.path / "reports/report.html").read_text("utf-8")
 
 
@@ -317,7 +317,7 @@ def test_mutants(two, monkeypatch):
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=2)
     told = (
-        f"behaviours/ab.yaml:18: the mutants of logit_diff on nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}"
+        f"behaviours/ab.yaml:18: the mutants of logit_diff on nano-attn-2l stopped with an unexpected Odd: odd; {DEBUG}"
     )
     assert told in result.outlines
     assert "mutants: 0 of 0 killed" in result.outlines
@@ -334,7 +334,7 @@ def test_debug_shows_where(two, breaks_for):
     assert text.count("Traceback (most recent call last):") == 3  # an item's, and the evidence's of each behaviour
     result.stdout.fnmatch_lines(
         [
-            "behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped at an unexpected Odd: in a check; *",
+            "behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped with an unexpected Odd: in a check; *",
             "Traceback (most recent call last):",
             "*test_faults.py*in broken",
         ]
@@ -374,7 +374,7 @@ def test_a_hook_of_the_project_that_raises(two, hook, told):
     result = two.run()
     assert result.ret == 2
     result.assert_outcomes(errors=2)
-    line = "correct it there, or run with --mi-debug to see its traceback"
+    line = "fix it there, or run with --mi-debug to see its traceback"
     assert f"behaviours/conftest.py:6: {told} raised ZeroDivisionError: division by zero; {line}" in result.outlines
     assert "Traceback" not in result.stdout.str()
 

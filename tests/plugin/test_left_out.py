@@ -149,9 +149,7 @@ def test_a_part_that_is_not_a_number(project, sentences, monkeypatch):
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run()
     assert result.ret == 0
-    assert sentences(result) == (
-        "The map of layers and labels was left out: it holds nan, which is no number that can be measured",
-    )
+    assert sentences(result) == ("The map of layers and labels was left out: it contains nan, which cannot be stored",)
 
 
 def test_the_sweep_of_all_heads(project, sentences, monkeypatch):

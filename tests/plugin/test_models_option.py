@@ -117,7 +117,7 @@ def test_a_claimed_head_outside_the_weights(project, folder):
     result = project.run("--mi-model", f"nano-attn-2l={small}")
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        ["behaviours/ab.yaml:24:37: node 'L1H2' is outside nano-attn-2l, which has layer 0 only"]
+        ["behaviours/ab.yaml:24:37: node 'L1H2' does not exist in nano-attn-2l, which has layer 0 only"]
     )
     result.assert_outcomes(errors=1)
 

@@ -49,5 +49,8 @@ def test_what_is_no_pool_ends_the_run(pools):
     result = pools.run()
     assert result.ret == 2
     result.stdout.fnmatch_lines(
-        ["*pytest_mi_pools in behaviours/conftest.py: the pool 'words' comes with mi-checks; choose another name"]
+        [
+            "*pytest_mi_pools in behaviours/conftest.py: the pool 'words' is already part of mi-checks; "
+            "choose another name"
+        ]
     )

@@ -36,9 +36,9 @@ def test_a_pool_that_gives_too_few(project):
     assert result.ret == 1
     result.stdout.re_match_lines(
         [
-            r"behaviour 'ab': found 2 of the 16 distinct prompt pairs asked for; the last \d+ draws gave no other",
-            r"  each time .*: the clean prompt is one that another pair has already",
-            r"  remedy: ask for fewer pairs \(`count`, or --mi-count\), or give the variables more values",
+            r"behaviour 'ab': only 2 of the 16 requested prompt pairs were found; the last \d+ draws gave no .*",
+            r"  every time .*: another pair already has this clean prompt",
+            r"  remedy: request fewer pairs \(`count`, or --mi-count\), or give the variables more values",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -61,4 +61,4 @@ def test_answer_and_foil_that_begin_alike(project, count):
 
 def test_a_prompt_longer_than_the_model_reads(project):
     output = spoiled(project, "length: 3", "length: 200")
-    assert "tokens long, and the model reads at most 128: shorten the template" in output
+    assert "tokens long, but the model reads at most 128; shorten the template" in output

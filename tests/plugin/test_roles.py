@@ -350,7 +350,7 @@ def test_an_unknown_score(own):
     ("old", "new", "message"),
     [
         ('{"first": first}', "[first]", "must return a dict of functions, not a list"),
-        ('"first"', '"induction"', "the score 'induction' comes with mi-checks; choose another name"),
+        ('"first"', '"induction"', "the score 'induction' is already part of mi-checks; choose another name"),
         (": first", ": 0.5", "the score 'first' must be a function, not a float"),
     ],
 )

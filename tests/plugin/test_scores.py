@@ -45,7 +45,7 @@ def test_an_unknown_score(scored):
     [
         ('{"probability": probability}', "[probability]", "must return a dict of functions, not a list"),
         ('"probability"', "3", "a score's name must be text, not 3"),
-        ('"probability"', '"first_token"', "the score 'first_token' comes with mi-checks; choose another name"),
+        ('"probability"', '"first_token"', "the score 'first_token' is already part of mi-checks; choose another name"),
         (": probability", ": 0.5", "the score 'probability' must be a function, not a float"),
     ],
 )

@@ -86,7 +86,10 @@ def test_faults_of_workers_are_told_by_the_controller(project):
     result = project.run("-n", "2", "--mi-debug", "-rN")
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=3)
-    told = "accuracy on nano-attn-2l stopped at an unexpected ZeroDivisionError: of ours; its traceback is shown apart"
+    told = (
+        "accuracy on nano-attn-2l stopped with an unexpected ZeroDivisionError: of ours; "
+        "its traceback is shown separately"
+    )
     assert f"behaviours/ab.yaml:19: {told}" in result.outlines
     assert "behaviours/cd.yaml:19: nano-attn-1l could not be loaded; see the first error" in result.outlines
     for name in ("ab", "cd"):

@@ -64,21 +64,21 @@ def test_an_aligned_pair(tokenization: Tokenization) -> None:
 @pytest.mark.parametrize(
     ("clean", "corrupt", "answer", "kind", "detail"),
     [
-        ("the name", "the name", " a", "identical", "clean and corrupt prompt are the same"),
-        ("the name", "Claire", " a", "length", "clean and corrupt prompt are not equally long: 3 tokens and 5"),
+        ("the name", "the name", " a", "identical", "the clean and the corrupt prompt are the same"),
+        ("the name", "Claire", " a", "length", "the clean and the corrupt prompt differ in length: 3 and 5 tokens"),
         (
             "the name",
             "the value",
             "s",
             "continuation",
-            "with answer 's' written after it, the prompt's token '·name' becomes '·names'",
+            "if answer 's' follows, the prompt's token '·name' becomes '·names'",
         ),
         (
             "the name ",
             "the value ",
             "a",
             "continuation",
-            "with answer 'a' written after it, the prompt's token '·' becomes '·a'",
+            "if answer 'a' follows, the prompt's token '·' becomes '·a'",
         ),
         (
             "the name",
@@ -104,8 +104,8 @@ def test_why_a_pair_does_not_align(
 @pytest.mark.parametrize(
     ("spans", "detail"),
     [
-        ({"X": (3, 9)}, "label 'X' is at token 1 of the clean prompt and tokens 1, 2 of the corrupt one"),
-        ({}, "label 'X' is at token 1 of the clean prompt and no token of the corrupt one"),
+        ({"X": (3, 9)}, "label 'X' is at token 1 of the clean prompt and tokens 1, 2 of the corrupt prompt"),
+        ({}, "label 'X' is at token 1 of the clean prompt and no token of the corrupt prompt"),
     ],
 )
 def test_labels_must_sit_at_the_same_positions(
@@ -123,14 +123,15 @@ def test_an_answer_must_begin_with_the_same_token_after_both_prompts(tokenizatio
     assert isinstance(outcome, Rejection)
     assert outcome.kind == "continuation"
     assert (
-        outcome.detail == "answer \"'s\" begins with token ''s' after the clean prompt, token ''' after the corrupt one"
+        outcome.detail
+        == "answer \"'s\" begins with token ''s' after the clean prompt, but token ''' after the corrupt prompt"
     )
 
 
 def test_a_foil_that_changes_the_prompts_own_tokens(tokenization: Tokenization) -> None:
     outcome = align_pair(RenderedPair(LabelledText("a\n", {}), LabelledText("a\t", {}), ("b",), ("\n",)), tokenization)
     assert isinstance(outcome, Rejection)
-    assert outcome.detail == "with foil '\\n' written after it, the prompt's token '⏎' becomes '⏎⏎'"
+    assert outcome.detail == "if foil '\\n' follows, the prompt's token '⏎' becomes '⏎⏎'"
 
 
 def test_a_label_whose_text_the_tokenizer_drops(tokenization: Tokenization) -> None:

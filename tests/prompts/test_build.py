@@ -72,29 +72,34 @@ def test_answer_and_foil_that_always_share_their_first_token(refusal: Refusal) -
         "behaviour 'demo': answer ' name tag' and foil ' name' share their first token '·name'\n"
         "  clean:   <|endoftext|> the ·key\n"
         "  corrupt: <|endoftext|> the ·path\n"
-        "  remedy: only the first token of each is scored: let the answer begin with another token than the foils, or "
-        "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)"
+        "  remedy: only the first token of each is scored; start the answer with another token than the foils, or "
+        "score the first token in which they differ (`score: first_difference`) or all tokens (`score: "
+        "log_probability`)"
     )
 
 
 def test_prompts_that_are_never_equally_long(refusal: Refusal) -> None:
     text = refusal(variables={"B": values("name"), "C": values("Claire")}, template="the {{ B }}\n", count=3)
     assert text == (
-        "behaviour 'demo': found 0 of the 3 distinct prompt pairs asked for; the last 2000 draws gave no other\n"
-        "  each time (2000 of 2000): clean and corrupt prompt are not equally long: 4 tokens and 7\n"
+        "behaviour 'demo': only 0 of the 3 requested prompt pairs were found; the last 2000 draws "
+        "gave no further pair\n"
+        "  every time (2000 of 2000): the clean and the corrupt prompt differ in length: 4 "
+        "and 7 tokens\n"
         "  clean:   <|endoftext|> the ·name ⏎\n"
         "  corrupt: <|endoftext|> the ·C l a ire ⏎\n"
-        "  remedy: ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
-        "give them values of equally many tokens, or let the prompts correspond at their labels (`align: labels`)"
+        "  remedy: add `where: [single_token_after_space]` to the variables that `corrupt` "
+        "exchanges, give them values with equally many tokens, or align the prompts only at "
+        "their labels (`align: labels`)"
     )
 
 
 def test_a_pool_too_small_for_the_count(refusal: Refusal) -> None:
     changed = {"variables": {"B": values("name", "value"), "C": values("path")}, "template": "the {{ B }}"}
     assert refusal(**changed, answer=" a", foils=(" b",), count=64) == (
-        "behaviour 'demo': found 2 of the 64 distinct prompt pairs asked for; the last 2000 draws gave no other\n"
-        "  each time (2000 of 2000): the clean prompt is one that another pair has already\n"
-        "  remedy: ask for fewer pairs (`count`, or --mi-count), or give the variables more values"
+        "behaviour 'demo': only 2 of the 64 requested prompt pairs were found; "
+        " the last 2000 draws gave no further pair\n"
+        "  every time (2000 of 2000): another pair already has this clean prompt\n"
+        "  remedy: request fewer pairs (`count`, or --mi-count), or give the variables more values"
     )
 
 
@@ -105,28 +110,28 @@ def test_the_commonest_reason_is_told(refusal: Refusal) -> None:
         answer=" a",
         foils=(" b",),
     )
-    assert text.startswith("behaviour 'demo': found 1 of the 4 distinct prompt pairs asked for;")
+    assert text.startswith("behaviour 'demo': only 1 of the 4 requested prompt pairs were found;")
     assert "\n  most often (" in text
-    assert "clean and corrupt prompt are not equally long" in text
+    assert "the clean and the corrupt prompt differ in length" in text
 
 
 def test_a_template_that_always_fails_to_align_is_given_up_early(refusal: Refusal) -> None:
     text = refusal(template="the{{ B }}{{ B }} ", answer="x", foils=("y",))
-    assert "found 0 of the 4 distinct prompt pairs asked for; the last 50 draws gave no other" in text
-    assert "each time (50 of 50): with answer 'x' written after it, the prompt's token '·' becomes '·x'" in text
-    assert "remedy: end the template before the space and begin answer and foils with it" in text
+    assert "only 0 of the 4 requested prompt pairs were found; the last 50 draws gave no further pair" in text
+    assert "every time (50 of 50): if answer 'x' follows, the prompt's token '·' becomes '·x'" in text
+    assert "remedy: end the template before the space, and start answer and foils with the space" in text
 
 
 def test_a_corrupt_prompt_that_is_the_clean_one(refusal: Refusal) -> None:
     text = refusal(template="the{{ C }}", answer=" a", foils=(" b",))
-    assert "): clean and corrupt prompt are the same\n" in text
-    assert "  each time (" in text
-    assert "remedy: let the variable that stands in be told apart by `differs_from`" in text
+    assert "): the clean and the corrupt prompt are the same\n" in text
+    assert "  every time (" in text
+    assert "remedy: make the replacing variable differ with `differs_from`" in text
 
 
 def test_nothing_left_that_differs(refusal: Refusal) -> None:
     text = refusal(variables={"B": values("a"), "C": values("a", differs_from="B")})
-    assert "each time (2000 of 2000): nothing is left for variable 'C' that differs from B='a'\n  remedy: give" in text
+    assert "every time (2000 of 2000): no value of variable 'C' differs from B='a'\n  remedy: give" in text
 
 
 def test_long_prompts_are_shown_around_the_first_difference(refusal: Refusal) -> None:
@@ -138,8 +143,8 @@ def test_long_prompts_are_shown_around_the_first_difference(refusal: Refusal) ->
 
 def test_a_prompt_longer_than_the_context(refusal: Refusal, build: Build) -> None:
     assert refusal(n_ctx=2) == (
-        "behaviour 'demo': a prompt is 3 tokens long, and the model reads at most 2: "
-        "shorten the template or the `length` of its random tokens"
+        "behaviour 'demo': a prompt is 3 tokens long, but the model reads at most 2; "
+        "shorten the template or lower the `length` of its random tokens"
     )
     assert len(build(n_ctx=3)) == 4
 
@@ -150,8 +155,8 @@ def test_a_label_that_only_some_prompts_have(refusal: Refusal) -> None:
         template="{% if D == '1' %}{{ D | at('D1') }}{% else %}{{ D }}{% endif %}{{ B }}",
         count=32,
     )
-    assert text == ("behaviour 'demo': label D1 is in some prompts and not in others: every prompt needs every label")
+    assert text == ("behaviour 'demo': label D1 is in some prompts but not in others; every prompt needs every label")
 
 
 def test_no_pairs_asked_for(refusal: Refusal) -> None:
-    assert refusal(count=0) == "behaviour 'demo': asked for 0 prompt pairs; at least 1 is needed"
+    assert refusal(count=0) == "behaviour 'demo': 0 prompt pairs were requested; request at least 1"

@@ -59,13 +59,19 @@ def test_nothing_is_written_where_nothing_is_shared(tokenization: Tokenization) 
             " a",
             " a b",
             "first_difference",
-            "answer ' a' has no token left after what all of them begin with, and foil ' a b' goes on",
+            (
+                "answer ' a' has no token left after the tokens that all answers and foils share, but "
+                "foil ' a b' continues"
+            ),
         ),
         (
             " a b",
             " a",
             "first_difference",
-            "foil ' a' has no token left after what all of them begin with, and answer ' a b' goes on",
+            (
+                "foil ' a' has no token left after the tokens that all answers and foils share, but "
+                "answer ' a b' continues"
+            ),
         ),
     ],
 )
@@ -104,4 +110,4 @@ def test_by_labels_each_label_has_as_many_tokens_in_both(tokenization: Tokenizat
     )
     outcome = align_pair(rendered, tokenization, by_labels=True)
     assert isinstance(outcome, Rejection)
-    assert outcome.detail == "label 'X' is at token 2 of the clean prompt and tokens 2, 3 of the corrupt one"
+    assert outcome.detail == "label 'X' is at token 2 of the clean prompt and tokens 2, 3 of the corrupt prompt"

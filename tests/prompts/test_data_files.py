@@ -61,5 +61,8 @@ def test_only_a_loaded_behaviour_has_rows(tokenization: Tokenization) -> None:
         {"variables": {"c": {"file": "c.csv"}}, "template": "{{ c.a }}", "corrupt": {"c.a": "c.b"}}
         | {"answer": "{{ c.a }}", "foils": ("x",)}
     )
-    with pytest.raises(MiChecksError, match="variable 'c' has no rows: only load_behaviour reads its file"):
+    with pytest.raises(
+        MiChecksError,
+        match="variable 'c' has no rows yet; load the behaviour with load_behaviour, which reads its file",
+    ):
         build_prompts(prompts, tokenization, behaviour="demo")

@@ -276,7 +276,9 @@ def test_case_10_what_a_tokenizer_does_not_know_is_no_single_token_and_no_answer
     )
     assert isinstance(outcome, Rejection)
     assert outcome.kind == "unknown"
-    assert outcome.detail.startswith("the tokenizer does not know answer ' qqq': it reads it as '[UNK]'")
+    assert outcome.detail.startswith(
+        "the tokenizer does not know answer ' qqq' and reads it as the unknown token '[UNK]'"
+    )
     assert of["t5"].unknown == of["t5"].tokenizer.token_to_id("<unk>")
     assert of["gpt2"].unknown is None
 

@@ -17,8 +17,8 @@ def test_one_label_may_enclose_another() -> None:
     ("rendered", "message"),
     [
         (mark("", "X"), "label 'X' covers no text: its expression is empty in this prompt"),
-        (mark("a", "X") + mark("b", "X"), "label 'X' is used twice in one prompt: give each place a label of its own"),
-        (mark("a", "END"), "label 'END' is the prompt's last token in every prompt: give this one another name"),
+        (mark("a", "X") + mark("b", "X"), "label 'X' is used twice in one prompt; give each place its own label"),
+        (mark("a", "END"), "label 'END' is reserved for the last token of every prompt; choose another name"),
         *(
             (broken, "a label's marks are broken: in `{{ x | at('label') }}`, `at` must be the last filter")
             for broken in (mark("a", "X")[:-1], mark("a", "X")[1:], f"{MARK_OPEN}X", MARK_CLOSE, mark("a", "X Y"))

@@ -33,5 +33,5 @@ def test_an_unknown_pool_is_told_with_the_known_ones() -> None:
     with pytest.raises(MiChecksError) as caught:
         pool_values("first_name")
     assert str(caught.value) == (
-        "no pool named 'first_name'; did you mean 'first_names'? (pools: first_names, identifiers, modules, words)"
+        "unknown pool 'first_name'; pools: first_names, identifiers, modules, words; did you mean 'first_names'?"
     )

@@ -48,11 +48,11 @@ def test_a_quote_that_does_not_align_is_left_out_where_there_are_others(tokeniza
     with pytest.raises(MiChecksError) as caught:
         built(tokenization, quotes=quotes)
     assert str(caught.value) == (
-        "behaviour 'demo': 4 prompt pairs are asked for, and of 4 quotes 3 give one\n"
-        "  'the name of the files': clean and corrupt prompt are not equally long: 6 tokens and 9\n"
+        "behaviour 'demo': 4 prompt pairs were requested, but only 3 of 4 quotes give one\n"
+        "  'the name of the files': the clean and the corrupt prompt differ in length: 6 and 9 tokens\n"
         "    clean:   <|endoftext|> the ·name ·of ·the ·files\n"
         "    corrupt: <|endoftext|> the ·C l a ire ·of ·the ·files\n"
-        "  remedy: change these quotes, ask for fewer pairs (`count`, or --mi-count), or quote more"
+        "  remedy: change these quotes, request fewer pairs (`count`, or --mi-count), or add quotes"
     )
 
 
@@ -60,8 +60,8 @@ def test_more_pairs_than_quotes(tokenization: Tokenization) -> None:
     with pytest.raises(MiChecksError) as caught:
         built(tokenization, count=64)
     assert str(caught.value) == (
-        "behaviour 'demo': 64 prompt pairs are asked for, and of 3 quotes 3 give one\n"
-        "  remedy: ask for fewer pairs (`count`, or --mi-count), or quote more"
+        "behaviour 'demo': 64 prompt pairs were requested, but only 3 of 3 quotes give one\n"
+        "  remedy: request fewer pairs (`count`, or --mi-count), or add quotes"
     )
 
 

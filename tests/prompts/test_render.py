@@ -71,24 +71,24 @@ DRAWN = "\n  drawn: B=' b', C='', case={'a': '1'}"
     [
         ({"template": "{{ D }}"}, "clean prompt: 'D' is undefined"),
         ({"template": "{{ 'a' < 1 }}"}, "clean prompt: '<' not supported between instances of 'str' and 'int'"),
-        ({"template": "{{ case }}"}, "clean prompt: a row is no text: write one of its fields (a) after a dot"),
-        ({"template": "{{ C }}"}, "clean prompt: nothing is rendered; a text of at least one token is needed"),
+        ({"template": "{{ case }}"}, "clean prompt: a row is not text; write one of its fields (a) after a dot"),
+        ({"template": "{{ C }}"}, "clean prompt: the template renders no text; at least one token is needed"),
         (
             {"template": "a{{ B | at('B1') }}"},
             "corrupt prompt: label 'B1' covers no text: its expression is empty in this prompt",
         ),
         (
             {"template": "{{ B | at('x') | replace('b', 'END') | at('END') }}"},
-            "clean prompt: label 'END' is the prompt's last token in every prompt: give this one another name",
+            "clean prompt: label 'END' is reserved for the last token of every prompt; choose another name",
         ),
         (
             {"template": "a", "foils": ("{{ B | at('B1') }}",)},
-            "foil: a label names a place in the prompt; take `at` out of the foil",
+            "foil: a label names a place in the prompt; remove `at` from the foil",
         ),
-        ({"corrupt": {"B": "cas"}}, "corrupt: no variable named 'cas'; did you mean 'case'?"),
+        ({"corrupt": {"B": "cas"}}, "corrupt: unknown variable 'cas'; did you mean 'case'?"),
         ({"corrupt": {"case.b": "C"}}, "corrupt: 'case' has no field 'b'"),
         ({"corrupt": {"B.b": "C"}}, "corrupt: 'B.b' names a field, but 'B' is a text"),
-        ({"corrupt": {"B": "case"}}, "corrupt: 'B' and 'case' are a row and a text; neither stands for the other"),
+        ({"corrupt": {"B": "case"}}, "corrupt: 'B' and 'case' are a row and a text; one cannot replace the other"),
     ],
 )
 def test_a_rendering_that_fails_names_the_behaviour_and_what_was_drawn(
@@ -104,7 +104,7 @@ def test_a_field_that_a_row_lacks(refused: Callable[..., str]) -> None:
 
 
 def test_a_template_that_is_none(refused: Callable[..., str]) -> None:
-    assert refused({}, template="{{ B").startswith("behaviour 'demo': `template` is not a template: ")
+    assert refused({}, template="{{ B").startswith("behaviour 'demo': `template` is not a valid template: ")
 
 
 def test_the_sandbox_holds(refused: Callable[..., str]) -> None:

@@ -18,7 +18,7 @@ def test_case_12_a_prompt_that_begins_with_the_beginning_of_text_token(of):
     for manner, begin in BEGINNINGS.items():
         tokenization = of[manner]
         with pytest.raises(
-            MiChecksError, match="begins with that token already: leave it out of the template"
+            MiChecksError, match="puts before every prompt of this model; remove it from the template"
         ) as error:
             tokenize_prompt(LabelledText(f"{begin}the cat", {}), tokenization)
         assert repr(begin) in str(error.value)
@@ -60,7 +60,7 @@ def test_case_11_only_prompts_that_use_a_token_beyond_the_embedding_are_refused(
         )
         assert isinstance(outcome, Rejection)
         assert outcome.kind == "no_embedding"
-        assert outcome.detail.startswith(f"{where} holds the token '<image>' (id {tokenization.rows})")
+        assert outcome.detail.startswith(f"{where} contains the token '<image>' (id {tokenization.rows})")
     prompts = Prompts.model_validate(
         {
             "count": 4,

@@ -10,7 +10,7 @@ import pytest
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.project_additions import collect_pools
 
-COLLECTION = "a list, or another collection, of texts"
+COLLECTION = "a list or another collection of texts"
 
 
 def test_pools_of_all_implementations() -> None:
@@ -55,24 +55,24 @@ def test_case_18_a_pool_without_end() -> None:
     [
         ([["Paris"]], "must return a dict of pools, not a list"),
         ([{1: ["a"]}], "a pool's name must be text, not 1"),
-        ([{"words": ["a"]}], "the pool 'words' comes with mi-checks; choose another name"),
-        ([{"x": ["a"]}, {"x": ["b"]}], "the pool 'x' is given twice; choose another name"),
+        ([{"words": ["a"]}], "the pool 'words' is already part of mi-checks; choose another name"),
+        ([{"x": ["a"]}, {"x": ["b"]}], "the pool 'x' is defined twice; choose another name"),
         ([{"x": "Paris"}], f"the pool 'x' must be {COLLECTION}, not the text 'Paris'"),
         ([{"x": b"Paris"}], f"the pool 'x' must be {COLLECTION}, not a bytes"),
         ([{"x": {"Paris": 1}}], f"the pool 'x' must be {COLLECTION}, not a dict"),
         ([{"x": 3}], f"the pool 'x' must be {COLLECTION}, not 3"),
         ([{"x": None}], f"the pool 'x' must be {COLLECTION}, not nothing"),
-        ([{"x": set()}], "the pool 'x' is empty"),
-        ([{"x": {2}}], "the pool 'x' must hold texts, and item 0 is 2"),
-        ([{"x": ["a\0"]}], "'a\\x00' in the pool 'x' holds U+0000, which cannot stand in text"),
-        ([{"x": ["\ud800"]}], "'\\ud800' in the pool 'x' holds U+D800, which cannot stand in text"),
-        ([{"x": []}], "the pool 'x' is empty"),
-        ([{"x": ["a", 2]}], "the pool 'x' must hold texts, and item 1 is 2"),
-        ([{"x": ["a", b"b"]}], "the pool 'x' must hold texts, and item 1 is a bytes"),
-        ([{"x": ["a", ""]}], "the pool 'x' must hold texts, and item 1 is an empty text"),
+        ([{"x": set()}], "the pool 'x' is empty; give it at least one value"),
+        ([{"x": {2}}], "the pool 'x' must contain only texts, but item 0 is 2"),
+        ([{"x": ["a\0"]}], "'a\\x00' in the pool 'x' contains U+0000, which is not allowed in text; remove it"),
+        ([{"x": ["\ud800"]}], "'\\ud800' in the pool 'x' contains U+D800, which is not allowed in text; remove it"),
+        ([{"x": []}], "the pool 'x' is empty; give it at least one value"),
+        ([{"x": ["a", 2]}], "the pool 'x' must contain only texts, but item 1 is 2"),
+        ([{"x": ["a", b"b"]}], "the pool 'x' must contain only texts, but item 1 is a bytes"),
+        ([{"x": ["a", ""]}], "the pool 'x' must contain only texts, but item 1 is an empty text"),
         (
             [{"x": ["\ue000"]}],
-            "'\\ue000' in the pool 'x' holds a character that mi-checks marks labels with (U+E000 to U+E002)",
+            "'\\ue000' in the pool 'x' contains a character that is reserved for labels (U+E000 to U+E002); remove it",
         ),
     ],
 )

@@ -111,18 +111,18 @@ def test_a_row_passes_only_if_all_its_fields_do(draws: Callable[..., list[Any]])
 
 def test_nothing_left_to_draw_is_a_rejection(draws: Callable[..., list[Any]]) -> None:
     (reason,) = set(draws(x={"values": ["a"]}, y={"values": ["a", " a"], "differs_from": "x"}))
-    assert reason == Rejection("exhausted", "nothing is left for variable 'y' that differs from x='a'")
+    assert reason == Rejection("exhausted", "no value of variable 'y' differs from x='a'")
 
 
 def test_no_value_passes_the_predicates(refused: Callable[..., str]) -> None:
     declared = {"pool": "first_names", "where": ["alphabetic", "single_token_after_space"]}
     assert refused(name=declared) == (
         "behaviour 'demo': no value is left for variable 'name'\n"
-        "  candidates: 340 from pool 'first_names'; "
-        "`alphabetic` removed 0, then `single_token_after_space` removed 340\n"
+        "  candidates: 340 from pool 'first_names'; `alphabetic` removed 0, then "
+        "`single_token_after_space` removed 340\n"
         "  for example, ' Aaron' is 3 tokens: ·A ar on\n"
-        "  remedy: drop `single_token_after_space` from the variable's `where`, or give it other values; "
-        "what is one token differs between tokenizers"
+        "  remedy: remove `single_token_after_space` from the variable's `where`, or give it "
+        "other values; tokenizers differ in what is a single token"
     )
 
 
@@ -136,21 +136,22 @@ def test_the_example_of_a_row_is_the_field_that_fails(refused: Callable[..., str
 
 def test_more_distinct_tokens_than_there_are(refused: Callable[..., str], tokenization: Tokenization) -> None:
     assert refused(x={"tokens": "random", "length": 512, "distinct": True, "where": ["splits_in_two"]}) == (
-        "behaviour 'demo': variable 'x' asks for 512 distinct tokens, but only 248 are to be had: "
-        "lower its length, or ask less in its `where`"
+        "behaviour 'demo': variable 'x' needs 512 distinct tokens, but only 248 are "
+        "available; lower its `length`, or remove predicates from its `where`"
     )
 
 
 def test_an_unknown_pool_is_told_with_behaviour_and_variable(refused: Callable[..., str]) -> None:
     assert refused(x={"pool": "wrods"}).startswith(
-        "behaviour 'demo': variable 'x': no pool named 'wrods'; did you mean 'words'?"
+        "behaviour 'demo': variable 'x': unknown pool 'wrods'; "
+        "pools: first_names, identifiers, modules, words; did you mean 'words'?"
     )
 
 
 def test_a_value_that_holds_a_mark_is_refused(refused: Callable[..., str]) -> None:
     assert refused(x={"values": [{"a": "b\ue000"}]}) == (
-        "behaviour 'demo': the value 'b\\ue000' of variable 'x' holds a character that mi-checks marks labels with "
-        "(U+E000 to U+E002): write the value without it"
+        "behaviour 'demo': the value 'b\\ue000' of variable 'x' contains a character that is "
+        "reserved for labels (U+E000 to U+E002); remove it"
     )
 
 

@@ -99,7 +99,11 @@ def test_a_wrong_id_lists_those_there_are(
 @pytest.mark.parametrize(
     ("id_", "bound", "message"),
     [
-        ("circuit[previous+induction,minimal]", "at_least: 0", "what removing a node changes is always at least 0"),
+        (
+            "circuit[previous+induction,minimal]",
+            "at_least: 0",
+            "the change when a node is removed is always at least 0",
+        ),
         (
             "circuit[layer_0_heads+L0.mlp,sufficient]",
             "at_least: 2",
@@ -108,7 +112,7 @@ def test_a_wrong_id_lists_those_there_are(
         (
             "path[previous->induction.k]",
             "at_least: 30",
-            "what a path recovers is a fraction, for which 1 means the whole",
+            "the fraction that path patching recovers is a fraction, for which 1 means the whole",
         ),
     ],
 )

@@ -99,7 +99,7 @@ def test_one_case_is_loaded_by_its_name(load_all: Load, valid: str) -> None:
     path = load_all(valid + CASES)[0].path
     assert load_behaviour(path, case="far").behaviour.name == "induction[far]"
     for case, expected in (
-        (None, "x.yaml: name one of its cases, as in case='near': near, far"),
+        (None, "x.yaml: the file has several cases; choose one, as in case='near'; cases: near, far"),
         ("fra", "x.yaml: there is no case 'fra'; cases: near, far; did you mean 'far'?"),
     ):
         with pytest.raises(MiChecksError) as caught:
@@ -130,7 +130,7 @@ def test_a_mistake_in_the_file_is_told_once(errors: Callable[[str], str], valid:
         (
             "variables: {pre: {length: 2}}",
             "",
-            "x:33:8: 'cases.near' has no value; give it one or remove it",
+            "x:33:8: 'cases.near' has no value; add one or remove the key",
         ),
         (
             "variables: {pre: {length: 2}}",
@@ -138,7 +138,7 @@ def test_a_mistake_in_the_file_is_told_once(errors: Callable[[str], str], valid:
             "x:34:16: 'cases.near.variables' must be a mapping, not a list",
         ),
         ("  near:", "  near-by:", (
-            "x:33:3: 'near-by' is not a valid name: letters, digits and '_', beginning with a letter or '_'"
+            "x:33:3: 'near-by' is not a valid name; use letters, digits and '_', starting with a letter or '_'"
         )),
         ("pre: {length: 2}", "pre: 2", (
             "x:34:22: 'prompts.variables.pre' must be a mapping with one of the keys tokens, pool, values, file, "
@@ -150,7 +150,8 @@ def test_a_mistake_in_the_file_is_told_once(errors: Callable[[str], str], valid:
             "tokens, where; did you mean 'length'?"
         )),
         ("{pre: {length: 2}}", "{per: {length: 2}}", (
-            "x:34:22: 'prompts.variables.per' needs one of the keys tokens, pool, values, file, same_as, and has length"
+            "x:34:22: 'prompts.variables.per' needs one of the keys tokens, pool, values, file, "
+            "same_as, but has length"
         )),
         ("{pool: words}", "{pool: wrods}", (
             "x:37:66: unknown pool 'wrods'; pools: first_names, identifiers, modules, words; did you mean 'words'?"
@@ -186,9 +187,9 @@ def test_error_text(with_cases: Callable[[str, str], str], old: str, new: str, e
     ("cases", "expected"),
     [
         ("cases: {}", "x:32:8: 'cases' must not be empty"),
-        ("cases:", "x:32:7: 'cases' has no value; give it one or remove it"),
+        ("cases:", "x:32:7: 'cases' has no value; add one or remove the key"),
         ("cases: [{name: near}]", "x:32:8: 'cases' must be a mapping, not a list"),
-        ("cases: {4: {}}", "x:32:9: the key '4' must be text, and YAML reads it as a number; put quotes around it"),
+        ("cases: {4: {}}", ("x:32:9: the key '4' must be text, but YAML reads it as a number; put quotes around it")),
     ],
 )
 def test_a_table_that_is_none(errors: Callable[[str], str], valid: str, cases: str, expected: str) -> None:

@@ -25,9 +25,10 @@ import pytest
             "from: A2",
             "from: END, models: [nano-attn-1l, nano-attn-3l, nano-attn-2l, nano-attn-2l]",
             (
-                "x:26:55: 'nano-attn-1l' is declared absent, and only models with the behaviour have this check\n"
-                "x:26:69: unknown model 'nano-attn-3l'; declared under 'models': nano-attn-2l, nano-gelu-2l, "
-                "nano-attn-1l; did you mean 'nano-attn-2l'?\n"
+                "x:26:55: 'nano-attn-1l' is declared absent, but this check is only for models with "
+                "the behaviour; remove it here\n"
+                "x:26:69: unknown model 'nano-attn-3l'; declared under 'models': nano-attn-2l, "
+                "nano-gelu-2l, nano-attn-1l; did you mean 'nano-attn-2l'?\n"
                 "x:26:97: 'nano-attn-2l' is listed twice"
             ),
         ),
@@ -35,24 +36,24 @@ import pytest
             "- accuracy: {at_least: 0.9, against: vocabulary}",
             "- logit_diff: {at_most: 0.9}",
             (
-                "x:22:5: the check 'logit_diff' is given twice, on lines 21 and 22; for another bound on one "
-                "model, write it under that model"
+                "x:22:5: the check 'logit_diff' appears twice, on lines 21 and 22; to give one model "
+                "another bound, write it in that model's entry"
             ),
         ),
         (
             "- accuracy: {at_least: 0.9, against: vocabulary}",
             "- accuracy: {at_least: 0.9, models: []}",
-            "x:22:39: no model is listed, so the check would never run; remove 'models' to check all",
+            ("x:22:39: no model is listed, so the check would never run; remove 'models' to run it on all"),
         ),
         (
             "  - logit_diff: {at_least: 2}\n  - accuracy: {at_least: 0.9, against: vocabulary}\n",
             "",
             (
-                "x:27:46: unknown key 'logit_diff' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
-                "patching[induction@A2], patching[L1H3+L0.attn,noising], ablation[induction,mean], "
-                "attention[induction,A2->B1]\n"
-                "x:29:3: 'nano-attn-1l' is declared absent, which is judged by logit_diff or accuracy: add one "
-                "to 'checks'"
+                "x:27:46: unknown key 'logit_diff' in 'models.nano-attn-2l'; valid keys: nodes, "
+                "checks, count, patching[induction@A2], patching[L1H3+L0.attn,noising], "
+                "ablation[induction,mean], attention[induction,A2->B1]\n"
+                "x:29:3: 'nano-attn-1l' is declared absent, which is tested by logit_diff or "
+                "accuracy; add one to 'checks'"
             ),
         ),
         (

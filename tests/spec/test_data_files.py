@@ -88,24 +88,24 @@ def test_a_quoted_field_may_have_a_comma_quotes_and_lines(load: Callable[..., Lo
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("nuons.csv", "no file 'nuons.csv' beside this one; .csv files there: nouns.csv; did you mean 'nouns.csv'?"),
-        ("nouns.jsonl", "no file 'nouns.jsonl' beside this one; there is no .jsonl file there"),
-        ("sub/nouns.csv", "no file 'sub/nouns.csv' beside this one: there is no folder 'sub'"),
-        ("n" * 300 + ".csv", f"no file {'n' * 300 + '.csv'!r} beside this one; .csv files there: nouns.csv"),
+        ("nuons.csv", "the file 'nuons.csv' does not exist; .csv files there: nouns.csv; did you mean 'nouns.csv'?"),
+        ("nouns.jsonl", "the file 'nouns.jsonl' does not exist; its folder has no .jsonl file"),
+        ("sub/nouns.csv", "the file 'sub/nouns.csv' does not exist: there is no folder 'sub'"),
+        ("n" * 300 + ".csv", f"the file {'n' * 300 + '.csv'!r} does not exist; .csv files there: nouns.csv"),
         ("folder.csv", "'folder.csv' is a folder; name a file"),
-        ("nouns.tsv", "'nouns.tsv' is no data file; its name ends with .csv or .jsonl; did you mean '.csv'?"),
-        ("nouns", "'nouns' is no data file; its name ends with .csv or .jsonl"),
-        ("/etc/nouns.csv", "'/etc/nouns.csv' is an absolute path; name the file relative to the folder of this one"),
-        ("C:/nouns.csv", "'C:/nouns.csv' is an absolute path; name the file relative to the folder of this one"),
+        ("nouns.tsv", "'nouns.tsv' is not a data file; its name must end with .csv or .jsonl; did you mean '.csv'?"),
+        ("nouns", "'nouns' is not a data file; its name must end with .csv or .jsonl"),
+        ("/etc/nouns.csv", "'/etc/nouns.csv' is an absolute path; write it relative to the folder of this file"),
+        ("C:/nouns.csv", "'C:/nouns.csv' is an absolute path; write it relative to the folder of this file"),
         (
             "../nouns.csv",
-            "'../nouns.csv' leaves the folder of this file; move the file there, or into a folder inside it",
+            "'../nouns.csv' is outside the folder of this file; move the file into it or into a folder inside it",
         ),
         (
             "a/../../nouns.csv",
-            "'a/../../nouns.csv' leaves the folder of this file; move the file there, or into a folder inside it",
+            "'a/../../nouns.csv' is outside the folder of this file; move the file into it or into a folder inside it",
         ),
-        ("a\\nouns.csv", "'a\\\\nouns.csv' has a backslash; write the path with '/'"),
+        ("a\\nouns.csv", "'a\\\\nouns.csv' contains a backslash; write the path with '/'"),
     ],
 )
 def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Path], said: str, expected: str) -> None:
@@ -116,13 +116,13 @@ def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Pat
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("n.csv", "", "n.csv:1:1: the file has no rows; give it one at least"),
-        ("n.csv", "one,many\n", "n.csv:1:1: the file has no rows; give it one at least"),
-        ("n.csv", "one,many\n a,b\n a\n", "n.csv:3:1: this row has 1 field, and the header 2: one, many"),
+        ("n.csv", "", "n.csv:1:1: the file has no rows; add at least one"),
+        ("n.csv", "one,many\n", "n.csv:1:1: the file has no rows; add at least one"),
+        ("n.csv", "one,many\n a,b\n a\n", "n.csv:3:1: this row has 1 field, but the header has 2: one, many"),
         (
             "n.csv",
             'one,many\n"a\nb",c\n\na,b,c\n',
-            "n.csv:5:1: this row has 3 fields, and the header 2: one, many",
+            "n.csv:5:1: this row has 3 fields, but the header has 2: one, many",
         ),
         (
             "n.csv",
@@ -135,26 +135,23 @@ def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Pat
         (
             "n.csv",
             "one,many\na,b\nc,\ue001\n",
-            (
-                "n.csv:3:1: 'many' holds a character that mi-checks marks labels with (U+E000 to U+E002); "
-                "write it without"
-            ),
+            ("n.csv:3:1: 'many' contains a character that is reserved for labels (U+E000 to U+E002); remove it"),
         ),
-        ("n.csv", "one,many\na,\0\n", "n.csv:2:1: 'many' holds the character U+0000, which cannot stand in text"),
+        ("n.csv", "one,many\na,\0\n", "n.csv:2:1: 'many' contains the character U+0000, which is not allowed in text"),
         ("n.csv", b"one,many\na,b\nc,\xff\n", "n.csv:3:3: not UTF-8: byte 0xff; save the file as UTF-8"),
-        ("n.jsonl", "\n\n", "n.jsonl:1:1: the file has no rows; give it one at least"),
+        ("n.jsonl", "\n\n", "n.jsonl:1:1: the file has no rows; add at least one"),
         (
             "n.jsonl",
             '{"one": "a", "many": "b"}\n{"one": "a"}\n',
-            "n.jsonl:2:1: this row has the fields one, and the first has one, many; give all the same",
+            ("n.jsonl:2:1: this row has the fields one, but the first has one, many; give every row the same fields"),
         ),
         (
             "n.jsonl",
             '{"one": "a",\n',
             "n.jsonl:1:1: not valid JSON: Expecting property name enclosed in double quotes (column 13)",
         ),
-        ("n.jsonl", "[" * 100000, "n.jsonl:1:1: not valid JSON: nested too deeply, or a number too large"),
-        ("n.jsonl", "1" * 5000, "n.jsonl:1:1: not valid JSON: nested too deeply, or a number too large"),
+        ("n.jsonl", "[" * 100000, "n.jsonl:1:1: not valid JSON: it is nested too deeply, or a number is too large"),
+        ("n.jsonl", "1" * 5000, "n.jsonl:1:1: not valid JSON: it is nested too deeply, or a number is too large"),
         (
             "n.jsonl",
             '["a"]\n',
@@ -165,14 +162,14 @@ def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Pat
             "{}\n",
             'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}, not an empty one',
         ),
-        ("n.jsonl", '{"one": "a", "one": "b"}\n', "n.jsonl:1:1: the field 'one' is given twice"),
+        ("n.jsonl", '{"one": "a", "one": "b"}\n', "n.jsonl:1:1: the field 'one' appears twice"),
         ("n.jsonl", '{"": "a"}\n', "n.jsonl:1:1: a field has no name"),
         ("n.jsonl", '{"one": 1}\n', "n.jsonl:1:1: 'one' must be text, not 1; put quotes around it"),
         ("n.jsonl", '{"one": null}\n', "n.jsonl:1:1: 'one' must be text, not nothing"),
         (
             "n.jsonl",
             '{"one": "\\ud800"}\n',
-            "n.jsonl:1:1: 'one' holds the character U+D800, which cannot stand in text",
+            "n.jsonl:1:1: 'one' contains the character U+D800, which is not allowed in text",
         ),
     ],
 )
@@ -189,8 +186,8 @@ def test_a_column_that_the_file_lacks(errors: Callable[..., str]) -> None:
 def test_a_mistake_in_every_row_is_told_ten_times(errors: Callable[..., str]) -> None:
     lines = errors("one,many\n" + "a\n" * 5000).splitlines()
     assert len(lines) == 11
-    assert lines[9] == "nouns.csv:11:1: this row has 1 field, and the header 2: one, many"
-    assert lines[10] == "nouns.csv:12:1: … and so on: 4990 more mistakes in this file"
+    assert lines[9] == "nouns.csv:11:1: this row has 1 field, but the header has 2: one, many"
+    assert lines[10] == "nouns.csv:12:1: … and 4990 more mistakes in this file"
 
 
 def test_a_changed_file_is_read_again(load: Callable[..., LoadedBehaviour]) -> None:

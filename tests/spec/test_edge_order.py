@@ -32,12 +32,12 @@ def test_a_path_is_walked_from_stop_to_stop() -> None:
     wrong = impossible_step((*way[:2], PathStop(("L1.mlp", "L1H1"), "q"), *way[3:]))
     assert wrong is not None
     assert wrong[:3] == (2, "L1H0", "L1H1")
-    assert wrong.message == "'L1H0' does not come before 'L1H1.q', which reads what earlier layers write"
+    assert wrong.message == "'L1H0' does not come before 'L1H1.q', which reads only what earlier layers write"
 
 
 def test_a_part_beside_the_whole_counts_twice() -> None:
     assert double_count(["L0H0", "L1.attn", "L0.mlp", "L1N3"]) is None
-    assert double_count(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', and would count twice"
+    assert double_count(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', so it would be counted twice"
 
 
 @pytest.mark.parametrize("mlps", [False, True])
@@ -52,8 +52,8 @@ def test_all_edges_and_all_nodes_are_no_circuit(shape: ModelShape, mlps: bool) -
     ]
     senders = list(dict.fromkeys(edge.sender for edge in edges))
     every = "all 6 heads and 3 MLP layers" if mlps and shape.d_mlp else "all 6 heads"
-    null = "with nothing ablated there is nothing to compare it with"
-    assert whole_graph_problem(edges, among, shape) == f"the circuit is all edges between {every}: {null}"
+    null = "so nothing would be ablated; leave out at least one"
+    assert whole_graph_problem(edges, among, shape) == f"the circuit contains all edges between {every}, {null}"
     assert whole_graph_problem(edges[1:], among, shape) is None
-    assert whole_model_problem(senders, among, shape) == f"the circuit is {every}: {null}"
+    assert whole_model_problem(senders, among, shape) == f"the circuit contains {every}, {null}"
     assert whole_model_problem(senders[1:], among, shape) is None

@@ -119,18 +119,20 @@ def test_cases_are_inherited(load: Callable[..., LoadedBehaviour], write: Write,
     ("old", "new", "expected"),
     [
         ("_base.yaml", "_bas.yaml", (
-            "x.yaml:2:10: no file '_bas.yaml' beside this one; .yaml files there: _base.yaml, x.yaml; did you mean "
-            "'_base.yaml'?"
+            "x.yaml:2:10: the file '_bas.yaml' does not exist; "
+            ".yaml files there: _base.yaml, x.yaml; did you mean '_base.yaml'?"
         )),
         ("_base.yaml", "../_base.yaml", (
-            "x.yaml:2:10: '../_base.yaml' leaves the folder of this file; move the file there, or into a folder inside "
-            "it"
+            "x.yaml:2:10: '../_base.yaml' is outside the folder of this file; "
+            "move the file into it or into a folder inside it"
         )),
-        ("_base.yaml", "_base.csv", "x.yaml:2:10: '_base.csv' is no behaviour file; its name ends with .yaml or .yml"),
+        ("_base.yaml", "_base.csv", (
+            "x.yaml:2:10: '_base.csv' is not a behaviour file; its name must end with .yaml or .yml"
+        )),
         ("_base.yaml", "[_base.yaml]", "x.yaml:2:10: 'extends' must be the name of a file, not a list"),
         ("_base.yaml", "", "x.yaml:2:9: 'extends' must be the name of a file, not nothing"),
         ("_base.yaml", "''", "x.yaml:2:10: 'extends' must be the name of a file, not an empty text"),
-        ("_base.yaml", "x.yaml", "x.yaml:2:10: a file cannot extend itself: 'x.yaml', which extends 'x.yaml'"),
+        ("_base.yaml", "x.yaml", "x.yaml:2:10: a file cannot extend itself: 'x.yaml' extends 'x.yaml'"),
         ("name: far\n", "", "x.yaml:1:1: missing key 'name'"),
         ("count: 8", "count: many", "x.yaml:4:10: 'prompts.count' must be a whole number, not the text 'many'"),
         ("pre: {length: 64}", "pre: {length: 0}", (
@@ -152,7 +154,7 @@ def test_mistakes_in_the_file(errors: Callable[..., str], old: str, new: str, ex
         ("noun.one", "noun.on", "_base.yaml:16:13: 'noun' has no field 'on'; fields: one, many; did you mean 'one'?"),
         ('  answer: "{{ B }}"\n', "", "x.yaml:3:1: missing key 'answer' in 'prompts'"),
         ("name: induction", "name: induction\nextends: x.yaml", (
-            "_base.yaml:2:10: a file cannot extend itself: 'x.yaml', which extends '_base.yaml', which extends 'x.yaml'"
+            "_base.yaml:2:10: a file cannot extend itself: 'x.yaml' extends '_base.yaml', which extends 'x.yaml'"
         )),
         ("name: induction", "name: [", (
             "_base.yaml:3:1: not valid YAML: expected ',' or ']', but got '<scalar>' (while parsing a flow sequence)"
@@ -166,8 +168,8 @@ def test_mistakes_in_the_base(errors: Callable[..., str], valid: str, old: str, 
 @pytest.mark.parametrize(
     ("base", "expected"),
     [
-        ("- a\n", "_base.yaml:1:1: the file must hold a mapping such as 'name: induction', not a list"),
-        ("# nothing\n", "_base.yaml:1:1: the file is empty; it must hold a mapping such as 'name: induction'"),
+        ("- a\n", ("_base.yaml:1:1: the file must contain a mapping such as 'name: induction', not a list")),
+        ("# nothing\n", ("_base.yaml:1:1: the file is empty; it must contain a mapping such as 'name: induction'")),
     ],
 )
 def test_a_base_that_is_no_mapping(errors: Callable[..., str], base: str, expected: str) -> None:

@@ -58,47 +58,51 @@ import pytest
             "all heads except induction and L0H0",
             "layer 2 heads",
             (
-                "x:25:23: 'layer 2 heads' is outside nano-attn-2l, which has layers 0 to 1\n"
-                "x:25:23: 'layer 2 heads' is outside nano-gelu-2l, which has layers 0 to 1"
+                "x:25:23: 'layer 2 heads' does not exist in nano-attn-2l, which has layers 0 to 1\n"
+                "x:25:23: 'layer 2 heads' does not exist in nano-gelu-2l, which has layers 0 to 1"
             ),
         ),
         (
             "all heads except induction and L0H0",
             "all mlps",
-            "x:25:23: 'all mlps' is outside nano-attn-2l, which has attention layers only",
+            "x:25:23: 'all mlps' does not exist in nano-attn-2l, which has attention layers only",
         ),
         (
             "all heads except induction and L0H0",
             "all neurons except L0N99",
             (
-                "x:25:23: 'all neurons except L0N99' is outside nano-attn-2l, which has attention layers only\n"
-                "x:25:23: node 'L0N99' is outside nano-gelu-2l, which has neurons 0 to 15 in each layer"
+                "x:25:23: 'all neurons except L0N99' does not exist in nano-attn-2l, which has "
+                "attention layers only\n"
+                "x:25:23: node 'L0N99' does not exist in nano-gelu-2l, which has neurons 0 to 15 in "
+                "each layer"
             ),
         ),
         (
             "all heads except induction and L0H0",
             "all heads except L0H8",
             (
-                "x:25:23: node 'L0H8' is outside nano-attn-2l, which has heads 0 to 7 in each layer\n"
-                "x:25:23: node 'L0H8' is outside nano-gelu-2l, which has heads 0 to 7 in each layer"
+                "x:25:23: node 'L0H8' does not exist in nano-attn-2l, which has heads 0 to 7 in each "
+                "layer\n"
+                "x:25:23: node 'L0H8' does not exist in nano-gelu-2l, which has heads 0 to 7 in each "
+                "layer"
             ),
         ),
         (
             "all heads except induction and L0H0",
             "all heads except layer 3 heads",
             (
-                "x:25:23: 'layer 3 heads' is outside nano-attn-2l, which has layers 0 to 1\n"
-                "x:25:23: 'layer 3 heads' is outside nano-gelu-2l, which has layers 0 to 1"
+                "x:25:23: 'layer 3 heads' does not exist in nano-attn-2l, which has layers 0 to 1\n"
+                "x:25:23: 'layer 3 heads' does not exist in nano-gelu-2l, which has layers 0 to 1"
             ),
         ),
         (
             "all heads except induction and L0H0",
             "all heads except layer 0 heads and layer 1 heads",
             (
-                "x:25:23: no node is named for nano-attn-2l, where all heads except layer 0 heads and layer 1 heads "
-                "is empty\n"
-                "x:25:23: no node is named for nano-gelu-2l, where all heads except layer 0 heads and layer 1 heads "
-                "is empty"
+                "x:25:23: for nano-attn-2l, all heads except layer 0 heads and layer 1 heads is "
+                "empty, so no node is named\n"
+                "x:25:23: for nano-gelu-2l, all heads except layer 0 heads and layer 1 heads is "
+                "empty, so no node is named"
             ),
         ),
         (
@@ -133,7 +137,7 @@ import pytest
         (
             "induction: L1H4}",
             "induction: L1H4, logits: L0H1}",
-            "x:28:59: a node set cannot be called 'logits': paths end there",
+            ("x:28:59: a node set cannot be called 'logits', the end of a path; choose another name"),
         ),
     ],
 )

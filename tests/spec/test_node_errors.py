@@ -28,7 +28,7 @@ import pytest
         (
             "[L1H3, L0.attn]",
             "[L1H3, L1H4@A2]",
-            "x:24:30: 'L1H4@A2': a position is not part of a node's name here; write it as the check's 'at'",
+            ("x:24:30: 'L1H4@A2': a position is not part of a node's name; give it with the check's 'at'"),
         ),
         (
             "[L1H3, L0.attn]",
@@ -49,19 +49,19 @@ import pytest
         (
             "[L1H3, L0.attn]",
             "[]",
-            "x:24:23: no node is named",
+            "x:24:23: no node is named; name at least one",
         ),
         (
             "{nodes: {induction: L1H1}}",
             "{}",
             (
-                "x:23:23: the node set 'induction' is not bound for nano-gelu-2l; bind it in "
+                "x:23:23: the node set 'induction' is not defined for nano-gelu-2l; define it in "
                 "'models.nano-gelu-2l.nodes'\n"
-                "x:25:23: the node set 'induction' is not bound for nano-gelu-2l; bind it in "
+                "x:25:23: the node set 'induction' is not defined for nano-gelu-2l; define it in "
                 "'models.nano-gelu-2l.nodes'\n"
-                "x:26:24: the node set 'induction' is not bound for nano-gelu-2l; bind it in "
+                "x:26:24: the node set 'induction' is not defined for nano-gelu-2l; define it in "
                 "'models.nano-gelu-2l.nodes'\n"
-                "x:27:56: the node set 'induction' is not bound for nano-gelu-2l; bind it in "
+                "x:27:56: the node set 'induction' is not defined for nano-gelu-2l; define it in "
                 "'models.nano-gelu-2l.nodes'"
             ),
         ),
@@ -69,9 +69,9 @@ import pytest
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: []}}",
             (
-                "x:23:23: no node is named for nano-gelu-2l, where induction is empty\n"
-                "x:25:23: no node is named for nano-gelu-2l, where induction is empty\n"
-                "x:26:24: no node is named for nano-gelu-2l, where induction is empty"
+                "x:23:23: for nano-gelu-2l, induction is empty, so no node is named\n"
+                "x:25:23: for nano-gelu-2l, induction is empty, so no node is named\n"
+                "x:26:24: for nano-gelu-2l, induction is empty, so no node is named"
             ),
         ),
         (
@@ -101,33 +101,34 @@ import pytest
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: L1H1, other: L1H2, L1H4: L1H5}}",
             (
-                "x:30:43: the node set 'other' is used by no check of 'nano-gelu-2l'\n"
-                "x:30:56: a node set cannot be called 'L1H4': that is a node"
+                "x:30:43: no check of 'nano-gelu-2l' uses the node set 'other'; name it in a check or "
+                "remove it\n"
+                "x:30:56: a node set cannot be called 'L1H4', which is a node; choose another name"
             ),
         ),
         (
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: L1.mlp}}",
             (
-                "x:26:24: attention is about heads, and 'L1.mlp' (in 'induction' of nano-gelu-2l) is not "
-                "one\n"
-                "x:27:56: mediators is about heads here, and 'L1.mlp' (in 'induction' of nano-gelu-2l) is not "
-                "one"
+                "x:26:24: attention takes only heads, but 'L1.mlp' (in 'induction' of nano-gelu-2l) "
+                "is an MLP layer\n"
+                "x:27:56: this check sweeps heads, but 'L1.mlp' (in 'induction' of nano-gelu-2l) is "
+                "an MLP layer"
             ),
         ),
         (
             "attention: {nodes: induction",
             "attention: {nodes: L0.attn",
-            "x:26:24: attention is about heads, and 'L0.attn' is not one",
+            "x:26:24: attention takes only heads, but 'L0.attn' is an attention layer",
         ),
         (
             "component: head",
             "component: neuron",
             (
-                "x:27:58: mediators is about neurons here, and 'L1H1' (in 'induction' of nano-gelu-2l) is not "
-                "one\n"
-                "x:27:58: mediators is about neurons here, and 'L1H3' (in 'induction' of nano-attn-2l) is not "
-                "one"
+                "x:27:58: this check sweeps neurons, but 'L1H1' (in 'induction' of nano-gelu-2l) is a "
+                "head\n"
+                "x:27:58: this check sweeps neurons, but 'L1H3' (in 'induction' of nano-attn-2l) is a "
+                "head"
             ),
         ),
     ],

@@ -53,10 +53,10 @@ def test_case_16_not_a_number_is_one() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("010", "'010' is 10 or an octal number, by the version of YAML; write 10"),
-        ("-007", "'-007' is -7 or an octal number, by the version of YAML; write -7"),
-        ("00", "'00' is 0 or an octal number, by the version of YAML; write 0"),
-        ("!!int 010", "'010' is 10 or an octal number, by the version of YAML; write 10"),
+        ("010", "'010' is 10 or an octal number, depending on the version of YAML; write 10"),
+        ("-007", "'-007' is -7 or an octal number, depending on the version of YAML; write -7"),
+        ("00", "'00' is 0 or an octal number, depending on the version of YAML; write 0"),
+        ("!!int 010", "'010' is 10 or an octal number, depending on the version of YAML; write 10"),
         ("!!int 1:30", "'1:30' cannot be read as a number"),
         ("!!int 1_000", "'1_000' cannot be read as a number"),
         ("!!float 1:30.5", "'1:30.5' cannot be read as a number"),
@@ -81,7 +81,7 @@ def test_case_16_bounds_in_scientific_notation(load: Callable[[str], LoadedBehav
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("1:30", "a whole number, not the text '1:30'; a number has no ':'"),
+        ("1:30", "a whole number, not the text '1:30'; write the number without ':'"),
         ("1_000", "a whole number, not the text '1_000'; write 1000, without underscores"),
         ('"64"', "a whole number, not the text '64'; write 64, without quotes"),
         ("yes", "a whole number, not the text 'yes'"),
@@ -98,7 +98,7 @@ def test_case_16_counts(broken: Callable[[str, str], str], written: str, told: s
 
 def test_case_16_a_count_with_a_leading_zero(broken: Callable[[str, str], str]) -> None:
     told = broken("count: 64", "count: 010")
-    assert told.startswith("x:4:10: '010' is 10 or an octal number, by the version of YAML; write 10")
+    assert told.startswith("x:4:10: '010' is 10 or an octal number, depending on the version of YAML; write 10")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_case_16_a_count_with_a_leading_zero(broken: Callable[[str, str], str]) 
         (".nan", "must be a finite number, not nan"),
         ("-.inf", "must be a finite number, not -inf"),
         ("1e999", "must be a finite number, not inf"),
-        ("1:30", "must be a number, not the text '1:30'; a number has no ':'"),
+        ("1:30", "must be a number, not the text '1:30'; write the number without ':'"),
         ("0x" + "f" * 500, "must be a number of ordinary size, not a very large number"),
     ],
 )

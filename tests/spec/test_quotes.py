@@ -30,7 +30,7 @@ checks:
   - attention: {nodes: L0H0, from: END, to: noun, at_least: 0.1}
 models: {nano-attn-2l: {}}
 """
-MARK = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"
+MARK = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to label text that stays the same"
 
 
 @pytest.fixture
@@ -76,17 +76,20 @@ def test_marks(text: str, clean: str, corrupt: str, spans: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The keys", f"nothing in this quote changes, so clean and corrupt are the same; {MARK}"),
-        ("The [[n: keys]]", f"nothing in this quote changes, so clean and corrupt are the same; {MARK}"),
-        ("The [[a|a]]", f"nothing in this quote changes, so clean and corrupt are the same; {MARK}"),
+        ("The keys", f"nothing in this quote changes, so its clean and corrupt prompts are the same; {MARK}"),
+        ("The [[n: keys]]", f"nothing in this quote changes, so its clean and corrupt prompts are the same; {MARK}"),
+        ("The [[a|a]]", f"nothing in this quote changes, so its clean and corrupt prompts are the same; {MARK}"),
         ("The [[keys]]", f"'[[keys]]' has one alternative and no label; {MARK}"),
-        ("The [[a|b|c]]", rf"'[[a|b|c]]' has 3 alternatives; {MARK}; \| is a bar of the text"),
-        ("The [[a|]]", "'[[a|]]' has an empty alternative; clean and corrupt must align token by token"),
-        ("The [[a|b to", rf"'[[a|b to' is not closed; {MARK}, and \[[ is two brackets of the text"),
-        ("The [[a [[b|c]]", rf"'[[a ' is not closed; {MARK}, and \[[ is two brackets of the text"),
-        ("[[a|b]] [[c|d]]", "the label 'span' is given twice; each names one place: [[label: was|becomes]]"),
-        ("[[END: a|b]]", "the label 'END' is reserved: it is every prompt's last token"),
-        ("[[a|b]] \ue000", "the characters U+E000 to U+E002 are reserved for marking labels"),
+        ("The [[a|b|c]]", rf"'[[a|b|c]]' has 3 alternatives; {MARK}; write \| for a literal bar"),
+        (
+            "The [[a|]]",
+            ("'[[a|]]' has an empty alternative; write text on both sides, so that clean and corrupt prompts align"),
+        ),
+        ("The [[a|b to", rf"'[[a|b to' is not closed; {MARK}; write \[[ for two literal brackets"),
+        ("The [[a [[b|c]]", rf"'[[a ' is not closed; {MARK}; write \[[ for two literal brackets"),
+        ("[[a|b]] [[c|d]]", "the label 'span' is used twice; give each mark its own label: [[label: was|becomes]]"),
+        ("[[END: a|b]]", "the label 'END' is reserved for the last token of every prompt; choose another"),
+        ("[[a|b]] \ue000", "the characters U+E000 to U+E002 are reserved for labels; remove them"),
     ],
 )
 def test_marks_that_are_none(text: str, expected: str) -> None:
@@ -101,24 +104,24 @@ def test_marks_that_are_none(text: str, expected: str) -> None:
         ("[[keys|key]]", "[[keys]]", f"x:5:7: '[[keys]]' has one alternative and no label; {MARK}"),
         ("[[label|labels]]", "[[label]]", f"x:6:14: '[[label]]' has one alternative and no label; {MARK}"),
         ("[[noun: dog]]", "dog", (
-            "x:7:7: this quote has the labels span, and the first has span, noun; give all the same"
+            "x:7:7: this quote has the labels span, but the first has span, noun; give every quote the same labels"
         )),
         ('  answer: " are"\n', "", (
-            "x:5:7: no answer: give this quote 'answer', or all of them 'prompts.answer'\n"
-            "x:7:7: no answer: give this quote 'answer', or all of them 'prompts.answer'"
+            "x:5:7: this quote has no answer; give it 'answer', or give all quotes 'prompts.answer'\n"
+            "x:7:7: this quote has no answer; give it 'answer', or give all quotes 'prompts.answer'"
         )),
         ('  foils: [" is"]\n', "", (
-            "x:5:7: no foils: give this quote 'foils', or all of them 'prompts.foils'\n"
-            "x:7:7: no foils: give this quote 'foils', or all of them 'prompts.foils'"
+            "x:5:7: this quote has no foils; give it 'foils', or give all quotes 'prompts.foils'\n"
+            "x:7:7: this quote has no foils; give it 'foils', or give all quotes 'prompts.foils'"
         )),
         ('foils: [" are"]', 'foils: [" are", " be"]', (
-            "x:6:92: the first quote has 1 foil and this one 2; give all equally many"
+            "x:6:92: the first quote has 1 foil, but this one has 2; give every quote the same number"
         )),
         ("  quotes:", "  count: 4\n  quotes:", (
-            "x:4:10: 'prompts.count' is 4, and there are 3 quotes, each of which is one pair"
+            "x:4:10: 'prompts.count' is 4, but there are only 3 quotes, each of which gives one pair"
         )),
         ("The [[noun: dog]] near [[the cat|the cats]]", "The [[keys|dogs]] to the [[noun: cabinet]]", (
-            "x:7:7: this clean prompt is that of 'prompts.quotes[0]' as well"
+            "x:7:7: this quote has the same clean prompt as 'prompts.quotes[0]'"
         )),
         ("at: span", "at: spam", (
             "x:12:36: unknown label 'spam'; labels in the quotes: span, noun, END; did you mean 'span'?"
@@ -138,7 +141,7 @@ def test_marks_that_are_none(text: str, expected: str) -> None:
             "'answer'?"
         )),
         ('"The [[noun: dog]] near [[the cat|the cats]]"', "The [[noun: dog]] near [[the cat|the cats]]", (
-            "x:7:7: YAML takes the ': ' after 'The [[noun' for that of a key; put quotes around the whole text"
+            "x:7:7: YAML reads the ': ' after 'The [[noun' as the end of a key; put quotes around the whole text"
         )),
         ('"The [[noun: dog]] near [[the cat|the cats]]"', "7", (
             "x:7:7: 'prompts.quotes[2]' must be text, not 7; put quotes around it"
@@ -151,7 +154,9 @@ def test_error_text(broken: Callable[[str, str], str], old: str, new: str, expec
 
 def test_one_quote_is_too_few(errors: Callable[[str], str]) -> None:
     start, _, rest = VALID.partition("    - {text")
-    assert errors(start + rest[rest.index('  answer: " are"') :]) == "x:5:5: 'prompts.quotes' must hold 2 at least"
+    assert (
+        errors(start + rest[rest.index('  answer: " are"') :]) == "x:5:5: 'prompts.quotes' must have at least 2 items"
+    )
 
 
 def test_the_schema_has_quotes() -> None:

@@ -84,22 +84,22 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             "  previous: {",
             "  unused: {score: copying, at_least: 0.5}\n  previous: {",
-            "x:22:3: the role 'unused' is used by no check",
+            "x:22:3: no check uses the role 'unused'; name it in a check or remove it",
         ),
         (
             "  previous: {",
             "  L1H1: {score: copying, at_least: 0.5}\n  previous: {",
-            "x:22:3: a role cannot be called 'L1H1': that is a node",
+            "x:22:3: a role cannot be called 'L1H1', which is a node; choose another name",
         ),
         (
             "  previous: {",
             "  logits: {score: copying, at_least: 0.5}\n  previous: {",
-            "x:22:3: a role cannot be called 'logits': that is where a path may end",
+            "x:22:3: a role cannot be called 'logits', the end of a path; choose another name",
         ),
         (
             "  previous: {",
             "  all heads: {score: copying, at_least: 0.5}\n  previous: {",
-            "x:22:3: 'all heads' is not a valid name: letters, digits and '_', beginning with a letter or '_'",
+            ("x:22:3: 'all heads' is not a valid name; use letters, digits and '_', starting with a letter or '_'"),
         ),
         ("most: 1", "most: 0", "x:22:58: 'roles.previous.most' must be at least 1, not 0"),
         ("most: 1", "most: 1.5", "x:22:58: 'roles.previous.most' must be a whole number, not 1.5"),
@@ -113,23 +113,30 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             "score: induction,",
             "component: neuron, score: induction,",
-            "x:21:26: the score 'induction' is of heads; neurons need one that a conftest.py adds\n"
-            "x:30:32: a path goes into heads, MLP layers or 'logits', and 'induction' is of neurons",
+            (
+                "x:21:26: the score 'induction' is defined for heads; for neurons, add one in a "
+                "conftest.py\n"
+                "x:30:32: a path enters only heads, MLP layers or 'logits', but 'induction' consists "
+                "of neurons"
+            ),
         ),
         (
             "at_least: 0.4}\n  prev",
             "at_least: 40}\n  prev",
-            "x:21:43: the score induction is between 0 and 1, never 40; did you mean 0.4?",
+            (
+                "x:21:43: the role score induction is always between 0 and 1, so a bound of 40 makes "
+                "no sense; did you mean 0.4?"
+            ),
         ),
         (
             "at_least: 0.4}\n  prev",
             "at_least: 0}\n  prev",
-            "x:21:43: the score induction is always at least 0: nothing could fail",
+            ("x:21:43: the role score induction is always at least 0, so this check could never fail"),
         ),
         (
             '"role[induction]": {at_least: 0.3}',
             '"role[induction]": {at_least: -0.3}',
-            "x:36:18: the score induction is between 0 and 1, never -0.3",
+            ("x:36:18: the role score induction is always between 0 and 1, so a bound of -0.3 makes no sense"),
         ),
         (
             "score: induction,",
@@ -139,7 +146,7 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             '"role[induction]": {at_least: 0.3}',
             '"role[induction]": {at_least: 0.3, at_most: 0.6}',
-            "x:36:18: a role has 'at_least' only, the score that a node needs",
+            "x:36:18: a role takes only 'at_least', the score that a node needs",
         ),
         (
             '"role[induction]": {at_least: 0.3}',
@@ -150,7 +157,7 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             '"role[induction]": {at_least: 0.3}',
             "nodes: {induction: L1H1}",
-            "x:36:26: 'induction' is a role, and bound by its score",
+            "x:36:26: 'induction' is a role, which is bound by its score; choose another name",
         ),
     ],
 )
@@ -174,7 +181,7 @@ def test_a_case_bounds_a_role(text, tmp_path):
 
 def test_a_case_bounds_a_role_from_above(text, errors):
     message = errors(text + 'cases:\n  near: {bounds: {"role[induction]": {at_most: 0.6}}}\n')
-    assert message.endswith("x:40:19: a role has 'at_least' only, the score that a node needs")
+    assert message.endswith("x:40:19: a role takes only 'at_least', the score that a node needs")
 
 
 def test_a_score_of_the_project(text, tmp_path):

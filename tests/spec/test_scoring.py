@@ -49,8 +49,8 @@ def test_error_text(old: str, new: str, expected: str, valid: str, broken: Calla
 
 
 def test_patching_at_all_positions_of_prompts_that_correspond_at_labels(broken: Callable[[str, str], str]) -> None:
-    why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
-    message = f"{why}, and this patches at all positions; add 'at' with one of A1, B1, A2, END"
+    why = "clean and corrupt prompts correspond only at their labels ('align: labels')"
+    message = f"{why}, but this check patches at all positions; add 'at' with one of A1, B1, A2, END"
     assert broken(SCORE, f"{SCORE}  align: labels\n") == f"x:25:5: {message}\nx:28:5: {message}"
 
 
@@ -61,7 +61,7 @@ def test_a_sweep_of_patterns_of_prompts_that_correspond_at_labels(valid: str, tm
     path.write_text(text.replace(SCORE, f"{SCORE}  align: labels\n"), encoding="utf-8")
     with pytest.raises(SpecError) as error:
         load_behaviour(path, tmp_path)
-    assert "an attention pattern is over all positions; sweep heads, q, k or v" in str(error.value)
+    assert "an attention pattern covers all positions; sweep heads, q, k or v" in str(error.value)
 
 
 def test_a_projects_score(valid: str, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
             "- logit_diff: {at_least: 2}",
             "- logit_dif: {at_least: 2}",
             (
-                "x:21:5: unknown check 'logit_dif'; checks are: logit_diff, accuracy, patching, ablation, "
-                "attention, mediators, path, composes, direct_logit_attribution, circuit, curve; "
-                "did you mean 'logit_diff'?"
+                "x:21:5: unknown check 'logit_dif'; known checks: logit_diff, accuracy, patching, "
+                "ablation, attention, mediators, path, composes, direct_logit_attribution, circuit, "
+                "curve; did you mean 'logit_diff'?"
             ),
         ),
         (
@@ -42,7 +42,7 @@ import pytest
         (
             "- logit_diff: {at_least: 2}",
             "- logit_diff: {at_least: 2, at_most: 1}",
-            "x:21:5: 'checks[0].logit_diff': at_least 2 is above at_most 1: nothing could pass",
+            ("x:21:5: 'checks[0].logit_diff': at_least 2 is above at_most 1, so no value could pass"),
         ),
         (
             "- logit_diff: {at_least: 2}",
@@ -53,14 +53,15 @@ import pytest
             "- logit_diff: {at_least: 2}",
             "- {}",
             (
-                "x:21:5: 'checks[0]' holds no check; checks are: logit_diff, accuracy, patching, ablation, "
-                "attention, mediators, path, composes, direct_logit_attribution, circuit, curve"
+                "x:21:5: 'checks[0]' has no check; known checks: logit_diff, accuracy, patching, "
+                "ablation, attention, mediators, path, composes, direct_logit_attribution, circuit, "
+                "curve"
             ),
         ),
         (
             "- logit_diff: {at_least: 2}\n  -",
             "- logit_diff: {at_least: 2}\n   ",
-            "x:21:5: 'checks[0]' holds 2 checks (logit_diff, accuracy); begin each with '- '",
+            "x:21:5: 'checks[0]' has 2 checks (logit_diff, accuracy); start each one with '- '",
         ),
         (
             "against: vocabulary",
@@ -134,7 +135,7 @@ import pytest
         (
             "nano-attn-1l: absent",
             "nano-attn-1l:",
-            "x:31:16: 'models.nano-attn-1l' has no value; write 'absent', or {} for all checks as written",
+            ("x:31:16: 'models.nano-attn-1l' has no value; write 'absent', or {} to run all checks as written"),
         ),
         (
             "nano-attn-1l: absent",
@@ -171,9 +172,10 @@ import pytest
             "nano-attn-1l: absent",
             "nano-attn-1l: {nodes: {in-duction: 3}}",
             (
-                "x:31:26: 'in-duction' is not a valid name: letters, digits and '_', beginning with a letter or "
-                "'_'\n"
-                "x:31:38: 'models.nano-attn-1l.nodes.in-duction' must be text, not 3; put quotes around it"
+                "x:31:26: 'in-duction' is not a valid name; use letters, digits and '_', starting "
+                "with a letter or '_'\n"
+                "x:31:38: 'models.nano-attn-1l.nodes.in-duction' must be text, not 3; put quotes "
+                "around it"
             ),
         ),
         (

@@ -105,12 +105,15 @@ import pytest
         (
             "from: previous, to: induction, via: q, times_random: {at_least: 2}",
             "from: previous, to: induction, via: q, times_random: {at_least: 2}, at: B1",
-            "x:18:5: 'checks[3].composes': 'at' has no meaning for 'times_random', which is of the weights alone",
+            (
+                "x:18:5: 'checks[3].composes': 'at' has no meaning with 'times_random', which depends "
+                "only on the weights; remove it"
+            ),
         ),
         (
             "at: B1, writes",
             "writes",
-            "x:19:5: 'checks[4].composes': 'writes' needs 'at': the label where the input is read",
+            ("x:19:5: 'checks[4].composes': 'writes' needs 'at', the label at which the input is read"),
         ),
         (
             "from: previous, to: induction, via: q, times_random: {at_least: 2}",
@@ -137,17 +140,14 @@ import pytest
             "minimal: true",
             "minimal: false",
             (
-                "x:21:106: 'checks[6].circuit.minimal': write true, or a bound, not false; to claim nothing of it, "
-                "leave it out"
+                "x:21:106: 'checks[6].circuit.minimal': write true or a bound, not false; to claim "
+                "nothing, remove the key"
             ),
         ),
         (
             "minimal: true",
             "minimal: 1",
-            (
-                "x:21:106: 'checks[6].circuit.minimal': write true, or a bound, not 1; to claim nothing of it, leave "
-                "it out"
-            ),
+            ("x:21:106: 'checks[6].circuit.minimal': write true or a bound, not 1; to claim nothing, remove the key"),
         ),
         (
             "minimal: true",
@@ -165,25 +165,25 @@ import pytest
         (
             "minimal: true",
             "minimal:",
-            "x:21:114: 'checks[6].circuit.minimal' has no value; give it one or remove it",
+            "x:21:114: 'checks[6].circuit.minimal' has no value; add one or remove the key",
         ),
         (
             "faithfulness: {at_least: 0.8}, completeness: {at_most: 0.3}, minimal: true",
             "with: mean",
             (
-                "x:21:5: 'checks[6].circuit': circuit claims nothing; add one or several of faithfulness, "
-                "completeness, sufficient, necessary, minimal"
+                "x:21:5: 'checks[6].circuit': this circuit check claims nothing; add at least one of "
+                "faithfulness, completeness, sufficient, necessary, minimal"
             ),
         ),
         (
             "nodes: [previous, induction], faithfulness",
             "faithfulness",
-            "x:21:5: 'checks[6].circuit': a circuit is given by its 'nodes' or by its 'edges'",
+            "x:21:5: 'checks[6].circuit': a circuit needs exactly one of 'nodes' and 'edges'",
         ),
         (
             "nodes: [previous, induction], faithfulness",
             "nodes: [previous, induction], edges: [L0H1 -> logits], faithfulness",
-            "x:21:5: 'checks[6].circuit': a circuit is given by its 'nodes' or by its 'edges'",
+            "x:21:5: 'checks[6].circuit': a circuit needs exactly one of 'nodes' and 'edges'",
         ),
         (
             "nodes: [previous, induction], faithfulness",
@@ -211,12 +211,12 @@ import pytest
             "[previous -> induction.k, mover -> logits]",
             "[previous - induction.k, L0H1 -> L1H1.k -> logits, 3]",
             (
-                "x:22:23: 'checks[7].circuit.edges[0]': 'previous - induction.k' is not an edge; edges are written "
-                "'L0H3 -> L1H6.k', with roles and node sets too, and end in a head's q, k or v, an MLP layer or "
-                "'logits'\n"
-                "x:22:47: 'checks[7].circuit.edges[1]': 'L0H1 -> L1H1.k -> logits' is not an edge; edges are written "
-                "'L0H3 -> L1H6.k', with roles and node sets too, and end in a head's q, k or v, an MLP layer or "
-                "'logits'\n"
+                "x:22:23: 'checks[7].circuit.edges[0]': 'previous - induction.k' is not an edge; "
+                "edges are written like 'L0H3 -> L1H6.k', also with roles and node sets, and end in a "
+                "head's q, k or v, an MLP layer or 'logits'\n"
+                "x:22:47: 'checks[7].circuit.edges[1]': 'L0H1 -> L1H1.k -> logits' is not an edge; "
+                "edges are written like 'L0H3 -> L1H6.k', also with roles and node sets, and end in a "
+                "head's q, k or v, an MLP layer or 'logits'\n"
                 "x:22:73: 'checks[7].circuit.edges[2]' must be text, not 3; put quotes around it"
             ),
         ),
@@ -224,8 +224,8 @@ import pytest
             "with: zero, faithfulness",
             "with: zero, completeness",
             (
-                "x:22:5: 'checks[7].circuit': 'completeness' is of a circuit given by its nodes; of edges, claim "
-                "faithfulness or minimal"
+                "x:22:5: 'checks[7].circuit': 'completeness' is defined only for a circuit given by "
+                "'nodes'; with 'edges', claim faithfulness or minimal"
             ),
         ),
         (
@@ -244,7 +244,7 @@ import pytest
         (
             "cpr: {at_least: 0.5}, cmd: {at_most: 0.4}",
             "with: mean",
-            "x:24:5: 'checks[9].curve': curve claims nothing; add one or several of cpr, cmd",
+            ("x:24:5: 'checks[9].curve': this curve check claims nothing; add at least one of cpr, cmd"),
         ),
         (
             "cpr: {at_least: 0.5}, cmd: {at_most: 0.4}",
@@ -263,8 +263,8 @@ import pytest
             "all heads except induction and L0H0",
             "all heads except induction, L0H0",
             (
-                "x:25:55: 'checks[10].patching.L0H0' has no value; if it continues a text in { } after a ',', put "
-                "quotes around the whole text"
+                "x:25:55: 'checks[10].patching.L0H0' has no value; if this is the rest of a text in { "
+                "} after a ',', put quotes around the whole text"
             ),
         ),
     ],

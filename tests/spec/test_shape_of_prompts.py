@@ -31,12 +31,12 @@ import pytest
         (
             "name: induction",
             "name: Induction",
-            ("x:1:7: 'Induction' is not a valid name: lower-case letters, digits and '_', beginning with a letter"),
+            ("x:1:7: 'Induction' is not a valid name; use lower-case letters, digits and '_', starting with a letter"),
         ),
         (
             "name: induction",
             "name: induction\nmarks: [a-b]",
-            "x:2:9: 'a-b' is not a valid name: letters, digits and '_', beginning with a letter or '_'",
+            ("x:2:9: 'a-b' is not a valid name; use letters, digits and '_', starting with a letter or '_'"),
         ),
         (
             "name: induction",
@@ -56,7 +56,7 @@ import pytest
         (
             "name: induction",
             "name:",
-            "x:1:6: 'name' has no value; give it one or remove it",
+            "x:1:6: 'name' has no value; add one or remove the key",
         ),
         (
             "count: 64",
@@ -92,14 +92,17 @@ import pytest
             "pool: first_names",
             "pol: first_names",
             (
-                "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, same_as, and "
-                "has pol; did you mean 'pool'?"
+                "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, "
+                "same_as, but has pol; did you mean 'pool'?"
             ),
         ),
         (
             "{pool: first_names}",
             "{pool: first_names, tokens: random}",
-            "x:10:12: 'prompts.variables.name' has 'tokens' and 'pool'; a variable takes its values from one",
+            (
+                "x:10:12: 'prompts.variables.name' has 'tokens' and 'pool'; a variable has only one "
+                "source of values, so keep one"
+            ),
         ),
         (
             "{pool: first_names}",
@@ -112,7 +115,10 @@ import pytest
         (
             "{pool: first_names}",
             "{}",
-            "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, same_as, and has none",
+            (
+                "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, "
+                "same_as, but has no keys"
+            ),
         ),
         (
             "{pool: first_names}",
@@ -149,7 +155,7 @@ import pytest
         (
             "    verb:",
             "    my-verb:",
-            "x:15:5: 'my-verb' is not a valid name: letters, digits and '_', beginning with a letter or '_'",
+            ("x:15:5: 'my-verb' is not a valid name; use letters, digits and '_', starting with a letter or '_'"),
         ),
         (
             'foils: ["{{ C }}"]',

@@ -35,39 +35,55 @@ def test_models_without_a_shape_are_not_looked_at(load: Load, valid: str) -> Non
         (
             "induction: [L1H3]",
             "induction: [L9H0]",
-            "x:29:38: node 'L9H0' is outside nano-attn-2l, which has layers 0 to 1",
+            "x:29:38: node 'L9H0' does not exist in nano-attn-2l, which has layers 0 to 1",
         ),
         (
             "induction: L1H1",
             "induction: L1H4",
-            "x:30:37: node 'L1H4' is outside nano-gelu-2l, which has heads 0 to 3 in each layer",
+            ("x:30:37: node 'L1H4' does not exist in nano-gelu-2l, which has heads 0 to 3 in each layer"),
         ),
         (
             "L0.attn",
             "L1H4.pattern",
-            "x:24:30: node 'L1H4.pattern' is outside nano-attn-2l, which has heads 0 to 3 in each layer\n"
-            "x:24:30: node 'L1H4.pattern' is outside nano-gelu-2l, which has heads 0 to 3 in each layer",
+            (
+                "x:24:30: node 'L1H4.pattern' does not exist in nano-attn-2l, which has heads 0 to 3 "
+                "in each layer\n"
+                "x:24:30: node 'L1H4.pattern' does not exist in nano-gelu-2l, which has heads 0 to 3 "
+                "in each layer"
+            ),
         ),
-        ("L0.attn", "L0.mlp", "x:24:30: node 'L0.mlp' is outside nano-attn-2l, which has attention layers only"),
+        (
+            "L0.attn",
+            "L0.mlp",
+            ("x:24:30: node 'L0.mlp' does not exist in nano-attn-2l, which has attention layers only"),
+        ),
         (
             "L0.attn",
             "L0N8",
-            "x:24:30: node 'L0N8' is outside nano-attn-2l, which has attention layers only\n"
-            "x:24:30: node 'L0N8' is outside nano-gelu-2l, which has neurons 0 to 7 in each layer",
+            (
+                "x:24:30: node 'L0N8' does not exist in nano-attn-2l, which has attention layers only"
+                "\n"
+                "x:24:30: node 'L0N8' does not exist in nano-gelu-2l, which has neurons 0 to 7 in "
+                "each layer"
+            ),
         ),
         (
             "layers: [0, -1]",
             "layers: [0, 2, -3]",
-            "x:27:79: layer 2 is outside nano-attn-2l, which has layers 0 to 1\n"
-            "x:27:79: layer 2 is outside nano-gelu-2l, which has layers 0 to 1\n"
-            "x:27:82: layer -3 is outside nano-attn-2l, which has layers 0 to 1\n"
-            "x:27:82: layer -3 is outside nano-gelu-2l, which has layers 0 to 1",
+            (
+                "x:27:79: layer 2 does not exist in nano-attn-2l, which has layers 0 to 1\n"
+                "x:27:79: layer 2 does not exist in nano-gelu-2l, which has layers 0 to 1\n"
+                "x:27:82: layer -3 does not exist in nano-attn-2l, which has layers 0 to 1\n"
+                "x:27:82: layer -3 does not exist in nano-gelu-2l, which has layers 0 to 1"
+            ),
         ),
         (
             "component: head, above: 0.15, exactly: induction",
             "component: neuron, above: 0.15, exactly: [L0N1]",
-            "x:27:28: nano-attn-2l has attention layers only, and so no neurons to sweep\n"
-            "x:27:59: node 'L0N1' is outside nano-attn-2l, which has attention layers only",
+            (
+                "x:27:28: nano-attn-2l has attention layers only, so it has no neurons to sweep\n"
+                "x:27:59: node 'L0N1' does not exist in nano-attn-2l, which has attention layers only"
+            ),
         ),
     ],
 )
@@ -80,15 +96,16 @@ def test_keys_are_counted_as_the_model_has_them(load: Load, valid: str) -> None:
     text = valid.replace("L0.attn", "L0H2.k")
     assert shape_text(load(text)) == ""
     assert shape_text(load(text), gelu=ModelShape(2, 4, 8, shared_kv_heads=2)) == (
-        "x:24:30: node 'L0H2.k' is outside nano-gelu-2l, which has keys 0 to 1 in each layer"
+        "x:24:30: node 'L0H2.k' does not exist in nano-gelu-2l, which has keys 0 to 1 in each layer"
     )
 
 
 def test_one_layer(load: Load, valid: str) -> None:
     text = valid.replace("[L1H3, L0.attn]", "[L0H1, L0.attn]")
     assert shape_text(load(text), gelu=ModelShape(1, 1, None)) == (
-        "x:24:24: node 'L0H1' is outside nano-gelu-2l, which has head 0 only in each layer\n"
-        "x:30:37: node 'L1H1' is outside nano-gelu-2l, which has layer 0 only"
+        "x:24:24: node 'L0H1' does not exist in nano-gelu-2l, which has head 0 only in each "
+        "layer\n"
+        "x:30:37: node 'L1H1' does not exist in nano-gelu-2l, which has layer 0 only"
     )
 
 

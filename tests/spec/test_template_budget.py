@@ -129,9 +129,11 @@ def test_case_09_so_does_every_other_template(told: Callable[..., str], key: str
 @pytest.mark.parametrize("template", COMPUTE.values(), ids=COMPUTE)
 def test_case_09_a_template_that_computes(told: Callable[..., str], template: str) -> None:
     message = told(template)
-    assert re.match(r"x\.yaml:\d+:13: (templates may not use '\w+'; they have|unknown filter '\w+')", message), message
+    assert re.match(r"x\.yaml:\d+:13: (templates cannot use '\w+'; they may have|unknown filter '\w+')", message), (
+        message
+    )
     assert "\n" not in message
-    with pytest.raises(Exception, match=r"templates may not use '\w+'|No filter named '\w+'"), little_memory():
+    with pytest.raises(Exception, match=r"templates cannot use '\w+'|No filter named '\w+'"), little_memory():
         environment().from_string(template)
 
 

@@ -20,18 +20,18 @@ import pytest
             "{{ D }}{{ noun",
             (
                 "x:16:13: unknown variable 'D'; variables: pre, A, B, C, name, noun, verb\n"
-                "x:17:19: 'C' is not in the template, so replacing it changes nothing; used there: A, B, "
-                "noun.one, pre"
+                "x:17:19: the template does not use 'C', so replacing it changes nothing; it uses A, "
+                "B, noun.one, pre"
             ),
         ),
         (
             "{{ C }}{{ noun",
             "{{ prre }}{{ noun",
             (
-                "x:16:13: unknown variable 'prre'; variables: pre, A, B, C, name, noun, verb; did you mean "
-                "'pre'?\n"
-                "x:17:19: 'C' is not in the template, so replacing it changes nothing; used there: A, B, "
-                "noun.one, pre"
+                "x:16:13: unknown variable 'prre'; variables: pre, A, B, C, name, noun, verb; did you "
+                "mean 'pre'?\n"
+                "x:17:19: the template does not use 'C', so replacing it changes nothing; it uses A, "
+                "B, noun.one, pre"
             ),
         ),
         (
@@ -47,7 +47,7 @@ import pytest
         (
             "noun.one",
             "A.one",
-            "x:16:13: 'A' has no fields, so 'A.one' is nothing; write 'A'",
+            "x:16:13: 'A' has no fields, so 'A.one' does not exist; write 'A'",
         ),
         (
             "noun.one",
@@ -79,37 +79,37 @@ import pytest
         (
             "noun.one",
             "noun.one | at('END')",
-            "x:16:13: the label 'END' is reserved: it is every prompt's last token",
+            ("x:16:13: the label 'END' is reserved for the last token of every prompt; choose another"),
         ),
         (
             "noun.one",
             "noun.one | at('A1')",
-            "x:16:13: the label 'A1' is given twice; each names one place",
+            "x:16:13: the label 'A1' is used twice; give each place its own label",
         ),
         (
             "noun.one",
             "noun.one | at('x') | upper",
-            "x:16:13: 'at' must come last in its {{ … }}: what follows it there would change the mark",
+            ("x:16:13: 'at' must come last in its {{ … }}, because what follows would change the mark"),
         ),
         (
             "noun.one",
             "noun.one * 3",
-            "x:16:13: templates may not use 'mul'; they have {{ x }}, {{ x.field }}, filters, '~' and 'if'",
+            ("x:16:13: templates cannot use 'mul'; they may have {{ x }}, {{ x.field }}, filters, '~' and 'if'"),
         ),
         (
             "{{ C }}{{ noun",
             "{% for x in 'abc' %}{{ C }}{% endfor %}{{ noun",
-            "x:16:13: templates may not use 'for'; they have {{ x }}, {{ x.field }}, filters, '~' and 'if'",
+            ("x:16:13: templates cannot use 'for'; they may have {{ x }}, {{ x.field }}, filters, '~' and 'if'"),
         ),
         (
             "{{ C }}{{ noun",
             "\\uE000{{ C }}{{ noun",
-            "x:16:13: the characters U+E000 to U+E002 are reserved for marking labels",
+            "x:16:13: the characters U+E000 to U+E002 are reserved for labels; remove them",
         ),
         (
             'answer: "{{ B }}"',
             "answer: \"{{ B | at('x') }}\"",
-            "x:18:11: 'at' labels a place in the prompt, so it has no use outside 'prompts.template'",
+            ("x:18:11: 'at' labels a place in the prompt, so it can only be used in 'prompts.template'"),
         ),
         (
             'foils: ["{{ C }}"]',

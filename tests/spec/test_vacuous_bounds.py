@@ -16,12 +16,12 @@ from mi_checks.spec.load_file import LoadedBehaviour
 ACCURACY = "accuracy: {BOUND}"
 ATTENTION = "attention: {nodes: L1H0, from: A2, to: B1, BOUND}"
 FRACTIONS = {
-    "patching: {nodes: L1H0, recovers: {BOUND}}": "what patching recovers",
-    "patching: {nodes: L1H0, removes: {BOUND}}": "what patching removes",
-    "ablation: {nodes: L1H0, removes: {BOUND}}": "what ablation removes",
-    "ablation: {nodes: L1H0, with: zero, removes: {BOUND}}": "what ablation removes",
-    "path: {from: L1H0, to: logits, recovers: {BOUND}}": "what a path recovers",
-    "path: {from: L1H0, to: logits, removes: {BOUND}}": "what a path removes",
+    "patching: {nodes: L1H0, recovers: {BOUND}}": "the fraction that patching recovers",
+    "patching: {nodes: L1H0, removes: {BOUND}}": "the fraction that patching removes",
+    "ablation: {nodes: L1H0, removes: {BOUND}}": "the fraction that ablation removes",
+    "ablation: {nodes: L1H0, with: zero, removes: {BOUND}}": "the fraction that ablation removes",
+    "path: {from: L1H0, to: logits, recovers: {BOUND}}": "the fraction that path patching recovers",
+    "path: {from: L1H0, to: logits, removes: {BOUND}}": "the fraction that path patching removes",
     "circuit: {nodes: L1H0, faithfulness: {BOUND}}": "faithfulness",
     "circuit: {edges: [L1H0 -> logits], faithfulness: {BOUND}}": "faithfulness",
     "curve: {with: zero, cpr: {BOUND}}": "cpr",
@@ -38,8 +38,8 @@ FROM_ZERO = {
     ATTENTION: "attention",
     "circuit: {nodes: L1H0, sufficient: {BOUND}}": "the fraction of random circuits",
     "circuit: {nodes: L1H0, necessary: {BOUND}}": "the fraction of random circuits",
-    "circuit: {nodes: L1H0, minimal: {BOUND}}": "what removing a node changes",
-    "composes: {from: L0H0, to: L1H0, via: k, times_random: {BOUND}}": "a composition score over that of random",
+    "circuit: {nodes: L1H0, minimal: {BOUND}}": "the change when a node is removed",
+    "composes: {from: L0H0, to: L1H0, via: k, times_random: {BOUND}}": "a composition score relative to random",
     "composes: {from: L0H0, to: L1H0, via: k, at: A2, writes: {BOUND}}": "the fraction of an input's norm",
 }
 TO_ONE = {
@@ -53,21 +53,29 @@ def refused() -> Iterator[tuple[str, str, str]]:
     """Checks with bounds, and how what they are told begins."""
     for check, what in FROM_ZERO.items():
         of = f"{what} matrices" if what.endswith("random") else what
-        yield check, "at_least: 0", f"{of} is always at least 0: nothing could fail"
-        yield check, "at_least: -0.0", f"{of} is always at least -0: nothing could fail"
+        yield check, "at_least: 0", f"{of} is always at least 0, so this check could never fail"
+        yield check, "at_least: -0.0", f"{of} is always at least -0, so this check could never fail"
         yield check, "at_least: -1e-2", f"{of} is "
     for check, what in TO_ONE.items():
-        yield check, "at_most: 1", f"{what} is always at most 1: nothing could fail"
-        yield check, "at_least: 0, at_most: 1.0", f"{what} is always at least 0 and at most 1: nothing could fail"
-        yield check, "at_most: 1.5", f"{what} is between 0 and 1, never 1.5"
-        yield check, "at_least: 85", f"{what} is between 0 and 1, never 85; did you mean 0.85?"
+        yield check, "at_most: 1", f"{what} is always at most 1, so this check could never fail"
+        yield (
+            check,
+            "at_least: 0, at_most: 1.0",
+            f"{what} is always at least 0 and at most 1, so this check could never fail",
+        )
+        yield check, "at_most: 1.5", f"{what} is always between 0 and 1, so a bound of 1.5 makes no sense"
+        yield (
+            check,
+            "at_least: 85",
+            f"{what} is always between 0 and 1, so a bound of 85 makes no sense; did you mean 0.85?",
+        )
     for check, what in FRACTIONS.items():
         for value in ("-1", "0", "-0.0"):
-            nothing = f"is 0 for nodes that do nothing, so they would pass 'at least {float(value):g}'"
+            nothing = f"is 0 for nodes without effect, so they would pass 'at least {float(value):g}'"
             yield check, f"at_least: {value}", f"{what} {nothing}; claim a value above 0, or give 'at_most' as well"
     for check, what in ERRORS.items():
         for value in ("1", "1.5"):
-            nothing = f"is 1 for nodes that do nothing, so they would pass 'at most {value}'"
+            nothing = f"is 1 for nodes without effect, so they would pass 'at most {value}'"
             yield check, f"at_most: {value}", f"{what} {nothing}; claim a value below 1, or give 'at_least' as well"
 
 

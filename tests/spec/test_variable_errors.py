@@ -13,7 +13,7 @@ import pytest
         (
             "differs_from: pre}",
             "differs_from: B}",
-            "x:7:39: 'B' is declared after 'A'; declare it before",
+            "x:7:39: 'B' is declared after 'A'; declare it earlier",
         ),
         (
             "differs_from: pre}",
@@ -39,20 +39,20 @@ import pytest
             "{tokens: random, differs_from: pre}",
             "{same_as: verb}",
             (
-                "x:7:18: 'verb' has no text of its own to take; texts declared before it: pre\n"
-                "x:8:45: 'A' has the value of 'verb'; differ from that\n"
-                "x:9:45: 'A' has the value of 'verb'; differ from that"
+                "x:7:18: 'verb' cannot be copied here; texts declared before it: pre\n"
+                "x:8:45: 'A' has the value of 'verb'; name that variable instead\n"
+                "x:9:45: 'A' has the value of 'verb'; name that variable instead"
             ),
         ),
         (
             "differs_from: [pre, A]}",
             "differs_from: pre}\n    Q: {same_as: A}\n    R: {pool: words, differs_from: Q}",
-            "x:10:36: 'Q' has the value of 'A'; differ from that",
+            "x:10:36: 'Q' has the value of 'A'; name that variable instead",
         ),
         (
             "    verb:",
             "    in:",
-            "x:15:5: 'in' is a word of the template language; choose another",
+            "x:15:5: 'in' is a reserved word of the template language; choose another name",
         ),
         (
             "first_names",
@@ -65,12 +65,12 @@ import pytest
         (
             '{one: " dog", many: " dogs"}',
             '{one: " dog"}',
-            "x:14:11: this value has the fields one and the first has one, many; give all the same",
+            ("x:14:11: this value has the fields one but the first has one, many; give every value the same fields"),
         ),
         (
             '{one: " dog", many: " dogs"}',
             "dog",
-            "x:14:11: this value is plain text and the first is a mapping; use one kind",
+            "x:14:11: this value is plain text but the first is a mapping; use one kind for all",
         ),
         (
             "corrupt: {B: C, C: B}",
@@ -89,27 +89,27 @@ import pytest
         (
             "corrupt: {B: C, C: B}",
             "corrupt: {B: B}",
-            "x:17:16: 'B' stands in its own place; clean and corrupt would be the same",
+            ("x:17:16: 'B' is replaced by itself, so clean and corrupt prompts would be the same; name another"),
         ),
         (
             "corrupt: {B: C, C: B}",
             "corrupt: {verb: C}",
             (
-                "x:17:13: 'verb' is not in the template, so replacing it changes nothing; used there: A, B, C, "
-                "noun.one, pre"
+                "x:17:13: the template does not use 'verb', so replacing it changes nothing; it uses "
+                "A, B, C, noun.one, pre"
             ),
         ),
         (
             "corrupt: {B: C, C: B}",
             "corrupt: {noun: C}",
-            "x:17:19: 'noun' has the fields one, many and 'C' has no fields; one cannot stand for the other",
+            ("x:17:19: 'noun' has the fields one, many and 'C' has no fields; one cannot replace the other"),
         ),
         (
             "corrupt: {B: C, C: B}",
             "corrupt: {noun.many: noun.one}",
             (
-                "x:17:13: 'noun.many' is not in the template, so replacing it changes nothing; used there: A, "
-                "B, C, noun.one, pre; did you mean 'noun.one'?"
+                "x:17:13: the template does not use 'noun.many', so replacing it changes nothing; it "
+                "uses A, B, C, noun.one, pre; did you mean 'noun.one'?"
             ),
         ),
         (

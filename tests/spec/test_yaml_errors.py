@@ -14,23 +14,23 @@ from mi_checks.spec.yaml_source import parse_yaml, read_text
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "x:1:1: the file is empty; it must hold a mapping such as 'name: induction'"),
-        ("# nothing\n", "x:1:1: the file is empty; it must hold a mapping such as 'name: induction'"),
-        ("- a\n", "x:1:1: the file must hold a mapping such as 'name: induction', not a list"),
-        ("3\n", "x:1:1: the file must hold a mapping such as 'name: induction', not a single value"),
-        ("a: 1\na: 2\n", "x:2:1: the key 'a' is given twice; first on line 1"),
+        ("", "x:1:1: the file is empty; it must contain a mapping such as 'name: induction'"),
+        ("# nothing\n", "x:1:1: the file is empty; it must contain a mapping such as 'name: induction'"),
+        ("- a\n", "x:1:1: the file must contain a mapping such as 'name: induction', not a list"),
+        ("3\n", "x:1:1: the file must contain a mapping such as 'name: induction', not a single value"),
+        ("a: 1\na: 2\n", "x:2:1: the key 'a' appears twice; the first is on line 1"),
         (
             "a: [1\n",
             ("x:2:1: not valid YAML: expected ',' or ']', but got '<stream end>' (while parsing a flow sequence)"),
         ),
-        ("a:\n\t- b\n", "x:2:1: not valid YAML: a tab where only spaces may stand; indent with spaces"),
-        ("\ta: 1\n", "x:1:1: not valid YAML: a tab where only spaces may stand; indent with spaces"),
+        ("a:\n\t- b\n", ("x:2:1: not valid YAML: there is a tab where only spaces are allowed; indent with spaces")),
+        ("\ta: 1\n", ("x:1:1: not valid YAML: there is a tab where only spaces are allowed; indent with spaces")),
         (
             "a: 1\n---\nb: 2\n",
-            "x:2:1: more than one YAML document; a behaviour file holds one, so remove the '---' here",
+            ("x:2:1: the file has more than one YAML document; a behaviour file has one, so remove the '---' here"),
         ),
-        ("1: a\n", "x:1:1: the key '1' must be text, and YAML reads it as a number; put quotes around it"),
-        ("true: a\n", "x:1:1: the key 'true' must be text, and YAML reads it as true or false; put quotes around it"),
+        ("1: a\n", "x:1:1: the key '1' must be text, but YAML reads it as a number; put quotes around it"),
+        ("true: a\n", ("x:1:1: the key 'true' must be text, but YAML reads it as true or false; put quotes around it")),
         ("? [a]\n: b\n", "x:1:3: a key must be text, not a list; a template such as {{ x }} needs quotes around it"),
         (
             "answer: {{ B }}\n",
@@ -49,13 +49,13 @@ from mi_checks.spec.yaml_source import parse_yaml, read_text
         ("a: *x\n", "x:1:4: not valid YAML: found undefined alias 'x'"),
         (
             'a: "\\ud800"\n',
-            "x:1:4: the character U+D800 cannot stand in text",
+            "x:1:4: the character U+D800 is not allowed in text; remove it",
         ),
         ('a: "\\UFFFFFFFF"\n', "x:1:7: not valid YAML: a number or a character code is too large"),
         ("a: \x07\n", "x:1:4: not valid YAML: the character U+0007 is not allowed in it"),
-        ('"\\0": b\n', "x:1:1: the character U+0000 cannot stand in text"),
+        ('"\\0": b\n', "x:1:1: the character U+0000 is not allowed in text; remove it"),
         ("a: !!int x\n", "x:1:4: 'x' cannot be read as a number; put quotes around it if it is text"),
-        ("a: &a [*a]\n", "x:1:4: the file is nested more than 50 deep once its aliases (*name) are replaced"),
+        ("a: &a [*a]\n", ("x:1:4: the file is nested more than 50 levels deep once its aliases (*name) are replaced")),
         (
             "a: @b\n",
             (
@@ -83,7 +83,7 @@ def test_error_text(text: str, expected: str) -> None:
 def test_deep_nesting() -> None:
     with pytest.raises(SpecError) as caught:
         parse_yaml("a: " + "[" * 5000, "x")
-    assert str(caught.value) == "x:1:53: not valid YAML: nested more than 50 deep"
+    assert str(caught.value) == "x:1:53: not valid YAML: nested more than 50 levels deep"
 
 
 def test_number_too_long_to_read() -> None:
