@@ -107,12 +107,12 @@ def test_a_wrong_id_lists_those_there_are(
         (
             "circuit[layer_0_heads+L0.mlp,sufficient]",
             "at_least: 2",
-            "the fraction of random circuits is between 0 and 1",
+            "the fraction of random circuits is always between 0 and 1",
         ),
         (
             "path[previous->induction.k]",
             "at_least: 30",
-            "the fraction that path patching recovers is a fraction, for which 1 means the whole",
+            "for the fraction that path patching recovers, 1 means the whole",
         ),
     ],
 )

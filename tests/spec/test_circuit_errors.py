@@ -73,20 +73,20 @@ import pytest
             "nodes: [previous, induction], faithfulness",
             "nodes: all heads, faithfulness",
             (
-                "x:21:22: for nano-attn-2l, the circuit contains all 16 heads: nothing would be "
-                "ablated, so leave out at least one\n"
-                "x:21:22: for nano-gelu-2l, the circuit contains all 16 heads: nothing would be "
-                "ablated, so leave out at least one"
+                "x:21:22: for nano-attn-2l, the circuit contains all 16 heads, so nothing would be "
+                "ablated; leave out at least one\n"
+                "x:21:22: for nano-gelu-2l, the circuit contains all 16 heads, so nothing would be "
+                "ablated; leave out at least one"
             ),
         ),
         (
             "nodes: [previous, induction], faithfulness",
             "nodes: [previous, induction, all heads except previous and induction], faithfulness",
             (
-                "x:21:22: for nano-attn-2l, the circuit contains all 16 heads: nothing would be "
-                "ablated, so leave out at least one\n"
-                "x:21:22: for nano-gelu-2l, the circuit contains all 16 heads: nothing would be "
-                "ablated, so leave out at least one"
+                "x:21:22: for nano-attn-2l, the circuit contains all 16 heads, so nothing would be "
+                "ablated; leave out at least one\n"
+                "x:21:22: for nano-gelu-2l, the circuit contains all 16 heads, so nothing would be "
+                "ablated; leave out at least one"
             ),
         ),
         (
@@ -99,8 +99,8 @@ import pytest
                 "[nano-gelu-2l]"
             ),
             (
-                "x:23:22: for nano-gelu-2l, the circuit contains all 16 heads and 2 MLP layers: "
-                "nothing would be ablated, so leave out at least one"
+                "x:23:22: for nano-gelu-2l, the circuit contains all 16 heads and 2 MLP layers, so "
+                "nothing would be ablated; leave out at least one"
             ),
         ),
         (
@@ -226,10 +226,10 @@ import pytest
                 "heads.v, all heads -> logits]"
             ),
             (
-                "x:22:22: for nano-attn-2l, the circuit contains all edges between all 16 heads: "
-                "nothing would be ablated, so leave out at least one\n"
-                "x:22:22: for nano-gelu-2l, the circuit contains all edges between all 16 heads: "
-                "nothing would be ablated, so leave out at least one"
+                "x:22:22: for nano-attn-2l, the circuit contains all edges between all 16 heads, so "
+                "nothing would be ablated; leave out at least one\n"
+                "x:22:22: for nano-gelu-2l, the circuit contains all edges between all 16 heads, so "
+                "nothing would be ablated; leave out at least one"
             ),
         ),
         (
