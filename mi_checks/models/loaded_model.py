@@ -10,6 +10,10 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.node_names import ModelShape
 
+PromptDependencies = tuple[
+    str, int | None, int | None, int
+]  # tokenizer's digest, first token, embedded tokens, context length
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -61,11 +65,6 @@ class Guards:
 
 
 NOT_GUARDED = Guards()
-
-
-PromptDependencies = tuple[
-    str, int | None, int | None, int
-]  # tokenizer's digest, first token, embedded tokens, context length
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from mi_checks.models.model_paths import equals_splits, expand_home, is_folder
 from mi_checks.models.sources.model_folder import ModelFolder
 
 SERIES_SUFFIX = "@*"
+METRICS_FILE = "metrics.json"  # written beside a nano model's weights by its training
 
 
 def expand_series(names: Iterable[str]) -> tuple[str, ...]:
@@ -51,9 +52,6 @@ def _folder(model: str) -> ModelFolder | None:
         if text and is_folder(expand_home(text)):
             return ModelFolder(expand_home(text))
     return None
-
-
-METRICS_FILE = "metrics.json"  # written beside a nano model's weights by its training
 
 
 def training_step(name: str) -> int | None:

@@ -32,6 +32,23 @@ NANO_FOLDER = Path(__file__).parent / "nano"
 NANO_TOKENIZER = NANO_FOLDER / "tokenizer.json"
 HUB_PREFIX = "hf:"
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+-]+)?", re.ASCII)
+# The hub's oldest models have no owner, and TransformerLens uses bare names for many others.
+NAMES_WITHOUT_OWNER = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2", "openai-gpt", "ctrl")
+OWNER_PATTERNS = (
+    ("EleutherAI", r"pythia-\S+|gpt-neo-\S+|gpt-j-\S+|gpt-neox-\S+"),
+    ("facebook", r"opt-\S+"),
+    ("bigscience", r"bloom(-\S+)?"),
+    ("google", r"gemma-\S+"),
+    ("Qwen", r"qwen\S+"),
+    ("meta-llama", r"llama-\S+"),
+    ("mistralai", r"mistral-\S+|mixtral-\S+"),
+    ("microsoft", r"phi-\S+"),
+    ("allenai", r"olmo\S+"),
+    ("HuggingFaceTB", r"smollm\S+"),
+    ("tiiuae", r"falcon\S+"),
+    ("ibm-granite", r"granite-\S+"),
+)
+HUB_URL = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+?)/?(?:/tree/([\w./-]+?))?/?")
 
 
 @dataclass(frozen=True)
@@ -148,37 +165,37 @@ def resolve(name: str) -> ModelName:
     raise MiChecksError(_unknown(name))
 
 
-def canonical_name(name: str, base: Path | None = None) -> str:
-    """Return a model's canonical name: a path is normalised and relative to where this process runs; others are kept.
+def canonical_name(name: str, parent: Path | None = None) -> str:
+    """Return a model's canonical name: a path is normalised and relative to the working folder; others are unchanged.
 
-    So the same folder has one name, whether a behaviour file, a configuration or a command line named it.
+    The same folder thus has one name, whether a behaviour file, a configuration or a command line names it.
 
     Args:
         name: a model as it was written, without `NAME=`.
-        base: the folder that its path is relative to, or None for the one in which this process runs.
+        parent: the folder that its path is relative to, or None for the one in which this process runs.
     """
     if is_known(name):
         return name
-    prefix, text, label, exists = _as_path(name, base)
-    if not exists and (base is None or not looks_like_path(text)):
+    prefix, text, label, exists = _as_path(name, parent)
+    if not exists and (parent is None or not looks_like_path(text)):
         return name
-    seen = relative_to_cwd(relative_to_folder(text, base))
+    seen = relative_to_cwd(relative_to_folder(text, parent))
     if not prefix and "/" not in seen and (not exists or is_known(seen)):
         seen = f"./{seen}"  # so that it is read as a folder and not as a model's name
     return f"{prefix}{seen}" + ("" if label is None else f"@{label}")
 
 
-def is_path(name: str, base: Path | None = None) -> bool:
-    """Return whether a name is a folder, its checkpoint or a GGUF file, at a path that is relative to `base`."""
-    return not is_known(name) and _as_path(name, base)[3]
+def is_path(name: str, parent: Path | None = None) -> bool:
+    """Return whether a name is a folder, its checkpoint or a GGUF file, at a path that is relative to `parent`."""
+    return not is_known(name) and _as_path(name, parent)[3]
 
 
-def _as_path(name: str, base: Path | None) -> tuple[str, str, str | None, bool]:
+def _as_path(name: str, parent: Path | None) -> tuple[str, str, str | None, bool]:
     """Return a name as prefix, path, label of a training checkpoint, and whether the path exists."""
     if name.startswith(GGUF_PREFIX):
         path = name.removeprefix(GGUF_PREFIX)
-        return GGUF_PREFIX, path, None, is_file(relative_to_folder(path, base))
-    folder = split_checkpoint_label(name, base)
+        return GGUF_PREFIX, path, None, is_file(relative_to_folder(path, parent))
+    folder = split_checkpoint_label(name, parent)
     return ("", name, None, False) if folder is None else ("", *folder, True)
 
 
@@ -259,30 +276,11 @@ def _unknown(name: str) -> str:
     return f"unknown model {name!r}; bundled models: {known}; for all others, run mi-checks models list{near}"
 
 
-# The hub's oldest models have no owner, and TransformerLens uses bare names for many others.
-NAMES_WITHOUT_OWNER = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2", "openai-gpt", "ctrl")
-OWNER_PATTERNS = (
-    ("EleutherAI", r"pythia-\S+|gpt-neo-\S+|gpt-j-\S+|gpt-neox-\S+"),
-    ("facebook", r"opt-\S+"),
-    ("bigscience", r"bloom(-\S+)?"),
-    ("google", r"gemma-\S+"),
-    ("Qwen", r"qwen\S+"),
-    ("meta-llama", r"llama-\S+"),
-    ("mistralai", r"mistral-\S+|mixtral-\S+"),
-    ("microsoft", r"phi-\S+"),
-    ("allenai", r"olmo\S+"),
-    ("HuggingFaceTB", r"smollm\S+"),
-    ("tiiuae", r"falcon\S+"),
-    ("ibm-granite", r"granite-\S+"),
-)
-HUB_URL = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+?)/?(?:/tree/([\w./-]+?))?/?")
-
-
 def name_suggestion(text: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?`, or another hint, for a name that is not a model; "" if there is no hint."""
-    meant = _meant(text)
-    if meant is not None:
-        return f"; did you mean {meant!r}?"
+    certain = _certain_name(text)
+    if certain is not None:
+        return f"; did you mean {certain!r}?"
     if near := did_you_mean(text, known):
         return near
     for owner, pattern in OWNER_PATTERNS:
@@ -293,8 +291,8 @@ def name_suggestion(text: str, known: Iterable[str]) -> str:
     return ""
 
 
-def _meant(text: str) -> str | None:
-    """Return the only name that can be meant, or None."""
+def _certain_name(text: str) -> str | None:
+    """Return the name if only one can be meant, or None."""
     bare, at, revision = text.partition("@")
     if bare.lower().removesuffix("-small") in NAMES_WITHOUT_OWNER:
         return f"hf:{bare.lower().removesuffix('-small')}{at}{revision}"

@@ -35,22 +35,22 @@ def is_file(path: Path) -> bool:
 
 def equals_splits(name: str) -> Iterator[tuple[str, str]]:
     """Yield every way to read a name as `NAME=MODEL`, the shortest NAME first, as both may contain `=`."""
-    for place, character in enumerate(name):
+    for i, character in enumerate(name):
         if character == "=":
-            yield name[:place], name[place + 1 :]
+            yield name[:i], name[i + 1 :]
 
 
-def split_checkpoint_label(text: str, base: Path | None = None) -> tuple[str, str | None] | None:
+def split_checkpoint_label(text: str, parent: Path | None = None) -> tuple[str, str | None] | None:
     """Return a text as (folder, label of a training checkpoint or None), or None if there is no such folder.
 
     Args:
         text: `path/to/folder` or `path/to/folder@label`.
-        base: the folder that it is relative to, or None for the one in which this process runs.
+        parent: the folder that it is relative to, or None for the one in which this process runs.
     """
-    if text and is_folder(relative_to_folder(text, base)):
+    if text and is_folder(relative_to_folder(text, parent)):
         return text, None
-    place, _, label = text.rpartition("@")
-    return (place, label) if place and label and is_folder(relative_to_folder(place, base)) else None
+    path, _, label = text.rpartition("@")
+    return (path, label) if path and label and is_folder(relative_to_folder(path, parent)) else None
 
 
 def looks_like_path(text: str) -> bool:
@@ -58,15 +58,15 @@ def looks_like_path(text: str) -> bool:
     return text.startswith(("./", "../", "~", "/", ".\\", "..\\")) or text in (".", "..") or "\\" in text
 
 
-def relative_to_folder(text: str, base: Path | None) -> Path:
+def relative_to_folder(text: str, parent: Path | None) -> Path:
     """Return the path of a text that is relative to a folder, or to the one in which this process runs."""
     path = expand_home(text)
-    return path if base is None else base / path
+    return path if parent is None else parent / path
 
 
 def relative_to_cwd(target: Path) -> str:
     """Return a normalised path, relative to the folder in which this process runs if it is inside that."""
-    here = Path.cwd()
-    target = Path(os.path.normpath(here / target))
-    inside = target.is_relative_to(here) and target != here
-    return target.relative_to(here).as_posix() if inside else str(target)
+    cwd = Path.cwd()
+    target = Path(os.path.normpath(cwd / target))
+    is_inside = target.is_relative_to(cwd) and target != cwd
+    return target.relative_to(cwd).as_posix() if is_inside else str(target)

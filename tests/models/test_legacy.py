@@ -114,7 +114,8 @@ def test_no_final_weights(tmp_path):
     write_legacy(tmp_path, toy_config(), checkpoints={300: 2})
     (tmp_path / "toy_final.pth").unlink()
     assert (
-        message(tmp_path) == f"model {str(tmp_path)!r}: {tmp_path} holds 0 files *_final.pth, but exactly one is needed"
+        message(tmp_path)
+        == f"model {str(tmp_path)!r}: {tmp_path} contains 0 files *_final.pth, but exactly one is needed"
     )
 
 

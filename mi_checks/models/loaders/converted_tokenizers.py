@@ -12,6 +12,16 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 from mi_checks.models.loaders.loader_common import error_text, quiet_transformers
 from mi_checks.models.sources.model_source import Unloadable
 
+UNIGRAM, BPE = 1, 2  # SentencePiece's types of models
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # SentencePiece's types of pieces
+SPACE = "▁"
+N_RANDOM_PROBES = 200
+PROBE_TEXTS = (
+    "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
+    "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
+    "👍🏽 ok", "ﬁ ㍿ Å",
+)  # fmt: skip
+
 
 def read_byte_pairs(folder: Path) -> Tokenizer:
     """Return the tokenizer of `vocab.json` and `merges.txt`.
@@ -70,17 +80,6 @@ def _read(kind: Any, folder: Path) -> Tokenizer:
         loaded = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     tokenizer: Tokenizer = loaded.backend_tokenizer
     return tokenizer
-
-
-UNIGRAM, BPE = 1, 2  # SentencePiece's types of models
-UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # SentencePiece's types of pieces
-SPACE = "▁"
-N_RANDOM_PROBES = 200
-PROBE_TEXTS = (
-    "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
-    "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
-    "👍🏽 ok", "ﬁ ㍿ Å",
-)  # fmt: skip
 
 
 def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:

@@ -24,6 +24,7 @@ from transformers.utils import logging
 from mi_checks.models.sources.model_source import Unloadable
 
 MAX_ERROR_CHARS = 300  # characters of a library's error message
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,6 @@ def quiet_transformers() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-Model = TypeVar("Model", bound=nn.Module)
 
 
 def copy_sharing_weights(model: Model) -> Model:

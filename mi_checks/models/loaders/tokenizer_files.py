@@ -31,7 +31,7 @@ class FolderTokenizer:
 
     Attributes:
         tokenizer: the tokenizer.
-        sha256: hash of `tokenizer.json`; if there is none, of what it would be.
+        sha256: hash of `tokenizer.json`, or of the converted tokenizer if that file does not exist.
     """
 
     tokenizer: Tokenizer

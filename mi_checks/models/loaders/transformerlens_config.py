@@ -65,7 +65,7 @@ TRAINING_KEY = re.compile(
 
 
 def refuse_unread_keys(config: Mapping[str, Any], read: Collection[str]) -> None:
-    """Raise if a config describes something of the model that is not read.
+    """Raise if a config has a key that would change the model but is not read.
 
     Args:
         config: the config in TransformerLens' keys.
@@ -103,7 +103,7 @@ def check_normalization(kind: Any) -> None:
 
 
 def _has_no_effect(key: str, value: Any, config: Mapping[str, Any]) -> bool:
-    """Return whether a key only says what the model does anyway."""
+    """Return whether a key has a value that describes what the model does anyway."""
     if key == "d_vocab_out" and value == config.get("d_vocab"):
         return True
     allowed = (*FIXED_VALUES[key], None) if key in FIXED_VALUES else OFF_VALUES

@@ -93,7 +93,7 @@ class GgufFile(ModelSource):
 
     @property
     def provenance_name(self) -> str:
-        """Return the file as the user may write it."""
+        """Return the name that the user may write."""
         return f"gguf:{self.path}"
 
     @property
@@ -111,7 +111,7 @@ class GgufFile(ModelSource):
         return require_files([self.path])
 
     def check_loadable(self) -> None:
-        """Raise if the file does not exist or there is no package to read it with."""
+        """Raise if the file does not exist or the package to read it is not installed."""
         read_header(self.path)
         require_reader()
 

@@ -14,7 +14,7 @@ LEGACY_OWNERS = ("NeelNanda", "ArthurConmy", "Baidicoot")  # published before Tr
 
 @dataclass(frozen=True)
 class HubModel(ModelSource):
-    """A model that is downloaded over the network, only because its name asks for it, and then used again.
+    """A model on the hub, which is downloaded on first use.
 
     Attributes:
         repo: `owner/name`, or the bare name of one of the hub's oldest models.
@@ -33,7 +33,7 @@ class HubModel(ModelSource):
 
     @property
     def provenance_name(self) -> str:
-        """Return the model as the user may write it."""
+        """Return the name that the user may write."""
         return f"hf:{self.repo}"
 
     @property

@@ -106,7 +106,7 @@ class ModelFolder(ModelSource):
             return self.path / "model.safetensors"
         final = sorted(self.path.glob("*_final.pth"))
         if len(final) != 1:
-            raise Unloadable(f"{self.path} holds {len(final)} files *_final.pth, but exactly one is needed")
+            raise Unloadable(f"{self.path} contains {len(final)} files *_final.pth, but exactly one is needed")
         return final[0]
 
     @property

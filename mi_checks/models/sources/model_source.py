@@ -10,11 +10,11 @@ from mi_checks.spec.node_names import ModelShape
 
 
 class Unloadable(MiChecksError):
-    """The reason why a source gives no model; a caller that knows the user's name for it puts that first."""
+    """The reason why a source cannot be loaded; a caller that knows the name that the user gave puts it first."""
 
 
 class NotFetched(Unloadable):
-    """A model that its user has to download once, by their own decision."""
+    """A packaged model that has not been downloaded; a run never downloads it."""
 
 
 def require_files(files: list[Path]) -> list[Path]:
@@ -30,7 +30,7 @@ def require_files(files: list[Path]) -> list[Path]:
 
 
 class ModelSource(ABC):
-    """Files of weights, on this machine or elsewhere."""
+    """The files of a model, on this machine or elsewhere."""
 
     @property
     @abstractmethod

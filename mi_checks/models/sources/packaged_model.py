@@ -73,7 +73,7 @@ class PackagedModel(ModelSource):
         return require_files([self.path])
 
     def check_loadable(self) -> None:
-        """Raise if the file has not been downloaded or there is no package to read it with."""
+        """Raise if the file has not been downloaded or the package to read it is not installed."""
         if not self.is_fetched:
             raise NotFetched(
                 f"not fetched yet; fetch it once ({self.megabytes} MB): mi-checks models fetch {self.name}"
