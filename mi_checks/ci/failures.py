@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from mi_checks.output.failure_lines import brief
+from mi_checks.output.failure_lines import brief_message
 from mi_checks.results.run import BASE, BASELINE, CheckResult, FileLine, MutantsResult, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
@@ -74,7 +74,7 @@ def _check_failure(result: CheckResult) -> Failure:
         estimate=result.estimate if result.bound else None,
         bound=result.bound,
         message=result.message,
-        brief=brief(result.message, result),
+        brief=brief_message(result.message, result),
     )
 
 
@@ -91,7 +91,7 @@ def _mutants_failure(result: MutantsResult) -> Failure:
         estimate=None,
         bound="",
         message=result.message,
-        brief=brief(result.message, None),
+        brief=brief_message(result.message, None),
     )
 
 

@@ -98,15 +98,15 @@ def import_files(options: argparse.Namespace) -> None:
     with History.at(options.history, create=True) as history:
         imported = import_runs(history, options.runs)
     print(f"{options.history}: {imported.new:,} new, {imported.known:,} known")
-    if imported.passed_over:
-        first = f"such as {imported.passed_over[0]}"
-        number = f"{len(imported.passed_over):,} JSON file{'s' if len(imported.passed_over) > 1 else ''}"
+    if imported.skipped:
+        first = f"such as {imported.skipped[0]}"
+        number = f"{len(imported.skipped):,} JSON file{'s' if len(imported.skipped) > 1 else ''}"
         print(f"skipped {number} in the folders that contain no run, {first}")
-    if imported.wrong:
+    if imported.errors:
         sys.stdout.flush()
-        others = len(imported.wrong) - 1
+        others = len(imported.errors) - 1
         more = f" (and {others:,} more file{'s' if others > 1 else ''})" if others else ""
-        raise MiChecksError(f"{imported.wrong[0]}{more}")
+        raise MiChecksError(f"{imported.errors[0]}{more}")
 
 
 def list_runs(options: argparse.Namespace) -> None:

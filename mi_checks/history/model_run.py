@@ -12,6 +12,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.problems import listed
 
 RUN_NAME_DIGITS = 8  # hexadecimal digits in the short name of a run
+MAX_SHOWN_NAMES = 20  # in a message
 WEIGHTS_HASH_DIGITS = 12  # hexadecimal digits shown of the digest of weights
 MODEL_RUN_COLUMNS = "digest, started, weights_sha256, revision, step"  # columns of the join of `runs` and `models`
 
@@ -78,9 +79,6 @@ def model_run(digest: str, started: str, weights: str | None, revision: str | No
     The weights are None if the run has results of the model but no record of it, because it could not be loaded.
     """
     return ModelRun(digest, started, weights or "", revision or "", step)
-
-
-MAX_SHOWN_NAMES = 20
 
 
 def require_known(connection: sqlite3.Connection, behaviour: str, check: str | None, model: str | None) -> None:

@@ -112,14 +112,14 @@ class ImportReport:
     Attributes:
         new: the number of runs that were added.
         known: the number of runs that were there already.
-        passed_over: JSON files in the folders that are not runs.
-        wrong: a message for each named file that is not a run, and for each file that cannot be read.
+        skipped: JSON files in the folders that are not runs.
+        errors: a message for each named file that is not a run, and for each file that cannot be read.
     """
 
     new: int
     known: int
-    passed_over: tuple[Path, ...]
-    wrong: tuple[str, ...]
+    skipped: tuple[Path, ...]
+    errors: tuple[str, ...]
 
 
 def import_runs(history: History, paths: Sequence[Path]) -> ImportReport:
@@ -133,8 +133,8 @@ def import_runs(history: History, paths: Sequence[Path]) -> ImportReport:
     """
     files = [(file, path.is_dir()) for path in paths for file in _files(path)]
     new = known = 0
-    passed_over: list[Path] = []
-    mistakes: list[str] = []
+    skipped: list[Path] = []
+    errors: list[str] = []
     for begin in range(0, len(files), BATCH_FILES):
         batch = []
         for file, in_folder in files[begin : begin + BATCH_FILES]:
@@ -143,13 +143,13 @@ def import_runs(history: History, paths: Sequence[Path]) -> ImportReport:
                     text = read_text(file)
                     batch.append(NewRun(parse_run(text, file), text, str(file.absolute())))
             except NotARunError as error:
-                passed_over += [file] if in_folder else []
-                mistakes += [] if in_folder else [str(error)]
+                skipped += [file] if in_folder else []
+                errors += [] if in_folder else [str(error)]
             except MiChecksError as error:
-                mistakes.append(str(error))
+                errors.append(str(error))
         added = history.add(batch)
         new, known = new + added.new, known + added.known
-    return ImportReport(new, known, tuple(passed_over), tuple(mistakes))
+    return ImportReport(new, known, tuple(skipped), tuple(errors))
 
 
 def _files(path: Path) -> list[Path]:

@@ -18,11 +18,11 @@ MAX_REASON_LINES = 7
 MAX_GROUPS = 5  # groups shown in full; each further one gets one line
 MAX_GROUP_LINES = 20  # groups beyond these that get a line
 MAX_MEDIATORS = 5
-LABEL_WIDTH = 12  # characters in front of the text of a line
+LABEL_WIDTH = 12  # characters of the label before the text of a line
 
 
-def brief(message: str, result: CheckResult | None, rerun: str | None = None) -> str:
-    """Return the message of one item for the terminal; the report has it in full.
+def brief_message(message: str, result: CheckResult | None, rerun: str | None = None) -> str:
+    """Return the most important lines of an item's message, for the terminal; the report has all of it.
 
     Args:
         message: the full message.
@@ -31,7 +31,7 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     """
     lines = message.splitlines()
     if result is None or not result.reason:
-        return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
+        return "\n".join(_shortened(lines, MAX_MESSAGE_LINES))
     shown = lines[:1]
     if result.claim and result.kind not in (*COMPARISON_KINDS, LINT):
         shown.append(f"  claim     {claim_text(result.claim)}")
@@ -39,13 +39,13 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
         shown.append(f"  measured  {precise(measured)} {measured.unit} ({how})")
-    reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
+    reason = _shortened(result.reason.splitlines(), MAX_REASON_LINES)
     shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
     shown.append(f"  claimed   {result.place}")
     return "\n".join([*shown, *([] if rerun is None else [f"  re-run    {rerun}"])])
 
 
-def group_lines(
+def failure_summary(
     results: Iterable[CheckResult], evidence: Mapping[tuple[str, str], Evidence], report: str, width: int
 ) -> list[str]:
     """Return the failures by behaviour and model, each group under its cause; empty if nothing failed.
@@ -59,10 +59,10 @@ def group_lines(
     all_groups = failure_groups(results)
     if not all_groups:
         return []
-    separate, shared = _shared(all_groups)
-    lines = [line for group in separate[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
-    more = [_in_one_line(group) for group in separate[MAX_GROUPS:]]
-    lines += [*shared, *_cut(more, MAX_GROUP_LINES)]
+    separate, shared = _separate_and_shared(all_groups)
+    lines = [line for group in separate[:MAX_GROUPS] for line in (*_full_group(group, evidence, width), "")]
+    more = [_one_line(group) for group in separate[MAX_GROUPS:]]
+    lines += [*shared, *_shortened(more, MAX_GROUP_LINES)]
     lines += [""] if shared or more else []
     return [*lines, f"Full messages are in {report}; with -vv they are above as well."]
 
@@ -71,7 +71,7 @@ def cause_text(group: FailureGroup) -> str:
     """Return the most likely cause of the failures, as a clause."""
     cause = group.cause
     if group.kind == "mediators":
-        describe = _claimed if cause.kind == "mediators" else _moved
+        describe = _difference_from_claim if cause.kind == "mediators" else _change_of_mediators
         return f"{describe(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
@@ -87,7 +87,7 @@ def headline(result: CheckResult) -> str:
     return first.removeprefix(f"{result.outcome}: ")
 
 
-def _claimed(lost: Sequence[str], gained: Sequence[str]) -> str:
+def _difference_from_claim(lost: Sequence[str], gained: Sequence[str]) -> str:
     """Return the difference from a claim, which says nothing about an earlier run."""
     false = f"{', '.join(lost)} {'does' if len(lost) == 1 else 'do'} not mediate as claimed" if lost else ""
     more = (
@@ -96,7 +96,7 @@ def _claimed(lost: Sequence[str], gained: Sequence[str]) -> str:
     return ", and ".join(filter(None, (false, more)))
 
 
-def _moved(lost: Sequence[str], gained: Sequence[str]) -> str:
+def _change_of_mediators(lost: Sequence[str], gained: Sequence[str]) -> str:
     gone = f"{', '.join(lost)} no longer {_verb(lost)}" if lost else ""
     new = f"{', '.join(gained)} {_verb(gained)} now" if gained else ""
     return " and ".join(filter(None, (gone, new)))
@@ -106,8 +106,8 @@ def _verb(nodes: Sequence[str]) -> str:
     return "mediates" if len(nodes) == 1 else "mediate"
 
 
-def _shared(all_groups: Sequence[FailureGroup]) -> tuple[list[FailureGroup], list[str]]:
-    """Return the groups shown separately, and a line for each reason for which several of a model are unmeasured."""
+def _separate_and_shared(all_groups: Sequence[FailureGroup]) -> tuple[list[FailureGroup], list[str]]:
+    """Return the groups shown separately, and a line for each reason why several on one model could not be measured."""
     reasons: dict[tuple[str, str], list[FailureGroup]] = {}
     for group in all_groups:
         if group.kind == "not measured":
@@ -121,7 +121,7 @@ def _shared(all_groups: Sequence[FailureGroup]) -> tuple[list[FailureGroup], lis
     return [group for group in all_groups if group not in merged], lines
 
 
-def _in_one_line(group: FailureGroup) -> str:
+def _one_line(group: FailureGroup) -> str:
     return f"{_title(group)}: {cause_text(group)}"
 
 
@@ -129,7 +129,7 @@ def _title(group: FailureGroup) -> str:
     return f"{group.behaviour} on {group.model}: {len(group.failed)} of {group.total} checks did not pass"
 
 
-def _group(group: FailureGroup, evidence: Mapping[tuple[str, str], Evidence], width: int) -> list[str]:
+def _full_group(group: FailureGroup, evidence: Mapping[tuple[str, str], Evidence], width: int) -> list[str]:
     lines = [_title(group), *_labelled("likely cause", cause_text(group), width)]
     if group.others:
         names = ", ".join(each.check for each in group.others)
@@ -183,8 +183,8 @@ def _labelled(label: str, text: str, width: int | None = None) -> list[str]:
     return [f"  {label:<{LABEL_WIDTH}}  {first}", *(f"  {'':<{LABEL_WIDTH}}  {line}" for line in others)]
 
 
-def _cut(lines: Sequence[str], most: int) -> list[str]:
-    """Return the first lines and the last two, which have the location and the re-run command, and count the rest."""
+def _shortened(lines: Sequence[str], most: int) -> list[str]:
+    """Return the first lines and the last two, which have the location and the command, and count the others."""
     if len(lines) <= most:
         return list(lines)
     left = len(lines) - (most - 1)

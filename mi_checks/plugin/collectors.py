@@ -243,11 +243,11 @@ def _failure_text(result: CheckResult | MutantsResult, item: CheckItem) -> str:
     """Return the full message with -vv, otherwise a brief one; the report has the full message."""
     if item.config.get_verbosity() >= MIN_FULL_VERBOSITY:
         return result.message
-    from mi_checks.output.failure_lines import brief
+    from mi_checks.output.failure_lines import brief_message
     from mi_checks.results.run import CheckResult
 
     rerun = session_of(item.config).item_runner.rerun(item.selectable_id, item.parent.model)
-    return brief(result.message, result if isinstance(result, CheckResult) else None, rerun)
+    return brief_message(result.message, result if isinstance(result, CheckResult) else None, rerun)
 
 
 class BehaviourItem(CheckItem):

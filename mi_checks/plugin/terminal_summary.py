@@ -30,9 +30,9 @@ class TerminalSummary:
 
     def failure_lines(self, width: int) -> list[str]:
         """Return the failures by behaviour and model, each group under its cause."""
-        from mi_checks.output.failure_lines import group_lines
+        from mi_checks.output.failure_lines import failure_summary
 
-        return group_lines(
+        return failure_summary(
             self.session_results.results,
             self.session_results.evidence,
             relative(self.options.report.page, self.files.root),

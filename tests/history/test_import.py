@@ -51,7 +51,7 @@ def test_nothing_of_a_run_is_lost(history, tmp_path):
     assert parse_run(history.text(kept.run), "kept") == parse_run(run_text(month(1)), "whole")
 
 
-def test_a_folder_is_read_with_those_below_and_other_json_is_passed_over(history, tmp_path):
+def test_a_folder_is_read_with_those_below_and_other_json_is_skipped(history, tmp_path):
     (tmp_path / "all/deep").mkdir(parents=True)
     for number in range(1, 8):
         write_run(month(number), tmp_path / f"all/deep/{number}.json")
@@ -65,8 +65,8 @@ def test_what_is_wrong_with_one_file_keeps_the_others_from_nothing(history, tmp_
     (tmp_path / "cut.json").write_text(text[:300])
     (tmp_path / "no.json").write_text("{}")
     found = import_runs(history, [tmp_path / name for name in ("cut.json", "no.json", "none.json", "z.json")])
-    assert (found.new, found.known, found.passed_over) == (1, 0, ())
-    assert found.wrong == (
+    assert (found.new, found.known, found.skipped) == (1, 0, ())
+    assert found.errors == (
         f"{tmp_path}/cut.json is incomplete: it ends within the run; run pytest again, or copy the file again",
         f"{tmp_path}/no.json is JSON but not a run; name a file written by pytest --mi-run",
         f"the run '{tmp_path}/none.json' does not exist; pytest writes one beside its report (--mi-run)",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief, cause_text, group_lines
+from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief_message, cause_text, failure_summary
 from mi_checks.results.causes import failure_groups
 from mi_checks.results.claim import Claim
 from mi_checks.stats.estimate import Parts
@@ -31,7 +31,7 @@ def found(*results):
 
 def test_where_all_pass_there_is_no_group():
     assert failure_groups([result("logit_diff", around(5), at_least=2)]) == ()
-    assert group_lines([result("logit_diff", around(5), at_least=2)], {}, "report.html", 80) == []
+    assert failure_summary([result("logit_diff", around(5), at_least=2)], {}, "report.html", 80) == []
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_case_29_failures_that_pass_alone_are_not_among_them():
 
 def test_case_29_one_line_for_what_no_behaviour_could_measure():
     broken = [result("logit_diff", None, behaviour=name, outcome="error", message="cannot load m") for name in "abc"]
-    lines = group_lines([*broken, fails("logit_diff", behaviour="d")], {}, "report.html", 80)
+    lines = failure_summary([*broken, fails("logit_diff", behaviour="d")], {}, "report.html", 80)
     assert "3 behaviours on nano-attn-2l could not be measured: cannot load m" in lines
     assert lines[0] == "d on nano-attn-2l: 1 of 1 checks did not pass"
     assert "a on" not in "\n".join(lines)
 
 
 def test_case_29_many_groups_are_a_line_each_and_then_a_number():
-    lines = group_lines([fails("logit_diff", behaviour=f"b{i:02}") for i in range(60)], {}, "report.html", 80)
+    lines = failure_summary([fails("logit_diff", behaviour=f"b{i:02}") for i in range(60)], {}, "report.html", 80)
     assert len(lines) < 50
     assert "b05 on nano-attn-2l: 1 of 1 checks did not pass: logit_diff: measured 0.100, bound at least 2" in lines
     assert any("more lines in the report" in line for line in lines)
@@ -85,9 +85,9 @@ def test_case_29_many_groups_are_a_line_each_and_then_a_number():
 
 def test_case_29_a_message_is_cut_to_twelve_lines_whatever_it_holds():
     long = fails("logit_diff", reason="\n".join(f"reason {i}" for i in range(40)), claim=Claim("", text="c" * 500))
-    assert len(brief(long.message, long, "pytest x").splitlines()) <= MAX_MESSAGE_LINES
+    assert len(brief_message(long.message, long, "pytest x").splitlines()) <= MAX_MESSAGE_LINES
     other = replace(long, reason="", message="\n".join(f"line {i}" for i in range(40)))
-    shown = brief(other.message, other, "pytest x").splitlines()
+    shown = brief_message(other.message, other, "pytest x").splitlines()
     assert (len(shown), shown[0], shown[-1]) == (MAX_MESSAGE_LINES, "line 0", "line 39")
     assert shown[-3] == "  … 29 more lines in the report"
-    assert brief(other.message, None).splitlines() == shown
+    assert brief_message(other.message, None).splitlines() == shown

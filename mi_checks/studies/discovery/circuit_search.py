@@ -48,6 +48,7 @@ class PrunedCircuit:
         faithfulness_without: the faithfulness without each node of the circuit, as last measured.
         unfinished: whether there was no time to try further removals.
         reason: why there is no circuit; otherwise "".
+        no_ablation_effect: whether the reason is that ablating every head has no significant effect.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -57,6 +58,7 @@ class PrunedCircuit:
     faithfulness_without: Mapping[Node, Estimate] = field(default_factory=dict)
     unfinished: bool = False
     reason: str = ""
+    no_ablation_effect: bool = False
 
     @property
     def opposing(self) -> tuple[Node, ...]:
@@ -142,13 +144,14 @@ def prune(
     if abs(span) < MIN_RELATIVE_SPAN * effect_size:
         return PrunedCircuit(
             reason=f"{NO_ABLATION_EFFECT}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt is "
-            f"{effect_size:.3f}"
+            f"{effect_size:.3f}",
+            no_ablation_effect=True,
         )
     try:
         for circuits in (search, whole):
             circuits.require_span()
     except NoEffectSize as none:
-        return PrunedCircuit(reason=f"{NO_ABLATION_EFFECT}: {none}")
+        return PrunedCircuit(reason=f"{NO_ABLATION_EFFECT}: {none}", no_ablation_effect=True)
     searching = _CircuitSearch(search, whole, faithful, most)
     order = sorted(search.universe, key=lambda node: (-strength[node], node))
     for size in _sizes(len(order)):

@@ -23,7 +23,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
-from mi_checks.studies.discovery.circuit_search import NO_ABLATION_EFFECT, PrunedCircuit, prune
+from mi_checks.studies.discovery.circuit_search import PrunedCircuit, prune
 from mi_checks.studies.discovery.component_sweep import sweep_component
 from mi_checks.studies.discovery.discovery_options import (
     CIRCUIT_SEARCH_PAIRS,
@@ -276,7 +276,7 @@ class Explorer:
             Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.options.faithful,
             effect_size=float(measured.unpatched.effect_size.mean()), most=most,
         )  # fmt: skip
-        if kind == "mean" and pruned.reason.startswith(NO_ABLATION_EFFECT):
+        if kind == "mean" and pruned.no_ablation_effect:
             pruned = replace(pruned, reason=f"{pruned.reason}; {MEAN_ABLATION_REMEDY}")
         return pruned, len(search.batch)
 
