@@ -25,7 +25,7 @@ def claim_text(claim: Claim | None) -> str:
         return ""
     if claim.text:
         return claim.text
-    bound = bound_text(claim.at_least, claim.at_most)
+    bound = bound_text(claim.at_least, claim.at_most) or "…"  # a recorded claim has no bound
     match claim.quantity:
         case "logit difference":
             score = _SCORES.get(claim.score, f"score {claim.score}")

@@ -137,7 +137,7 @@ def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
     assert found.mismatches == {
         "c": "not recorded yet",
         "a": "recorded, but no longer a check of the file",
-        "b": "recorded for another claim: the mean logit difference is ",
+        "b": "recorded for another claim: the mean logit difference is …",
     }
     assert mismatch_message(found.mismatches, "x.json").splitlines()[0] == (
         "invalid: x.json was recorded for a different set of checks: c, and 2 more; "

@@ -210,7 +210,7 @@ def test_a_file_of_schema_1_is_read_and_compared_and_written_anew(recorded, fold
     )
     assert "numerator" not in result.stdout.str()
     recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 2 written, 0 up to date"])
-    assert data(recorded)["schema"] == 2
+    assert data(recorded)["schema"] == 3
 
 
 def test_an_improvement_asks_to_be_recorded(recorded, folder):
@@ -271,7 +271,7 @@ def test_only_what_ran_in_full_is_written(project):
 
 
 def test_new_only_leaves_what_is_there(recorded):
-    recorded.write(HERE, text(recorded).replace('"schema": 2', '"schema": 3'))
+    recorded.write(HERE, text(recorded).replace('"schema": 3', '"schema": 4'))
     recorded.behaviour("cd")
     before = text(recorded)
     result = recorded.run("--mi-update-new-only")
@@ -339,11 +339,11 @@ def test_workers(project):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda text: text.replace('"n":64', '"n":65', 1), ": edited by hand, or damaged: its checksum *; {remedy}"),
+        (lambda text: text.replace('"n":64', '"n":65', 1), ": edited by hand or damaged: its checksum *; {remedy}"),
         (lambda text: text[:500], ":*: truncated or not JSON: *; {remedy}"),
         (
             lambda text: text.replace("{\n", "{\n<<<<<<< HEAD\n", 1),
-            ":2: a merge conflict; take either side, *--mi-update",
+            ":2: a merge conflict; keep either side, *--mi-update",
         ),
     ],
 )
@@ -360,11 +360,11 @@ def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
 
 
 def test_a_newer_schemas_is_never_written_over(recorded):
-    newer = recorded.write(HERE, text(recorded).replace('"schema": 2', '"schema": 7'))
+    newer = recorded.write(HERE, text(recorded).replace('"schema": 3', '"schema": 7'))
     before = newer.read_bytes()
     why = (
-        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 2); update mi-checks, or delete it and "
-        "record it again with pytest --mi-update"
+        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 3); update mi-checks, or delete the file "
+        "and record it again with pytest --mi-update"
     )
     recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])
     result = recorded.run("--mi-update")
