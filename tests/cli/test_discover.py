@@ -112,11 +112,11 @@ def test_a_case_is_chosen_by_name(capsys, file, tmp_path):
         ),
         (
             ["induction.yaml", *MODEL, "--output", "nowhere/draft.yaml"],
-            r"--output 'nowhere/draft.yaml': name a file in a folder that is there and can be written",
+            r"--output 'nowhere/draft.yaml': name a file in an existing folder that can be written to",
         ),
         (
             ["induction.yaml", *MODEL, "--output", "."],
-            r"--output '\.': name a file in a folder that is there and can be written",
+            r"--output '\.': name a file in an existing folder that can be written to",
         ),
     ],
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_a_folder_that_is_read_only_is_told_before_anything_is_measured(capsys, 
     (tmp_path / "kept").mkdir(mode=0o500)
     monkeypatch.setattr(os, "access", lambda path, mode: path != Path("kept") or mode != os.W_OK)  # root may everywhere
     assert told(capsys, file, *MODEL, "--output", "kept/draft.yaml")[2] == (
-        "mi-checks: --output 'kept/draft.yaml': name a file in a folder that is there and can be written\n"
+        "mi-checks: --output 'kept/draft.yaml': name a file in an existing folder that can be written to\n"
     )
 
 
