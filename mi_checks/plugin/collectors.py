@@ -159,8 +159,8 @@ class ModelNode(pytest.Collector):
                 self.loaded, self.model, checks
             ):  # last, when everything is measured
                 items.append((BaselineItem, BASELINE, None, place))
-            if session_of(self.config).has_base(self.loaded):  # last, for the same reason
-                items.append((BaseItem, BASE, None, place))
+            if session_of(self.config).has_reference_model(self.loaded):  # last, for the same reason
+                items.append((ReferenceItem, BASE, None, place))
             if session_of(self.config).options.strict:
                 items.append((LintItem, LINT, None, place))
         # Not the full name of a case, NAME[CASE]: xdist ignores a group whose name contains a bracket.
@@ -277,7 +277,7 @@ class BaselineItem(CheckItem):
         return result
 
 
-class BaseItem(CheckItem):
+class ReferenceItem(CheckItem):
     """The item that compares a behaviour on a model with the reference model."""
 
     def measure(self) -> CheckResult:
@@ -311,4 +311,4 @@ class MutantsItem(CheckItem):
         return result
 
 
-MEASURED_ITEMS = BehaviourItem | BaselineItem | BaseItem | LintItem  # the items whose results are in the run
+MEASURED_ITEMS = BehaviourItem | BaselineItem | ReferenceItem | LintItem  # the items whose results are in the run

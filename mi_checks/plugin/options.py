@@ -46,7 +46,7 @@ class Options:
 
     Attributes:
         models: the models to run on, as the user names them; if empty, those listed in each file.
-        base: the reference model that these are compared with; None if there is none.
+        reference_model: the model that these are compared with; None if there is none.
         count: the number of prompt pairs; None if each file decides.
         seed: the seed of the prompts; None if each file decides.
         memory: the bytes that the replay engine may use; None for a quarter of the free memory.
@@ -64,7 +64,7 @@ class Options:
     """
 
     models: tuple[str, ...]
-    base: str | None
+    reference_model: str | None
     count: int | None
     seed: int | None
     device: str

@@ -71,7 +71,7 @@ def read_options(config: pytest.Config) -> Options:
         raise MiChecksError(f"--mi-annotations {annotations!r}: use one of {', '.join(ANNOTATIONS)}{near}")
     return Options(
         models=models,
-        base=base,
+        reference_model=base,
         count=count,
         seed=seed,
         device=value_of("mi_device") or "auto",

@@ -161,11 +161,11 @@ class ItemRunner:
         return MutantSuite(self.suite)
 
     @cached_property
-    def base_suite(self) -> ReferenceSuite:
+    def reference_suite(self) -> ReferenceSuite:
         """Return the suite that compares models with the reference model, made on first use."""
         from mi_checks.suite.reference_suite import ReferenceSuite
 
-        base, other = str(self.options.base), bool(self.baselines.options.overrides)
+        base, other = str(self.options.reference_model), bool(self.baselines.options.overrides)
         return ReferenceSuite(self.suite, base, self.root, self.session_results.versions, overrides=other)
 
     def run(self, item: ItemRequest) -> CheckResult:
@@ -223,7 +223,7 @@ class ItemRunner:
         own = self.options
         values = {
             "--mi-model": model if own.models else None,
-            "--mi-base": own.base,
+            "--mi-base": own.reference_model,
             "--mi-count": own.count,
             "--mi-seed": own.seed,
         }
@@ -275,7 +275,7 @@ class ItemRunner:
     def _reference_result(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         rerun = self.rerun(item.node_id, item.model)
-        result = self.base_suite.judge(
+        result = self.reference_suite.judge(
             item.loaded, item.model, results, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
         require_storable("the comparison with the reference model", (result.estimate, result.per_prompt))
@@ -372,9 +372,9 @@ class ItemRunner:
             session_results.provenance.update(self.suite.provenance())
             session_results.guards.update(self.suite.loaded_models.guards())
             session_results.cache_counts = asdict(self.suite.cache_counts)
-        if "base_suite" in self.__dict__:
-            session_results.provenance.update(self.base_suite.provenance())
-            session_results.cache_counts = asdict(self.suite.cache_counts.plus(self.base_suite.cache_counts))
+        if "reference_suite" in self.__dict__:
+            session_results.provenance.update(self.reference_suite.provenance())
+            session_results.cache_counts = asdict(self.suite.cache_counts.plus(self.reference_suite.cache_counts))
 
 
 def _claims(model: str) -> str:

@@ -107,15 +107,20 @@ class Session:
 
     def has_baseline(self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check, Position]]) -> bool:
         """Return whether a behaviour on a model is compared with a baseline; roles are not."""
-        if self.options.base is not None:  # the model is compared with another one instead of its own baseline
+        if (
+            self.options.reference_model is not None
+        ):  # the model is compared with another one instead of its own baseline
             return False
         ids = [check.id for check, _ in checks if check.kind != "role"]
         claims = resolve(model).claims
         return self.baselines.is_compared(loaded, claims, ids, "" if model == claims else model)
 
-    def has_base(self, loaded: LoadedBehaviour) -> bool:
+    def has_reference_model(self, loaded: LoadedBehaviour) -> bool:
         """Return whether models are compared with a reference model that the behaviour lists."""
-        return self.options.base is not None and resolve(self.options.base).claims in loaded.behaviour.models
+        return (
+            self.options.reference_model is not None
+            and resolve(self.options.reference_model).claims in loaded.behaviour.models
+        )
 
     def stop(self) -> None:
         """Stop collecting tracebacks."""

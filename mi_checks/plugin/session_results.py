@@ -173,12 +173,12 @@ class SessionResults:
             seed=options.seed,
             unchanged="as in each file",
         )
-        base = {} if options.base is None else {"base": options.base}
+        reference = {} if options.reference_model is None else {"base": options.reference_model}
         return run_record(
             shlex.join(["pytest", *sys.argv[1:]]),
             self.began,
             self.versions,
-            {**settings, **base},
+            {**settings, **reference},
             self.provenance,
             results=self.results,
             evidence=sorted(self.evidence.values(), key=self._evidence_order()),

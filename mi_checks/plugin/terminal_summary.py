@@ -102,7 +102,7 @@ class TerminalSummary:
 
     def _verdicts(self) -> list[str]:
         """Return the verdicts against the reference model."""
-        base = self.options.base
+        base = self.options.reference_model
         if base is None:
             return []
         # Imported late, because it needs numpy and scipy, which collection does without.
