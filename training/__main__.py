@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 
 from training import machine
-from training.corpus import documents
-from training.evaluate import Bench
+from training.corpus import documents, write_text
+from training.evaluate import EvaluationData
 from training.export import ExportRefusedError, export
 from training.model import SHAPES
 from training.prepare import prepare
-from training.text import write_text
 from training.train import Recipe, train
 
 HERE = Path(__file__).parent
@@ -54,7 +53,7 @@ def main() -> None:
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
         for model in arguments.models:
-            machine.record(RUNS / model, arguments.threads)
+            machine.record_machine(RUNS / model, arguments.threads)
             train(Recipe(model, seed=arguments.seed, steps=arguments.steps), DATA, RUNS, compiled=arguments.compile)
 
 
@@ -64,7 +63,7 @@ def _export(models: list[str]) -> int:
         return 1
     n_refused = 0
     # every model has the same context length and vocabulary
-    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)
+    bench = EvaluationData.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)
     for model in models:
         try:
             print(export(model, bench, data=DATA, runs=RUNS, nano=NANO))

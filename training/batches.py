@@ -12,7 +12,7 @@ Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Mix:
+class BatchMix:
     """The fractions of each kind of sequence in a batch; the rest is prose."""
 
     code: float = 0.50
@@ -22,7 +22,7 @@ class Mix:
     longest_repeat: int = 48
 
 
-class Corpus:
+class TokenArrays:
     """The token arrays that `prepare` wrote, memory-mapped."""
 
     def __init__(self, data: Path, split: str = "train") -> None:
@@ -30,7 +30,9 @@ class Corpus:
         self.prose = np.load(data / f"prose-{split}.npy", mmap_mode="r")
 
 
-def batch(corpus: Corpus, mix: Mix, *, seed: int, step: int, size: int, n_ctx: int, d_vocab: int) -> Ids:
+def training_batch(
+    corpus: TokenArrays, mix: BatchMix, *, seed: int, step: int, size: int, n_ctx: int, d_vocab: int
+) -> Ids:
     """Return one batch of token ids, `size n_ctx`; every row starts with token 0."""
     rng = np.random.default_rng((seed, step))
     rows = np.empty((size, n_ctx), dtype=np.int64)

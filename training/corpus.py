@@ -1,20 +1,26 @@
-"""The documents of the corpus: packages pinned in `corpus.toml`, with their Python source and English prose."""
+"""The documents of the corpus: packages pinned in `corpus.toml`, with their Python source and English prose.
+
+`write_text` writes them as text files, as input of `mi-checks mine trigrams`.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import html.parser
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = Path(__file__).with_name("corpus.toml")
-BLOCK = 32_768  # characters in one document of a package that is a single large file
+UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")  # in file names
+BLOCK_CHARS = 32_768  # characters in one document of a package that is a single large file
 MAX_FILE_CHARS = 200_000  # characters; larger Python files are tables, not code
 
 
@@ -87,7 +93,7 @@ def fetch(package: Package, cache: Path) -> Path:
     return folder
 
 
-class _Prose(html.parser.HTMLParser):
+class _ProseParser(html.parser.HTMLParser):
     """The text of an HTML page, with navigation, scripts and source listings left out."""
 
     SKIPPED = frozenset({"script", "style", "head", "nav", "pre", "table"})
@@ -121,7 +127,7 @@ def _read(path: Path) -> str:
     raw = gzip.decompress(path.read_bytes()) if path.suffix in (".gz", ".dz") else path.read_bytes()
     text = raw.decode("utf-8", errors="ignore").replace("\r\n", "\n")
     if path.suffix == ".html":
-        prose = _Prose()
+        prose = _ProseParser()
         prose.feed(text)
         return prose.text()
     return text
@@ -131,8 +137,8 @@ def _blocks(path: Path) -> Iterator[tuple[str, str]]:
     text = _read(path)
     if path.suffix in (".gz", ".dz"):
         text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
-        for start in range(0, len(text), BLOCK):
-            yield f"{path.name}#{start}", text[start : start + BLOCK]
+        for start in range(0, len(text), BLOCK_CHARS):
+            yield f"{path.name}#{start}", text[start : start + BLOCK_CHARS]
     else:
         yield str(path), text
 
@@ -157,3 +163,26 @@ def documents(cache: Path, manifest: Path = MANIFEST) -> Iterator[Document]:
                     break
                 digest = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
                 yield Document(package.kind, package.name, name, text, digest % every == 0)
+
+
+def write_text(documents: Iterable[Document], folder: Path) -> str:
+    """Write `{train,held_out}/{code,prose}/PACKAGE/NAME.txt` atomically; return a sentence with both counts.
+
+    Raises:
+        OSError: the folder exists, or cannot be written.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed run
+    partial.mkdir(parents=True)
+    written = {"train": 0, "held_out": 0}
+    for document in documents:
+        split = "held_out" if document.held_out else "train"
+        place = partial / split / document.kind / document.package
+        place.mkdir(parents=True, exist_ok=True)
+        name = UNSAFE_CHARACTERS.sub("-", document.name.removeprefix(f"{document.package}/")).strip("-")[-200:]
+        file = place / f"{name}.txt"
+        assert not file.exists(), f"two documents are called {file}"
+        file.write_text(document.text, encoding="utf-8")
+        written[split] += 1
+    partial.rename(folder)
+    return f"{folder}: {written['train']} documents, and {written['held_out']} held out"

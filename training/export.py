@@ -17,16 +17,20 @@ from tokenizers import Tokenizer
 from training import card, evaluate, machine
 from training.corpus import MANIFEST, documents, packages
 from training.model import SHAPES
-from training.train import Probe
+from training.train import LossProbe
 
-FALLS = (0.1, 0.5, 0.9)  # fractions of the fall in the second copy's loss: start, middle and end of the phase change
+FALL_FRACTIONS = (
+    0.1,
+    0.5,
+    0.9,
+)  # fractions of the fall in the second copy's loss: start, middle and end of the phase change
 
 
 class ExportRefusedError(Exception):
     """The run is unfinished, or its model fails a criterion; nothing was written."""
 
 
-def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: Path) -> Path:
+def export(model: str, bench: evaluate.EvaluationData, *, data: Path, runs: Path, nano: Path) -> Path:
     """Evaluate a finished run's float16 weights and, if they meet the criteria, ship them; return the folder.
 
     Raises:
@@ -38,12 +42,14 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
         raise ExportRefusedError(
             f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`"
         )
-    nano_model = evaluate.load(weights, shape)
+    nano_model = evaluate.load_weights(weights, shape)
     evaluation = bench.evaluate(nano_model)
     if failures := evaluation.failures(shape):
         raise ExportRefusedError(f"{model}: not exported: " + "; ".join(failures))
-    probes = [Probe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
-    history = checkpoints(probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")})
+    probes = [LossProbe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
+    history = select_checkpoints(
+        probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")}
+    )
     recipe = json.loads((run / "recipe.json").read_text())
     metrics: dict[str, Any] = {
         "model": model,
@@ -66,23 +72,27 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
         },
         "repeats": {
             **asdict(evaluation.repeats),
-            "sequences": evaluate.REPEATS,
+            "sequences": evaluate.N_REPEATS,
             "length": evaluate.REPEAT_LENGTH,
             "seed": evaluate.REPEAT_SEED,
         },
         "criteria": {
             "beats_bigram": evaluation.beats_bigram,
             "shows_induction": evaluation.repeats.shows_induction,
-            "induction_ratio": evaluate.INDUCTION_RATIO,
+            "induction_ratio": evaluate.MAX_INDUCTION_RATIO,
         },
         "phase_change": phase_change(probes) if evaluation.repeats.shows_induction else None,
         "checkpoints": [
-            {"file": f"checkpoints/{path.name}", "step": step, **_flat(bench.evaluate(evaluate.load(path, shape)))}
+            {
+                "file": f"checkpoints/{path.name}",
+                "step": step,
+                **_loss_values(bench.evaluate(evaluate.load_weights(path, shape))),
+            }
             for step, path in history.items()
         ],
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    metrics = _rounded(metrics)
+    metrics = _round_losses(metrics)
 
     staged = nano / f".{model}.staged"
     shutil.rmtree(staged, ignore_errors=True)
@@ -98,21 +108,21 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
     return _replace(nano / model, staged)
 
 
-def phase_change(probes: Sequence[Probe]) -> dict[str, int]:
+def phase_change(probes: Sequence[LossProbe]) -> dict[str, int]:
     """Return the first probed steps at which 10, 50 and 90 % of the second copy's fall in loss were done."""
     top = max(probe.second_copy for probe in probes)
     bottom = min(probe.second_copy for probe in probes)
     return {
         f"{fall:.0%}": next(probe.step for probe in probes if probe.second_copy <= top - fall * (top - bottom))
-        for fall in FALLS
+        for fall in FALL_FRACTIONS
     }
 
 
-def checkpoints(probes: Sequence[Probe], saved: Mapping[int, Path]) -> dict[int, Path]:
+def select_checkpoints(probes: Sequence[LossProbe], saved: Mapping[int, Path]) -> dict[int, Path]:
     """Return four saved steps: an early one, and three around the start, middle and end of the phase change.
 
     They are one early step, the last before the change, the one nearest to its middle, and the first after it. If some
-    of them coincide, because the change is faster than the saving, the next steps after it complete the number.
+    of them coincide, because the change is faster than the saving, later steps are added.
     """
     if not saved:
         return {}
@@ -171,7 +181,7 @@ def tokenizer_facts(path: Path) -> dict[str, Any]:
     }
 
 
-def _flat(found: evaluate.Evaluation) -> dict[str, float]:
+def _loss_values(found: evaluate.Evaluation) -> dict[str, float]:
     return {
         "code": found.code.model,
         "prose": found.prose.model,
@@ -180,13 +190,13 @@ def _flat(found: evaluate.Evaluation) -> dict[str, float]:
     }
 
 
-def _rounded(value: Any) -> Any:
+def _round_losses(value: Any) -> Any:
     """Round losses to four decimals, since more would differ between machines."""
     if isinstance(value, float):
         return round(value, 4) if abs(value) >= 1e-3 else value
     if isinstance(value, Mapping):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list) else value
+        return {key: _round_losses(inner) for key, inner in value.items()}
+    return [_round_losses(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _json(value: object) -> str:

@@ -17,7 +17,7 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.float32 if emulated else torch.bfloat16
 
 
-def record(run: Path, threads: int | None) -> None:
+def record_machine(run: Path, threads: int | None) -> None:
     """Append this machine to the log in the run's folder, unless it is the last entry."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     machine = {

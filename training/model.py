@@ -15,7 +15,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention, softmax
 
 
 @dataclass(frozen=True)
-class Shape:
+class NanoShape:
     """The parameters from which `TransformerBridgeConfig` rebuilds the model."""
 
     n_layers: int
@@ -41,14 +41,14 @@ class Shape:
 
 FAMILIES = {"attn": ("gelu", True), "gelu": ("gelu", False), "solu": ("solu_ln", False)}
 SHAPES = {
-    f"nano-{family}-{layers}l": Shape(layers, act_fn, attn_only)
+    f"nano-{family}-{layers}l": NanoShape(layers, act_fn, attn_only)
     for family, (act_fn, attn_only) in FAMILIES.items()
     for layers in (1, 2, 3, 4)
 }
 
 
 class Attention(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NanoShape) -> None:
         super().__init__()
         width = shape.n_heads * shape.d_head
         self.n_heads = shape.n_heads
@@ -66,7 +66,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NanoShape) -> None:
         super().__init__()
         self.fc_in = nn.Linear(shape.d_model, shape.d_mlp)
         self.fc_out = nn.Linear(shape.d_mlp, shape.d_model)
@@ -81,7 +81,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NanoShape) -> None:
         super().__init__()
         self.ln1 = nn.LayerNorm(shape.d_model, eps=shape.eps)
         self.attn = Attention(shape)
@@ -93,10 +93,10 @@ class Block(nn.Module):
         return x if self.mlp is None or self.ln2 is None else x + self.mlp(self.ln2(x))
 
 
-class Nano(nn.Module):
+class NanoModel(nn.Module):
     """A nano model: tokens `batch pos` → logits `batch pos d_vocab`."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NanoShape) -> None:
         super().__init__()
         self.shape = shape
         self.tok_embed = nn.Embedding(shape.d_vocab, shape.d_model)
@@ -113,7 +113,7 @@ class Nano(nn.Module):
         return logits
 
 
-def initialise(model: Nano, seed: int) -> None:
+def initialise(model: NanoModel, seed: int) -> None:
     """Apply GPT-2's initialisation: N(0, 0.02), residual writers divided by √(2 · layers), biases zero."""
     generator = torch.Generator().manual_seed(seed)
     residual = 0.02 / math.sqrt(2 * model.shape.n_layers)

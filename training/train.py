@@ -14,11 +14,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from training.batches import Corpus, Mix, batch, random_repeats
+from training.batches import BatchMix, TokenArrays, random_repeats, training_batch
 from training.machine import precision
-from training.model import SHAPES, Nano, initialise
+from training.model import SHAPES, NanoModel, initialise
 
-CHECKPOINTED = ("nano-attn-2l", "nano-gelu-2l")  # models whose training history ships, for checkpoint comparisons
+MODELS_WITH_CHECKPOINTS = (
+    "nano-attn-2l",
+    "nano-gelu-2l",
+)  # models whose training history ships, for checkpoint comparisons
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Recipe:
     weight_decay: float = 0.01
     warmup: int = 40
     decay_share: float = 0.35  # the fraction of training at its end over which the rates fall linearly to zero
-    mix: Mix = field(default_factory=Mix)
+    mix: BatchMix = field(default_factory=BatchMix)
 
     def rate(self, step: int) -> float:
         """Return the common factor of the learning rates at a step: warm-up, plateau, linear decay."""
@@ -43,7 +46,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Probe:
+class LossProbe:
     """Losses in nats per token on fresh random repeats, at one step."""
 
     step: int
@@ -56,8 +59,8 @@ class Probe:
 def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, save_every: int = 100) -> Path:
     """Train to the end of the recipe, from the last saved state if there is one; return the run's folder.
 
-    The folder contains `state.pt` (for resuming), `log.jsonl` (one `Probe` per line), `final.safetensors` and, for the
-    models in `CHECKPOINTED`, `step-*.safetensors` every 50 steps.
+    The folder contains `state.pt` (for resuming), `log.jsonl` (one `LossProbe` per line), `final.safetensors` and, for
+    the models in `MODELS_WITH_CHECKPOINTS`, `step-*.safetensors` every 50 steps.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = runs / recipe.model
@@ -65,10 +68,12 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
     written = json.dumps(asdict(recipe), indent=1, sort_keys=True)
     if (run / "state.pt").exists() and (run / "recipe.json").read_text() != written:
         # Otherwise the card would name a recipe that did not produce the weights.
-        raise SystemExit(f"{run} was begun with another recipe; remove it, or train with the recipe in its recipe.json")
+        raise SystemExit(
+            f"{run} was started with another recipe; remove it, or train with the recipe in its recipe.json"
+        )
     (run / "recipe.json").write_text(written)
     shape = SHAPES[recipe.model]
-    model = Nano(shape)
+    model = NanoModel(shape)
     initialise(model, recipe.seed)
     model.to(device)
     optimizers = _optimizers(model, recipe)
@@ -79,7 +84,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         start, spent = state["step"], state["seconds"]
-        _forget_after(run / "log.jsonl", start)
+        _truncate_log(run / "log.jsonl", start)
     rates = (recipe.muon_lr, recipe.adamw_lr)
 
     def loss_of(tokens: Tensor) -> Tensor:
@@ -87,14 +92,14 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
         return cross_entropy(logits.reshape(-1, shape.d_vocab), tokens[:, 1:].reshape(-1))
 
     loss_fn = torch.compile(loss_of) if compiled else loss_of
-    corpus = Corpus(data)
+    corpus = TokenArrays(data)
     began = time.monotonic() - spent
     bar = tqdm(range(start, recipe.steps), initial=start, total=recipe.steps, desc=recipe.model)
     for step in bar:
         for optimizer, rate in zip(optimizers, rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * recipe.rate(step)
-        rows = batch(
+        rows = training_batch(
             corpus, recipe.mix, seed=recipe.seed, step=step,
             size=recipe.batch_size, n_ctx=shape.n_ctx + 1, d_vocab=shape.d_vocab,
         )  # fmt: skip
@@ -107,11 +112,11 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
         done = step + 1
         if done % 25 == 0 or done == recipe.steps:
             first, second = repeat_losses(model, seed=done, size=16)
-            probe = Probe(done, loss.item(), first, second, time.monotonic() - began)
+            probe = LossProbe(done, loss.item(), first, second, time.monotonic() - began)
             with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(asdict(probe)) + "\n")
             bar.set_postfix(loss=f"{probe.train_loss:.2f}", repeats=f"{first:.2f}→{second:.2f}")
-        if recipe.model in CHECKPOINTED and done % 50 == 0:
+        if recipe.model in MODELS_WITH_CHECKPOINTS and done % 50 == 0:
             save_weights(model, run / f"step-{done:05d}.safetensors")
         if done % save_every == 0 or done == recipe.steps:
             _save_state(run / "state.pt", model, optimizers, done, time.monotonic() - began)
@@ -119,7 +124,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
     return run
 
 
-def repeat_losses(model: Nano, *, seed: int, size: int, length: int = 50) -> tuple[float, float]:
+def repeat_losses(model: NanoModel, *, seed: int, size: int, length: int = 50) -> tuple[float, float]:
     """Return the mean loss in nats on the first and on the second copy of random repeats.
 
     The second copy's first token is left out, because it cannot be told from a continuation of the first copy, so that
@@ -134,14 +139,14 @@ def repeat_losses(model: Nano, *, seed: int, size: int, length: int = 50) -> tup
     return losses[:, :length].mean().item(), losses[:, length + 1 :].mean().item()
 
 
-def save_weights(model: Nano, path: Path) -> None:
+def save_weights(model: NanoModel, path: Path) -> None:
     """Write the weights as float16 safetensors, atomically."""
     partial = path.with_suffix(".partial")
     save_file({k: v.detach().to("cpu", torch.float16).contiguous() for k, v in model.state_dict().items()}, partial)
     os.replace(partial, path)
 
 
-def _optimizers(model: Nano, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def _optimizers(model: NanoModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
@@ -152,7 +157,9 @@ def _optimizers(model: Nano, recipe: Recipe) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _save_state(path: Path, model: Nano, optimizers: list[torch.optim.Optimizer], step: int, seconds: float) -> None:
+def _save_state(
+    path: Path, model: NanoModel, optimizers: list[torch.optim.Optimizer], step: int, seconds: float
+) -> None:
     partial = path.with_suffix(".partial")
     state = {
         "model": model.state_dict(),
@@ -164,6 +171,6 @@ def _save_state(path: Path, model: Nano, optimizers: list[torch.optim.Optimizer]
     os.replace(partial, path)
 
 
-def _forget_after(log: Path, step: int) -> None:
+def _truncate_log(log: Path, step: int) -> None:
     lines = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step] if log.exists() else []
     log.write_text("".join(line + "\n" for line in lines))

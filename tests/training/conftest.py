@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from training import train as training
-from training.model import Shape
+from training.model import NanoShape
 
 D_VOCAB = 64
-TINY = Shape(1, "gelu", False, d_model=32, d_head=16, n_heads=2, d_mlp=64, d_vocab=D_VOCAB)
-TINY_TWO = Shape(2, "gelu", True, d_model=32, d_head=16, n_heads=2, d_mlp=64, d_vocab=D_VOCAB)
+TINY = NanoShape(1, "gelu", False, d_model=32, d_head=16, n_heads=2, d_mlp=64, d_vocab=D_VOCAB)
+TINY_TWO = NanoShape(2, "gelu", True, d_model=32, d_head=16, n_heads=2, d_mlp=64, d_vocab=D_VOCAB)
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
-from mi_checks.models.load_model import load as load_packaged
+from mi_checks.models.load_model import load_weights as load_packaged
 from training import card
 from training.corpus import packages
-from training.evaluate import INDUCTION_RATIO
-from training.evaluate import load as load_measured
-from training.model import SHAPES, Nano
+from training.evaluate import MAX_INDUCTION_RATIO
+from training.evaluate import load_weights as load_measured
+from training.model import SHAPES, NanoModel
 
 NANO = Path(__file__).parents[2] / "mi_checks" / "models" / "nano"
 SHIPPED = sorted(path.parent for path in NANO.glob("*/metrics.json"))
@@ -40,7 +40,7 @@ def test_beats_both_bigrams(folder: Path) -> None:
 @shipped
 def test_induction_is_there_where_two_layers_allow_it_and_only_there(folder: Path) -> None:
     repeats, shape = metrics_of(folder)["repeats"], SHAPES[folder.name]
-    shows = repeats["second_copy"] <= INDUCTION_RATIO * repeats["first_copy"]
+    shows = repeats["second_copy"] <= MAX_INDUCTION_RATIO * repeats["first_copy"]
     assert shows == metrics_of(folder)["criteria"]["shows_induction"]
     if shape.n_layers >= 2:
         assert shows
@@ -55,7 +55,7 @@ def test_weights_are_those_measured_and_fit_the_config(folder: Path) -> None:
     weights = folder / "model.safetensors"
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == metrics["sha256"]
     assert json.loads((folder / "config.json").read_text()) == shape.bridge_config()
-    expected = {name: list(tensor.shape) for name, tensor in Nano(shape).state_dict().items()}
+    expected = {name: list(tensor.shape) for name, tensor in NanoModel(shape).state_dict().items()}
     for path in (weights, *sorted((folder / "checkpoints").glob("*"))):
         with safe_open(path, "pt") as opened:
             slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
@@ -92,7 +92,7 @@ def test_checkpoints_are_the_listed_ones_and_show_the_change(folder: Path) -> No
     assert len(listed) <= CHECKPOINTS_AT_MOST
     if listed:
         assert listed[0]["second_copy"] > 0.9 * listed[0]["first_copy"]
-        assert listed[-1]["second_copy"] < INDUCTION_RATIO * listed[-1]["first_copy"]
+        assert listed[-1]["second_copy"] < MAX_INDUCTION_RATIO * listed[-1]["first_copy"]
 
 
 @shipped

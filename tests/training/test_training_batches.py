@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from training.batches import Corpus, Mix, batch, random_repeats
+from training.batches import BatchMix, TokenArrays, random_repeats, training_batch
 
 SIZE, N_CTX, D_VOCAB = 256, 129, 64
 
 
 def rows_of(data: Path, *, seed: int, step: int, size: int = SIZE) -> np.ndarray:
-    return batch(Corpus(data), Mix(), seed=seed, step=step, size=size, n_ctx=N_CTX, d_vocab=D_VOCAB)
+    return training_batch(TokenArrays(data), BatchMix(), seed=seed, step=step, size=size, n_ctx=N_CTX, d_vocab=D_VOCAB)
 
 
 def test_the_same_seed_and_step_give_the_same_batch(data: Path) -> None:
@@ -31,8 +31,8 @@ def test_shares_are_those_of_the_mix_within_binomial_error(tmp_path: Path) -> No
     """Constant code and constant prose, so that a row's kind can be read off it."""
     np.save(tmp_path / "code-train.npy", np.full(5000, 1, dtype=np.uint16))
     np.save(tmp_path / "prose-train.npy", np.full(5000, 2, dtype=np.uint16))
-    size, mix = 8000, Mix()
-    rows = batch(Corpus(tmp_path), mix, seed=0, step=0, size=size, n_ctx=N_CTX, d_vocab=2048)[:, 1:]
+    size, mix = 8000, BatchMix()
+    rows = training_batch(TokenArrays(tmp_path), mix, seed=0, step=0, size=size, n_ctx=N_CTX, d_vocab=2048)[:, 1:]
     random = np.array([len(np.unique(row)) > 2 for row in rows])  # random tokens are neither 1 nor 2
     prose = (rows == 2).all(axis=1)
     code = (rows == 1).all(axis=1)

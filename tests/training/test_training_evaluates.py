@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from training.evaluate import Bench, Evaluation, RepeatLoss, TextLoss, load, repeats, text_loss, windows
-from training.model import SHAPES, Nano
+from training.evaluate import (
+    Evaluation,
+    EvaluationData,
+    RepeatLoss,
+    TextLoss,
+    evaluate_repeats,
+    load_weights,
+    text_loss,
+    windows,
+)
+from training.model import SHAPES, NanoModel
 from training.train import save_weights
 
 GOOD = TextLoss(model=2.0, own_bigram=3.0, bigram=3.1, unigram=5.0)
@@ -16,9 +25,9 @@ WITH = RepeatLoss(first_copy=8.0, second_copy=4.0, shuffled_copy=9.0)
 WITHOUT = RepeatLoss(first_copy=8.0, second_copy=4.1, shuffled_copy=4.1)
 
 
-def silent(shape_name: str) -> Nano:
+def silent(shape_name: str) -> NanoModel:
     """A model whose logits are all zero."""
-    nano = Nano(SHAPES[shape_name]).eval()
+    nano = NanoModel(SHAPES[shape_name]).eval()
     with torch.no_grad():
         nano.head.weight.zero_()
     return nano
@@ -39,14 +48,14 @@ def test_a_model_that_knows_nothing_costs_the_log_of_the_vocabulary(tiny_shapes:
     uniform = math.log(nano.shape.d_vocab)
     rows = windows(np.load(data / "code-held_out.npy"), nano.shape.n_ctx, count=40)
     assert text_loss(nano, rows) == pytest.approx(uniform, rel=1e-5)
-    found = repeats(nano, size=4, length=20)
+    found = evaluate_repeats(nano, size=4, length=20)
     assert (found.first_copy, found.second_copy, found.shuffled_copy) == pytest.approx((uniform,) * 3, rel=1e-5)
 
 
 def test_weights_come_back_from_float16(tiny_shapes: None, tmp_path: Path) -> None:
-    nano = Nano(SHAPES["nano-gelu-1l"])
+    nano = NanoModel(SHAPES["nano-gelu-1l"])
     save_weights(nano, tmp_path / "w.safetensors")
-    back = load(tmp_path / "w.safetensors", nano.shape)
+    back = load_weights(tmp_path / "w.safetensors", nano.shape)
     for name, tensor in nano.state_dict().items():
         assert back.state_dict()[name].dtype == torch.float32
         assert torch.equal(back.state_dict()[name], tensor.half().float()), name
@@ -54,7 +63,7 @@ def test_weights_come_back_from_float16(tiny_shapes: None, tmp_path: Path) -> No
 
 def test_bench_has_the_own_bigram_below_the_pooled_one(data: Path) -> None:
     """Code counts up and prose down, so knowing the kind of text is worth much."""
-    bench = Bench.of(data, n_ctx=128, d_vocab=64)
+    bench = EvaluationData.of(data, n_ctx=128, d_vocab=64)
     for kind in ("code", "prose"):
         pooled, own = bench.bigram.losses(bench.rows[kind])[1], bench.own_bigram[kind].losses(bench.rows[kind])[1]
         assert own < pooled < bench.bigram.losses(bench.rows[kind])[0]

@@ -8,11 +8,11 @@ import pytest
 
 from training import evaluate
 from training.corpus import packages
-from training.evaluate import Bench, Evaluation, RepeatLoss, TextLoss
-from training.export import ExportRefusedError, checkpoints, export, phase_change
-from training.model import SHAPES, Nano, initialise
-from training.tokenizer import train_tokenizer
-from training.train import Probe, Recipe, save_weights
+from training.evaluate import Evaluation, EvaluationData, RepeatLoss, TextLoss
+from training.export import ExportRefusedError, export, phase_change, select_checkpoints
+from training.model import SHAPES, NanoModel, initialise
+from training.prepare import train_tokenizer
+from training.train import LossProbe, Recipe, save_weights
 
 MODEL = "nano-attn-2l"
 PASSING = Evaluation(
@@ -25,12 +25,12 @@ def run(tmp_path: Path, tiny_shapes: None) -> Path:
     """A finished run of a tiny untrained model."""
     folder = tmp_path / "runs" / MODEL
     folder.mkdir(parents=True)
-    nano = Nano(SHAPES[MODEL])
+    nano = NanoModel(SHAPES[MODEL])
     initialise(nano, seed=0)
     for name in ("step-00050", "step-00100", "step-00150", "step-00200", "step-00250", "final"):
         save_weights(nano, folder / f"{name}.safetensors")
     (folder / "recipe.json").write_text(json.dumps(asdict(Recipe(MODEL, steps=250))))
-    probes = [Probe(s, 3.0, 8.0, 8.0 if s < 150 else 0.5, float(s)) for s in range(25, 251, 25)]
+    probes = [LossProbe(s, 3.0, 8.0, 8.0 if s < 150 else 0.5, float(s)) for s in range(25, 251, 25)]
     (folder / "log.jsonl").write_text("".join(json.dumps(asdict(probe)) + "\n" for probe in probes))
     machine = {"device": "CPU", "python": "3", "threads": 1, "torch": "2"}
     (folder / "machines.jsonl").write_text(json.dumps(machine) + "\n")
@@ -46,15 +46,17 @@ def nano(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bench(counted: Path) -> Bench:
-    return Bench.of(counted, n_ctx=128, d_vocab=64)
+def bench(counted: Path) -> EvaluationData:
+    return EvaluationData.of(counted, n_ctx=128, d_vocab=64)
 
 
 def files(nano: Path) -> list[str]:
     return sorted(str(path.relative_to(nano)) for path in nano.rglob("*") if path.is_file())
 
 
-def test_refuses_a_model_without_induction_and_writes_nothing(run: Path, nano: Path, bench: Bench, data: Path) -> None:
+def test_refuses_a_model_without_induction_and_writes_nothing(
+    run: Path, nano: Path, bench: EvaluationData, data: Path
+) -> None:
     with pytest.raises(ExportRefusedError) as refusal:
         export(MODEL, bench, data=data, runs=run.parent, nano=nano)
     assert str(refusal.value).startswith(f"{MODEL}: not exported: held-out code: 4.")
@@ -63,13 +65,13 @@ def test_refuses_a_model_without_induction_and_writes_nothing(run: Path, nano: P
     assert files(nano) == ["tokenizer.json"]
 
 
-def test_refuses_an_unfinished_run(run: Path, nano: Path, bench: Bench, data: Path) -> None:
+def test_refuses_an_unfinished_run(run: Path, nano: Path, bench: EvaluationData, data: Path) -> None:
     (run / "final.safetensors").unlink()
     with pytest.raises(ExportRefusedError, match="not finished"):
         export(MODEL, bench, data=data, runs=run.parent, nano=nano)
 
 
-def test_refusal_leaves_what_had_shipped(run: Path, nano: Path, bench: Bench, data: Path) -> None:
+def test_refusal_leaves_what_had_shipped(run: Path, nano: Path, bench: EvaluationData, data: Path) -> None:
     (nano / MODEL).mkdir()
     (nano / MODEL / "model.safetensors").write_bytes(b"old")
     with pytest.raises(ExportRefusedError):
@@ -78,9 +80,9 @@ def test_refusal_leaves_what_had_shipped(run: Path, nano: Path, bench: Bench, da
 
 
 def test_writes_weights_config_metrics_card_and_checkpoints(
-    run: Path, nano: Path, bench: Bench, data: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, nano: Path, bench: EvaluationData, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Bench, "evaluate", lambda self, model: PASSING)
+    monkeypatch.setattr(EvaluationData, "evaluate", lambda self, model: PASSING)
     (nano / MODEL).mkdir()
     (nano / MODEL / "stale").touch()
     folder = export(MODEL, bench, data=data, runs=run.parent, nano=nano)
@@ -105,8 +107,8 @@ def test_writes_weights_config_metrics_card_and_checkpoints(
         assert stated in card
 
 
-def probes_at(*losses: float) -> list[Probe]:
-    return [Probe(25 * (i + 1), 3.0, 8.0, loss, 1.0) for i, loss in enumerate(losses)]
+def probes_at(*losses: float) -> list[LossProbe]:
+    return [LossProbe(25 * (i + 1), 3.0, 8.0, loss, 1.0) for i, loss in enumerate(losses)]
 
 
 def test_phase_change_is_read_off_the_second_copy() -> None:
@@ -117,16 +119,16 @@ def test_phase_change_is_read_off_the_second_copy() -> None:
 def test_checkpoints_are_early_before_amid_and_after() -> None:
     probes = probes_at(*[8.0] * 16, 7.0, 6.0, 4.0, 3.0, 2.0, 1.0, 0.5, *[0.1] * 9)  # falls from step 425 to 575
     saved = {step: Path(str(step)) for step in range(50, 801, 50)}
-    assert list(checkpoints(probes, saved)) == [200, 400, 450, 600]
+    assert list(select_checkpoints(probes, saved)) == [200, 400, 450, 600]
 
 
 def test_checkpoints_of_a_sudden_change_are_still_four() -> None:
     saved = {step: Path(str(step)) for step in range(50, 801, 50)}
-    assert list(checkpoints(probes_at(*[8.0] * 16, *[0.1] * 10), saved)) == [200, 400, 450, 500]
+    assert list(select_checkpoints(probes_at(*[8.0] * 16, *[0.1] * 10), saved)) == [200, 400, 450, 500]
 
 
 def test_no_saved_steps_no_checkpoints() -> None:
-    assert checkpoints(probes_at(8.0, 0.1), {}) == {}
+    assert select_checkpoints(probes_at(8.0, 0.1), {}) == {}
 
 
 def test_repeats_are_measured_on_a_seed_that_no_probe_uses() -> None:

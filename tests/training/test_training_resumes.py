@@ -19,7 +19,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 ) -> None:
     whole = train(RECIPE, data, tmp_path / "whole", save_every=20)
 
-    draw = training.batch
+    draw = training.training_batch
     steps: list[int] = []
 
     def killed_at_30(*args: object, step: int, **kwargs: object) -> object:
@@ -28,7 +28,7 @@ def test_killed_and_resumed_equals_uninterrupted(
             raise KeyboardInterrupt
         return draw(*args, step=step, **kwargs)
 
-    monkeypatch.setattr(training, "batch", killed_at_30)
+    monkeypatch.setattr(training, "training_batch", killed_at_30)
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, data, tmp_path / "killed", save_every=20)
     assert not (tmp_path / "killed" / RECIPE.model / "final.safetensors").exists()
@@ -57,5 +57,5 @@ def test_a_run_begun_with_another_recipe_is_not_resumed(tmp_path: Path) -> None:
     run.mkdir()
     (run / "state.pt").touch()
     (run / "recipe.json").write_text(json.dumps(asdict(Recipe("nano-attn-1l", seed=1)), indent=1, sort_keys=True))
-    with pytest.raises(SystemExit, match="was begun with another recipe"):
+    with pytest.raises(SystemExit, match="was started with another recipe"):
         train(Recipe("nano-attn-1l", seed=2), tmp_path, tmp_path)

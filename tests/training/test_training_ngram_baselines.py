@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.baselines import BLOCK, Bigram, fit, pair_counts
+from training.ngram_baselines import BLOCK_TOKENS, BigramModel, fit_bigram, pair_counts
 
 
 def test_pairs_are_counted() -> None:
@@ -12,7 +12,7 @@ def test_pairs_are_counted() -> None:
 
 
 def test_pairs_across_blocks_are_counted_once() -> None:
-    text = np.random.default_rng(0).integers(0, 4, 3 * BLOCK + 17)
+    text = np.random.default_rng(0).integers(0, 4, 3 * BLOCK_TOKENS + 17)
     counts = pair_counts(text, 4)
     assert counts.sum() == len(text) - 1
     np.testing.assert_array_equal(counts, sum(pair_counts(text, 4, slice(i, None, 2)) for i in (0, 1)))
@@ -20,7 +20,7 @@ def test_pairs_across_blocks_are_counted_once() -> None:
 
 def test_bigram_by_hand() -> None:
     # 1 is followed by 2 three times and by 1 once; nothing else was seen
-    bigram = Bigram(np.array([[0.0, 0, 0], [0, 1, 3], [0, 0, 0]]), prior=2.0)
+    bigram = BigramModel(np.array([[0.0, 0, 0], [0, 1, 3], [0, 0, 0]]), prior=2.0)
     unigram = np.array([1, 2, 4]) / 7
     np.testing.assert_allclose(bigram.unigram, unigram)
     table = bigram.probabilities()
@@ -36,7 +36,7 @@ def test_bigram_by_hand() -> None:
 def test_loss_of_a_uniform_source_is_its_entropy() -> None:
     rng = np.random.default_rng(1)
     text = rng.integers(0, 8, 200_000)
-    fitted = fit((text,), (1.0,), window=128, d_vocab=8)
+    fitted = fit_bigram((text,), (1.0,), window=128, d_vocab=8)
     unigram, bigram = fitted.losses(rng.integers(0, 8, (64, 129)))
     assert unigram == pytest.approx(np.log(8), abs=0.01)
     assert bigram == pytest.approx(np.log(8), abs=0.01)
@@ -46,12 +46,12 @@ def test_loss_of_a_markov_chain_is_its_conditional_entropy() -> None:
     rng = np.random.default_rng(2)
     stays = rng.random(200_000) < 0.9
     text = np.cumsum(~stays) % 4  # from each state: stay with 0.9, else on to the next
-    fitted = fit((text,), (1.0,), window=128, d_vocab=4)
+    fitted = fit_bigram((text,), (1.0,), window=128, d_vocab=4)
     _, bigram = fitted.losses(text[: 129 * 100].reshape(100, 129))
     assert bigram == pytest.approx(-(0.9 * np.log(0.9) + 0.1 * np.log(0.1)), abs=0.02)
 
 
 def test_shares_weigh_the_texts() -> None:
     ones, twos = np.ones(10_001, dtype=int), np.full(2_001, 2)
-    fitted = fit((ones, twos), (0.5, 0.3), window=10**9, d_vocab=3)
+    fitted = fit_bigram((ones, twos), (0.5, 0.3), window=10**9, d_vocab=3)
     assert fitted.counts[2, 2] / fitted.counts[1, 1] == pytest.approx(0.6, rel=0.01)

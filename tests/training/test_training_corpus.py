@@ -1,7 +1,6 @@
 import pytest
 
-from training.corpus import Document
-from training.text import write_text
+from training.corpus import Document, write_text
 
 
 def document(name, text, held_out=False):

@@ -16,13 +16,13 @@ Tokens = npt.NDArray[np.integer]
 Counts = npt.NDArray[np.float64]
 
 PRIORS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-BLOCK = 1024  # tokens
+BLOCK_TOKENS = 1024  # tokens
 TUNING_BLOCK_EVERY = 50  # one in so many blocks of training text is used to choose the prior
-BOS = 0
+BOS_TOKEN = 0
 
 
 @dataclass(frozen=True)
-class Bigram:
+class BigramModel:
     """A smoothed bigram model: p(b | a) = (n(a, b) + prior · p(b)) / (n(a) + prior), p(b) the add-one unigram."""
 
     counts: Counts
@@ -48,7 +48,7 @@ class Bigram:
         return float(unigram), float(bigram)
 
 
-def fit(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_vocab: int) -> Bigram:
+def fit_bigram(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_vocab: int) -> BigramModel:
     """Count all of `texts`, weighted so that their tokens have the ratio `shares`; a slice of them chooses the prior.
 
     A training row is token 0 followed by a window of text, so token 0 is followed by an arbitrary token once in
@@ -60,24 +60,24 @@ def fit(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_voca
         total = np.zeros((d_vocab, d_vocab))
         for text, scale in zip(texts, scales, strict=True):
             total += scale * pair_counts(text, d_vocab, keep)
-        total[BOS] += total.sum(axis=0) / window
+        total[BOS_TOKEN] += total.sum(axis=0) / window
         return total
 
     every, tuning = weighted(None), weighted(slice(0, None, TUNING_BLOCK_EVERY))
     fitted = np.maximum(every - tuning, 0.0)
 
     def loss(prior: float) -> float:
-        return float(-(tuning * np.log(Bigram(fitted, prior).probabilities())).sum())
+        return float(-(tuning * np.log(BigramModel(fitted, prior).probabilities())).sum())
 
-    return Bigram(every, min(PRIORS, key=loss))
+    return BigramModel(every, min(PRIORS, key=loss))
 
 
 def pair_counts(text: Tokens, d_vocab: int, blocks: slice | None = None) -> Counts:
     """Return counts of neighbouring tokens, `V V`, in all of the text or within the chosen blocks of it."""
-    starts = range(0, len(text) - 1, BLOCK)[blocks or slice(None)]
+    starts = range(0, len(text) - 1, BLOCK_TOKENS)[blocks or slice(None)]
     pairs = np.zeros(d_vocab * d_vocab, dtype=np.int64)
     for group in range(0, len(starts), 512):  # in groups, to limit the memory
-        edges = [np.asarray(text[s : s + BLOCK + 1], dtype=np.int64) for s in starts[group : group + 512]]
+        edges = [np.asarray(text[s : s + BLOCK_TOKENS + 1], dtype=np.int64) for s in starts[group : group + 512]]
         codes = np.concatenate([edge[:-1] * d_vocab + edge[1:] for edge in edges])
         pairs += np.bincount(codes, minlength=d_vocab * d_vocab)
     return pairs.reshape(d_vocab, d_vocab).astype(np.float64)
