@@ -79,7 +79,7 @@ def test_two_layers_need_induction(model: str) -> None:
 def test_one_layer_of_attention_must_not_have_it() -> None:
     assert Evaluation(GOOD, GOOD, WITHOUT).failures(SHAPES["nano-attn-1l"]) == ()
     (failure,) = Evaluation(GOOD, GOOD, WITH).failures(SHAPES["nano-attn-1l"])
-    assert failure.startswith("induction where there must be none")
+    assert failure.startswith("induction in one attention layer, where it must not occur")
 
 
 def test_of_one_layer_with_an_mlp_neither_is_asked() -> None:
