@@ -1,4 +1,4 @@
-"""What was measured once, kept beside the behaviours, and a later run compared with it. No torch."""
+"""Baselines: recorded measurements of a behaviour on a model, stored beside its file. No torch."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [

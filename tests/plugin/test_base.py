@@ -165,7 +165,7 @@ def test_another_tokenizer_shares_no_prompts(whole, folder):
     _, found, lines = judged(whole, model)
     assert found["outcome"] == "error"
     assert lines[0].startswith("not compared: --mi-base nano-attn-2l has another tokenizer (")
-    assert lines[0].endswith("no prompt is the same in both; judge it against a base of its own tokenizer")
+    assert lines[0].endswith("no prompt is the same in both; choose a reference model with the same tokenizer")
 
 
 def test_the_record_has_the_base(whole, folder):
