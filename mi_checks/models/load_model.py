@@ -45,9 +45,9 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
             load, the hub cannot be reached, or the device does not exist.
     """
     model = resolve(name)
-    place = _device(device)
+    torch_device = _device(device)
     try:
-        loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
+        loaded = _load_source(model.source, Placement(torch_device, DTYPES[dtype]))
         _check_vocabulary(loaded)
         loaded.bridge.eval()
         loaded.bridge.requires_grad_(False)
@@ -72,7 +72,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
             weights_sha256=loaded.weights_sha256,
             tokenizer_sha256=loaded.tokenizer_sha256,
             dtype=dtype,
-            device=str(place),
+            device=str(torch_device),
             mode="raw",
             revision=loaded.revision,
             step=loaded.step,
@@ -81,19 +81,19 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
     )
 
 
-def _loaded(source: ModelSource, to: Placement) -> LoadedBridge:
+def _load_source(source: ModelSource, placement: Placement) -> LoadedBridge:
     source.check_loadable()
     match source:
         case ModelFolder():
-            return LOADERS[source.layout](source, to)
+            return LOADERS[source.layout](source, placement)
         case HubModel():
             folder = download_from_hub(source)
             folder.check_loadable()
-            return LOADERS[folder.layout](folder, to)
+            return LOADERS[folder.layout](folder, placement)
         case GgufFile():
-            return load_gguf(source.path, to)
+            return load_gguf(source.path, placement)
         case PackagedModel():
-            loaded = load_gguf(source.path, to, revision=source.version)
+            loaded = load_gguf(source.path, placement, revision=source.version)
             if loaded.weights_sha256 != source.sha256:
                 raise Unloadable(
                     f"{source.path} is not the file that was downloaded; run mi-checks models fetch {source.name}"
@@ -151,7 +151,7 @@ def check_causal(bridge: TransformerBridge, rows: int) -> None:
     tokens = min(PROBE_TOKENS, int(bridge.cfg.n_ctx))
     if tokens < 2 or rows < 2:
         return
-    first = [(rows // 2 + place) % rows for place in range(tokens)]
+    first = [(rows // 2 + i) % rows for i in range(tokens)]
     other = [*first[:-1], (first[-1] + 1) % rows]
     with torch.no_grad():
         logits = bridge(torch.tensor([first, other], device=next(bridge.parameters()).device))[:, :-1].float()

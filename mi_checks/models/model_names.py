@@ -179,10 +179,10 @@ def canonical_name(name: str, parent: Path | None = None) -> str:
     prefix, text, label, exists = _as_path(name, parent)
     if not exists and (parent is None or not looks_like_path(text)):
         return name
-    seen = relative_to_cwd(relative_to_folder(text, parent))
-    if not prefix and "/" not in seen and (not exists or is_known(seen)):
-        seen = f"./{seen}"  # so that it is read as a folder and not as a model's name
-    return f"{prefix}{seen}" + ("" if label is None else f"@{label}")
+    relative_path = relative_to_cwd(relative_to_folder(text, parent))
+    if not prefix and "/" not in relative_path and (not exists or is_known(relative_path)):
+        relative_path = f"./{relative_path}"  # so that it is read as a folder and not as a model's name
+    return f"{prefix}{relative_path}" + ("" if label is None else f"@{label}")
 
 
 def is_path(name: str, parent: Path | None = None) -> bool:
@@ -260,20 +260,20 @@ def _unknown(name: str) -> str:
     if equals and not claims:
         return f"model {name!r}: name the model whose claims apply before '=', or leave out '='"
     text = text if equals else name
-    near = name_suggestion(text, known_names())
+    suggestion = name_suggestion(text, known_names())
     kind, colon, rest = text.partition(":")
     if text.startswith(GGUF_PREFIX):
         return f"model {name!r}: there is no file {rest!r}"
     if text.startswith(HUB_PREFIX):
         return f"model {name!r}: {rest!r} is not a valid name on the Hugging Face hub; write hf:owner/name"
-    if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
-        near = f"; the only prefixes are {HUB_PREFIX} and {GGUF_PREFIX}"
-    if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
-        near = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
+    if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not suggestion:
+        suggestion = f"; the only prefixes are {HUB_PREFIX} and {GGUF_PREFIX}"
+    if not suggestion and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
+        suggestion = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
     if equals or "/" in text or looks_like_path(text):
-        return f"model {name!r}: there is no folder {str(expand_home(text))!r}{near}"
+        return f"model {name!r}: there is no folder {str(expand_home(text))!r}{suggestion}"
     known = ", ".join((*bundled_models(), *bundled_checkpoints()))
-    return f"unknown model {name!r}; bundled models: {known}; for all others, run mi-checks models list{near}"
+    return f"unknown model {name!r}; bundled models: {known}; for all others, run mi-checks models list{suggestion}"
 
 
 def name_suggestion(text: str, known: Iterable[str]) -> str:
@@ -281,8 +281,8 @@ def name_suggestion(text: str, known: Iterable[str]) -> str:
     certain = _certain_name(text)
     if certain is not None:
         return f"; did you mean {certain!r}?"
-    if near := did_you_mean(text, known):
-        return near
+    if suggestion := did_you_mean(text, known):
+        return suggestion
     for owner, pattern in OWNER_PATTERNS:
         if re.fullmatch(pattern, text.partition("@")[0], re.IGNORECASE):
             return f"; did you mean '{owner}/{text}'?"

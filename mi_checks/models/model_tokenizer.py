@@ -49,8 +49,8 @@ def _rows(folder: ModelFolder) -> int | None:
     """Return the number of tokens that the model embeds according to its config, or None."""
     config = folder.config
     text = config.get("text_config")
-    for place in (config, text if isinstance(text, dict) else {}):
+    for mapping in (config, text if isinstance(text, dict) else {}):
         for key in ("vocab_size", "d_vocab"):
-            if isinstance(place.get(key), int):
-                return int(place[key])
+            if isinstance(mapping.get(key), int):
+                return int(mapping[key])
     return None

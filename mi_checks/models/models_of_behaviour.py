@@ -30,14 +30,14 @@ def with_canonical_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
     for model in loaded.behaviour.models:
         folder = loaded.source.file_of(("models", model)).parent.absolute()
         name = canonical_name(model, folder)
-        first = next((other for other, known in names.items() if known == name), None)
+        first = next((other for other, other_name in names.items() if other_name == name), None)
         message = None
         if first is not None:
             message = f"{model!r} is the same model as {first!r}, which this file also names; keep one of them"
         elif is_path(model) and not is_path(model, folder):
-            meant = _path_seen_from(folder, model)
+            suggestion = _path_seen_from(folder, model)
             message = (
-                f"{model!r} does not exist: paths are relative to the folder of this file; did you mean {meant!r}?"
+                f"{model!r} does not exist: paths are relative to the folder of this file; did you mean {suggestion!r}?"
             )
         elif "=" in model and not is_path(model, folder) and not looks_like_path(model):
             message = f"there is no folder {model!r} beside this file, and only --mi-model accepts NAME=MODEL"
@@ -62,5 +62,5 @@ def unknown_models(loaded: LoadedBehaviour) -> tuple[SpecProblem, ...]:
 def _path_seen_from(folder: Path, model: str) -> str:
     """Return how a file in a folder would write a path that is relative to where this process runs."""
     path = model.removeprefix(GGUF_PREFIX)
-    seen = Path(os.path.relpath(relative_to_folder(path, None).absolute(), folder)).as_posix()
-    return model.removesuffix(path) + seen
+    relative_path = Path(os.path.relpath(relative_to_folder(path, None).absolute(), folder)).as_posix()
+    return model.removesuffix(path) + relative_path

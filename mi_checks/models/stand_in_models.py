@@ -27,11 +27,11 @@ def under_reference_model(models: Iterable[str], reference: str) -> tuple[str, .
         raise MiChecksError(f"--mi-base {reference}: no model is compared with it; name one with --mi-model FOLDER")
     for model in names:
         resolved = resolve(model)
-        own = resolved.claims
-        if resolved.stands_in and own != claims:
+        own_claims = resolved.claims
+        if resolved.stands_in and own_claims != claims:
             raise MiChecksError(
-                f"--mi-base {reference}: --mi-model {model} runs under the claims about {own!r}; leave out '{own}=', "
-                f"or name {own} as the reference model"
+                f"--mi-base {reference}: --mi-model {model} runs under the claims about {own_claims!r}; leave out "
+                f"'{own_claims}=', or name {own_claims} as the reference model"
             )
     return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in names)
 

@@ -50,12 +50,12 @@ class NamePrompts:
 
     Attributes:
         tokens: the token ids, `prompt pos`; the last is END.
-        once: the position of the name that occurs once, `prompt`.
+        name_positions: the position of the name that occurs once, `prompt`.
         names: the token of that name, `prompt`.
     """
 
     tokens: Tokens
-    once: Tokens
+    name_positions: Tokens
     names: Tokens
 
 
@@ -95,20 +95,20 @@ def name_prompts(loaded_model: LoadedModel) -> NamePrompts:
     x = list(loaded_model.tokenization.ids(begin))
     y, z, w = (list(loaded_model.tokenization.ids_after(piece)) for piece in rest)
     first = _first(loaded_model)
-    rows, once, answers = [], [], []
+    rows, name_positions, answers = [], [], []
     for prompt in range(N_PROMPTS):
         a, b = (int(token) for token in rng.choice(names, 2, replace=False))
         one, two = (a, b) if prompt % 2 == 0 else (b, a)
         rows.append([*first, *x, one, *y, two, *z, b, *w])
         position = len(first) + len(x)
-        once.append(position if one == a else position + 1 + len(y))
+        name_positions.append(position if one == a else position + 1 + len(y))
         answers.append(a)
     if len(rows[0]) > loaded_model.n_ctx:
         raise MiChecksError(
             f"{loaded_model.name}: the role score name_mover needs prompts of {len(rows[0])} tokens, "
             f"and the model's context is {loaded_model.n_ctx} tokens"
         )
-    return NamePrompts(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
+    return NamePrompts(*(np.array(part, dtype=np.int64) for part in (rows, name_positions, answers)))
 
 
 def _first(loaded_model: LoadedModel) -> tuple[int, ...]:

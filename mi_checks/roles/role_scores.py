@@ -81,13 +81,13 @@ def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     tokens = min(len(final), len(embed))  # either may be padded
     rows = []
     for layer in range(model.n_layers):
-        read = _gained(model, f"blocks.{layer}.ln1", embed)[:tokens]
-        around = final[:tokens].T @ read  # d_model d_model, W_U W_E
+        normed_embed = _gained(model, f"blocks.{layer}.ln1", embed)[:tokens]
+        unembed_embed = final[:tokens].T @ normed_embed  # d_model d_model, W_U W_E
         values = (
             model.projection(layer, "v")[0].double().repeat_interleave(model.queries_per_key, 0)
         )  # head d_head d_model
-        small = model.w_o(layer).double() @ around @ values.mT  # head d_head d_head
-        eigenvalues = torch.linalg.eigvals(small)
+        head_product = model.w_o(layer).double() @ unembed_embed @ values.mT  # head d_head d_head
+        eigenvalues = torch.linalg.eigvals(head_product)
         size = eigenvalues.abs().sum(-1)
         rows.append(eigenvalues.real.sum(-1) / size.where(size > 0, torch.ones_like(size)))  # an ablated head scores 0
     return torch.stack(rows)
@@ -105,15 +105,18 @@ def name_mover(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     probes = name_prompts(loaded_model)
     run = _run(model, probes.tokens)
     device = model.weights["embed.weight"].device
-    prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
+    prompts, name_positions = (
+        torch.arange(len(probes.name_positions), device=device),
+        torch.as_tensor(probes.name_positions, device=device),
+    )
     name_ids = torch.as_tensor(probes.names, device=device)
     rows = []
     for layer in range(model.n_layers):
-        attention = run[layer].pattern[prompts, :, -1, once].float()  # prompt head
-        at_name = run[min(layer, 1)].resid_pre[prompts, once]  # prompt d_model
+        attention = run[layer].pattern[prompts, :, -1, name_positions].float()  # prompt head
+        at_name = run[min(layer, 1)].resid_pre[prompts, name_positions]  # prompt d_model
         values = model.project(layer, "v", model.attention_input(layer, at_name))  # prompt kv_head d_head
-        written = torch.einsum("phd,hdm->phm", model.repeat_for_queries(values), model.w_o(layer))
-        logits = model.logits(model.final_norm(written))  # prompt head d_vocab
+        head_output = torch.einsum("phd,hdm->phm", model.repeat_for_queries(values), model.w_o(layer))
+        logits = model.logits(model.final_norm(head_output))  # prompt head d_vocab
         copied = (logits.topk(min(N_TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
         rows.append(attention.mean(0) * copied.float().mean(0))
     return torch.stack(rows)

@@ -51,7 +51,7 @@ def test_a_short_context_has_shorter_ones(loaded_model):
 
 def test_one_name_stands_once_and_the_other_twice(loaded_model):
     probes = name_prompts(loaded_model)
-    for prompt, (row, place, name) in enumerate(zip(probes.tokens, probes.once, probes.names, strict=True)):
+    for prompt, (row, place, name) in enumerate(zip(probes.tokens, probes.name_positions, probes.names, strict=True)):
         assert row[place] == name
         assert (row == name).sum() == 1
         other = row[place + 2] if prompt % 2 == 0 else row[place - 2]  # " and" between them
@@ -59,7 +59,7 @@ def test_one_name_stands_once_and_the_other_twice(loaded_model):
     text = loaded_model.tokenization.tokenizer.decode(probes.tokens[0].tolist())
     assert text.startswith("When") or "When" in text
     assert text.endswith(" gave a drink to")
-    assert len(set(probes.once.tolist())) == 2
+    assert len(set(probes.name_positions.tolist())) == 2
 
 
 def test_a_context_that_is_too_short(loaded_model):

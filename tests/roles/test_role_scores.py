@@ -103,13 +103,13 @@ def test_a_head_cut_off_copies_nothing(loaded_model_of):
 def test_name_mover_by_the_bridges_own_modules(model, loaded_model_of):
     loaded_model = loaded_model_of(model)
     bridge, probes = loaded_model.bridge, name_prompts(loaded_model)
-    prompts, once = torch.arange(len(probes.once)), torch.as_tensor(probes.once)
+    prompts, name_positions = torch.arange(len(probes.name_positions)), torch.as_tensor(probes.name_positions)
     with torch.no_grad():
         _, cache = bridge.run_with_cache(torch.as_tensor(probes.tokens))
         for layer in range(2):
             block = bridge.blocks[layer]
-            pattern = cache[f"blocks.{layer}.attn.hook_pattern"][prompts, :, -1, once].mean(0)
-            at_name = cache[f"blocks.{min(layer, 1)}.hook_resid_pre"][prompts, once]
+            pattern = cache[f"blocks.{layer}.attn.hook_pattern"][prompts, :, -1, name_positions].mean(0)
+            at_name = cache[f"blocks.{min(layer, 1)}.hook_resid_pre"][prompts, name_positions]
             values = block.attn.v.original_component(block.ln1.original_component(at_name)).unflatten(-1, (6, -1))
             for head in range(6):
                 alone = torch.zeros_like(values)

@@ -105,14 +105,19 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
     try:
         raw = path.read_bytes()
         proto = ModelProto.FromString(raw)
-        theirs = SentencePieceProcessor(model_proto=raw)
+        processor = SentencePieceProcessor(model_proto=raw)
     except Exception as error:  # protobuf and SentencePiece may raise anything
         raise Unloadable(f"{path} is not a SentencePiece model; save the tokenizer as tokenizer.json") from error
     try:
-        ours = _tokenizer(proto)
+        fast_tokenizer = _tokenizer(proto)
         extra_space = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
         differing = next(
-            (text for text in _probes(theirs) if not _same_tokens(ours, theirs, text, extra_space=extra_space)), None
+            (
+                text
+                for text in _probes(processor)
+                if not _same_tokens(fast_tokenizer, processor, text, extra_space=extra_space)
+            ),
+            None,
         )
     except Exception as error:  # the Rust library raises no narrower type
         raise Unloadable(f"{path} cannot be converted to a fast tokenizer: {error_text(error)}") from error
@@ -124,36 +129,36 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
     spec = proto.trainer_spec
     if add_bos and spec.bos_id >= 0:
         bos = spec.bos_piece
-        ours.post_processor = processors.TemplateProcessing(f"{bos} $A", special_tokens=[(bos, spec.bos_id)])
-    return ours
+        fast_tokenizer.post_processor = processors.TemplateProcessing(f"{bos} $A", special_tokens=[(bos, spec.bos_id)])
+    return fast_tokenizer
 
 
 def _tokenizer(proto: Any) -> Tokenizer:
-    spec, normal = proto.trainer_spec, proto.normalizer_spec
+    spec, normalizer_spec = proto.trainer_spec, proto.normalizer_spec
     vocabulary = {piece.piece: token for token, piece in enumerate(proto.pieces)}
     unknown = next((token for token, piece in enumerate(proto.pieces) if piece.type == UNKNOWN), None)
     if spec.model_type == UNIGRAM:
-        scored = [(piece.piece, piece.score) for piece in proto.pieces]
-        model: Any = models.Unigram(scored, unk_id=unknown, byte_fallback=spec.byte_fallback)
+        scored_pieces = [(piece.piece, piece.score) for piece in proto.pieces]
+        model: Any = models.Unigram(scored_pieces, unk_id=unknown, byte_fallback=spec.byte_fallback)
     elif spec.model_type == BPE:
         name = None if unknown is None else proto.pieces[unknown].piece
         merges = _merges(proto, vocabulary)
         model = models.BPE(vocabulary, merges, unk_token=name, fuse_unk=True, byte_fallback=spec.byte_fallback)
     else:
         raise ValueError("only unigram and BPE models are supported")
-    if spec.treat_whitespace_as_suffix or not normal.escape_whitespaces:
+    if spec.treat_whitespace_as_suffix or not normalizer_spec.escape_whitespaces:
         raise ValueError("it does not write spaces before words")
     tokenizer = Tokenizer(model)
     steps: list[Any] = []
-    if normal.precompiled_charsmap:
-        steps.append(normalizers.Precompiled(normal.precompiled_charsmap))
-    if normal.remove_extra_whitespaces:
+    if normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(normalizer_spec.precompiled_charsmap))
+    if normalizer_spec.remove_extra_whitespaces:
         steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
-        if normal.add_dummy_prefix:
+        if normalizer_spec.add_dummy_prefix:
             steps.append(normalizers.Prepend(SPACE))
     steps.append(normalizers.Replace(" ", SPACE))
     tokenizer.normalizer = normalizers.Sequence(steps)
-    if normal.add_dummy_prefix and not normal.remove_extra_whitespaces:
+    if normalizer_spec.add_dummy_prefix and not normalizer_spec.remove_extra_whitespaces:
         # Only at the start of a text; the normalizer would also do it after a special token.
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, prepend_scheme="first", split=False)
     for piece in proto.pieces:
@@ -166,32 +171,32 @@ def _tokenizer(proto: Any) -> Tokenizer:
 
 def _merges(proto: Any, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
     """Return the pairs that pieces can be merged from, beginning with the piece of the highest score."""
-    apart = {piece.piece for piece in proto.pieces if piece.type != 1}  # pieces that are matched whole, and bytes
+    unmergeable = {piece.piece for piece in proto.pieces if piece.type != 1}  # pieces that are matched whole, and bytes
     merges: list[tuple[float, int, str, str]] = []
     for piece in proto.pieces:
-        if piece.piece in apart:
+        if piece.piece in unmergeable:
             continue
-        for place in range(1, len(piece.piece)):
-            left, right = piece.piece[:place], piece.piece[place:]
-            if left in vocabulary and right in vocabulary and not {left, right} & apart:
+        for i in range(1, len(piece.piece)):
+            left, right = piece.piece[:i], piece.piece[i:]
+            if left in vocabulary and right in vocabulary and not {left, right} & unmergeable:
                 merges.append((-piece.score, len(merges), left, right))
     return [(left, right) for _, _, left, right in sorted(merges)]
 
 
-def _probes(theirs: Any) -> list[str]:
+def _probes(processor: Any) -> list[str]:
     """Return varied texts, and texts made of the model's own pieces."""
     rng = random.Random(0)  # noqa: S311  # only for probes
-    size = theirs.get_piece_size()
-    pieces = [token for token in range(size) if not theirs.is_control(token) and not theirs.is_unknown(token)]
-    texts = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(N_RANDOM_PROBES)]
+    size = processor.get_piece_size()
+    pieces = [token for token in range(size) if not processor.is_control(token) and not processor.is_unknown(token)]
+    texts = [processor.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(N_RANDOM_PROBES)]
     return [*PROBE_TEXTS, *(text for text in texts if text.strip())]
 
 
-def _same_tokens(ours: Tokenizer, theirs: Any, text: str, *, extra_space: bool) -> bool:
+def _same_tokens(fast_tokenizer: Tokenizer, processor: Any, text: str, *, extra_space: bool) -> bool:
     """Return whether both tokenizers split a text into the same tokens.
 
     With `extra_space`, SentencePiece puts a space also before a text that begins with one, and the fast tokenizer does
     not.
     """
-    ids: list[int] = ours.encode(text, add_special_tokens=False).ids
-    return bool(ids == theirs.encode(text.removeprefix(" ") if extra_space else text))
+    ids: list[int] = fast_tokenizer.encode(text, add_special_tokens=False).ids
+    return bool(ids == processor.encode(text.removeprefix(" ") if extra_space else text))

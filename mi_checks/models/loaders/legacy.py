@@ -32,29 +32,31 @@ READ_KEYS = (
 )  # fmt: skip
 
 
-def load_legacy(folder: ModelFolder, to: Placement) -> LoadedBridge:
+def load_legacy(folder: ModelFolder, placement: Placement) -> LoadedBridge:
     """Load a folder in this layout.
 
     Args:
         folder: the folder.
-        to: the device and dtype.
+        placement: the device and dtype.
 
     Raises:
         Unloadable: a file is missing, is more than tensors, or does not fit the config.
     """
     config, weights_path = native_config(folder.config), folder.weights
-    bridge, unwrapped_model = native_bridge_and_model(config, to)
+    bridge, unwrapped_model = native_bridge_and_model(config, placement)
     try:
-        load_native_weights(bridge, convert_tl_checkpoint(read_state_dict(weights_path), bridge.cfg), to)
+        load_native_weights(bridge, convert_tl_checkpoint(read_state_dict(weights_path), bridge.cfg), placement)
     except (RuntimeError, ValueError) as error:
         raise Unloadable(f"{weights_path} does not fit config.json: {error_text(error)}") from error
-    place = _tokenizer_folder(folder)
-    files = read_folder_tokenizer(place)
-    without = folder.config.get("default_prepend_bos") is False
+    tokenizer_folder = _tokenizer_folder(folder)
+    files = read_folder_tokenizer(tokenizer_folder)
+    omits_bos = folder.config.get("default_prepend_bos") is False
     return LoadedBridge(
         bridge,
         files.tokenizer,
-        bos=None if without else toy_model_beginning_token(files.tokenizer, declared_special_tokens(place)),
+        bos=None
+        if omits_bos
+        else toy_model_beginning_token(files.tokenizer, declared_special_tokens(tokenizer_folder)),
         weights_sha256=sha256([weights_path]),
         tokenizer_sha256=files.sha256,
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),

@@ -40,12 +40,12 @@ NATIVE_TO_BRIDGE = {
 }
 
 
-def load_native(folder: ModelFolder, to: Placement) -> LoadedBridge:
+def load_native(folder: ModelFolder, placement: Placement) -> LoadedBridge:
     """Load a folder in this layout.
 
     Args:
         folder: the folder.
-        to: the device and dtype.
+        placement: the device and dtype.
 
     Raises:
         Unloadable: weights are missing or do not fit the config, or the config describes something that the native
@@ -54,12 +54,12 @@ def load_native(folder: ModelFolder, to: Placement) -> LoadedBridge:
     check_normalization(folder.config.get("normalization_type", "LN"))
     refuse_unread_keys(folder.config, NATIVE_KEYS)
     weights_path = folder.weights
-    place = folder.path if has_tokenizer(folder.path) else NANO_TOKENIZER.parent
-    files, declared = read_folder_tokenizer(place), declared_special_tokens(place)
-    bridge, unwrapped_model = native_bridge_and_model(folder.config, to)
+    tokenizer_folder = folder.path if has_tokenizer(folder.path) else NANO_TOKENIZER.parent
+    files, declared = read_folder_tokenizer(tokenizer_folder), declared_special_tokens(tokenizer_folder)
+    bridge, unwrapped_model = native_bridge_and_model(folder.config, placement)
     try:
         load_native_weights(
-            bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to
+            bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, placement
         )
     except FileNotFoundError as error:
         raise Unloadable(f"{weights_path} is missing") from error
@@ -85,20 +85,20 @@ def _beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
     return 0 if named is None else named
 
 
-def native_bridge(config: Mapping[str, Any], to: Placement) -> TransformerBridge:
+def native_bridge(config: Mapping[str, Any], placement: Placement) -> TransformerBridge:
     """Return TransformerLens' own model with random weights.
 
     Args:
         config: the config in TransformerLens' keys; keys that its native model does not use are left out.
-        to: the device and dtype.
+        placement: the device and dtype.
 
     Raises:
         Unloadable: TransformerLens cannot build the model.
     """
-    return native_bridge_and_model(config, to)[0]
+    return native_bridge_and_model(config, placement)[0]
 
 
-def native_bridge_and_model(config: Mapping[str, Any], to: Placement) -> tuple[TransformerBridge, NativeModel]:
+def native_bridge_and_model(config: Mapping[str, Any], placement: Placement) -> tuple[TransformerBridge, NativeModel]:
     """Return TransformerLens' own model with random weights, in its bridge and without it; both share their weights.
 
     It does what `TransformerBridge.boot_native` does, which gives no access to the model before it is wrapped.
@@ -106,21 +106,21 @@ def native_bridge_and_model(config: Mapping[str, Any], to: Placement) -> tuple[T
     Raises:
         Unloadable: TransformerLens cannot build a model from the config.
     """
-    read = {key: value for key, value in config.items() if key in NATIVE_KEYS}
+    known_config = {key: value for key, value in config.items() if key in NATIVE_KEYS}
     try:
-        cfg = TransformerBridgeConfig.from_dict(read)
+        cfg = TransformerBridgeConfig.from_dict(known_config)
         with torch.random.fork_rng(devices=[], enabled=cfg.init_weights and cfg.seed is not None):
             model = NativeModel(cfg)
             if cfg.init_weights:
                 initialize_native_model(model, cfg)
-        model = model.to(to.device, to.dtype)
+        model = model.to(placement.device, placement.dtype)
         unwrapped_model = copy_sharing_weights(model)
         bridge = build_bridge_from_module(
             model,
             architecture="TransformerLensNative",
             tl_config=cfg,
-            dtype=to.dtype,
-            device=to.device,
+            dtype=placement.dtype,
+            device=placement.device,
             model_name="native",
         )
     except Exception as error:  # any error of TransformerLens or torch for numbers that do not fit each other
@@ -128,15 +128,15 @@ def native_bridge_and_model(config: Mapping[str, Any], to: Placement) -> tuple[T
     return bridge, unwrapped_model
 
 
-def load_native_weights(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement) -> None:
+def load_native_weights(bridge: TransformerBridge, weights: Mapping[str, Tensor], placement: Placement) -> None:
     """Load all weights of a native bridge.
 
     Raises:
         ValueError: a weight is missing, has another shape, or does not belong to the model.
     """
-    placed = {name: tensor.to(to.device, to.dtype) for name, tensor in weights.items()}
+    placed = {name: tensor.to(placement.device, placement.dtype) for name, tensor in weights.items()}
     # The bridge gives every unembedding a bias, which is zero for a model trained without one.
-    placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=to.device, dtype=to.dtype))
+    placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=placement.device, dtype=placement.dtype))
     expected = bridge.state_dict()
     for what, names in (
         ("is missing", {*expected} - {*placed}),

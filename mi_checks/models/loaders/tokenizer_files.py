@@ -126,10 +126,11 @@ def toy_model_beginning_token(tokenizer: Tokenizer, declared: Mapping[str, Any])
 def _before(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Return the tokens that the tokenizer puts before a text."""
     for probe in (*PROBE_TEXTS, *itertools.islice(tokenizer.get_vocab(), MAX_TOKEN_PROBES)):
-        alone, whole = (tokenizer.encode(probe, add_special_tokens=add).ids for add in (False, True))
-        if alone:
-            places = range(len(whole) - len(alone) + 1)
-            return tuple(whole[: next((at for at in places if whole[at : at + len(alone)] == alone), 0)])
+        without_special, with_special = (tokenizer.encode(probe, add_special_tokens=add).ids for add in (False, True))
+        if without_special:
+            n = len(without_special)
+            starts = (i for i in range(len(with_special) - n + 1) if with_special[i : i + n] == without_special)
+            return tuple(with_special[: next(starts, 0)])
     return ()
 
 

@@ -48,12 +48,12 @@ UNSUPPORTED = {
 }
 
 
-def load_huggingface(folder: ModelFolder, to: Placement) -> LoadedBridge:
+def load_huggingface(folder: ModelFolder, placement: Placement) -> LoadedBridge:
     """Load a folder with transformers and wrap the model in a bridge.
 
     Args:
         folder: the folder.
-        to: the device and dtype.
+        placement: the device and dtype.
 
     Raises:
         Unloadable: weights are missing, do not fit the config or are more than tensors, the model needs code of its
@@ -74,7 +74,7 @@ def load_huggingface(folder: ModelFolder, to: Placement) -> LoadedBridge:
         bridge, unwrapped_model = load_bridge(
             str(folder.path),
             PreTrainedTokenizerFast(tokenizer_object=files.tokenizer, **special),
-            to,
+            placement,
             use_safetensors=not pickles,
             weights_only=True,
             local_files_only=True,
@@ -94,45 +94,47 @@ def load_huggingface(folder: ModelFolder, to: Placement) -> LoadedBridge:
     )
 
 
-def load_bridge(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[TransformerBridge, nn.Module]:
+def load_bridge(
+    folder: str, tokenizer: Any, placement: Placement, **options: Any
+) -> tuple[TransformerBridge, nn.Module]:
     """Return a model that transformers loads, in a bridge, and the same model on the same weights without the bridge.
 
     Args:
-        place: the folder.
+        folder: the folder.
         tokenizer: its tokenizer, for the bridge.
-        to: the device and dtype.
-        **how: arguments of `from_pretrained`.
+        placement: the device and dtype.
+        **options: arguments of `from_pretrained`.
 
     Raises:
         Unloadable: transformers or TransformerLens refuses, or a weight of the model is not in the files.
     """
     # Otherwise TransformerLens loads the tokenizer again by its name, which may be on the hub.
-    tokenizer.init_kwargs |= {"add_bos_token": True, "name_or_path": place}
+    tokenizer.init_kwargs |= {"add_bos_token": True, "name_or_path": folder}
     try:
         with quiet_transformers():
             hf_model, info = AutoModelForCausalLM.from_pretrained(
-                place,
-                dtype=to.dtype,
+                folder,
+                dtype=placement.dtype,
                 attn_implementation="eager",  # the only implementation whose patterns can be read
                 trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported below, by name
-                **how,
+                **options,
             )
             _check_weights(hf_model, info)
-            hf_model.to(to.device)
+            hf_model.to(placement.device)
     except MiChecksError:
         raise
     except Exception as error:  # any error of transformers for unexpected files
         raise Unloadable(f"transformers cannot load it: {error_text(error)}") from error
-    if "gguf_file" in how:
+    if "gguf_file" in options:
         _undo_gguf(hf_model)
     _check_supported(hf_model)
     unwrapped_model = copy_sharing_weights(hf_model)
     try:
         with quiet_transformers():
             bridge = TransformerBridge.boot_transformers(
-                place, hf_model=hf_model, tokenizer=tokenizer, device=to.device, dtype=to.dtype
+                folder, hf_model=hf_model, tokenizer=tokenizer, device=placement.device, dtype=placement.dtype
             )
     except Exception as error:  # any error of TransformerLens for an unexpected model
         raise Unloadable(f"TransformerLens cannot wrap {type(hf_model).__name__}: {error_text(error)}") from error
@@ -197,12 +199,12 @@ def _is_in_transformers(folder: ModelFolder) -> bool:
     return folder.config.get("model_type") in CONFIG_MAPPING
 
 
-def load_gguf(path: Path, to: Placement, *, revision: str = "") -> LoadedBridge:
+def load_gguf(path: Path, placement: Placement, *, revision: str = "") -> LoadedBridge:
     """Load a GGUF file.
 
     Args:
         path: the file.
-        to: the device and dtype.
+        placement: the device and dtype.
         revision: the revision to record, if there is one.
 
     Raises:
@@ -211,17 +213,17 @@ def load_gguf(path: Path, to: Placement, *, revision: str = "") -> LoadedBridge:
     """
     require_reader()
     read_header(path)  # raises with a one-line message if it is not a GGUF file
-    place = {"gguf_file": path.name, "local_files_only": True}
+    file_options = {"gguf_file": path.name, "local_files_only": True}
     try:
         with quiet_transformers():
-            hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **place)
+            hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **file_options)
             tokenizer = hf_tokenizer.backend_tokenizer
     except Exception as error:  # any error of transformers or gguf for an unexpected file
         raise Unloadable(f"{path}: its tokenizer cannot be read: {error_text(error)}") from error
     bos = beginning_token(tokenizer, {})
     # If blocks stayed quantized, transformers would look for compiled kernels on the hub.
     bridge, unwrapped_model = load_bridge(
-        str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
+        str(path.parent), hf_tokenizer, placement, quantization_config=GgufConfig(dequantize=True), **file_options
     )
     return LoadedBridge(
         bridge,

@@ -91,10 +91,10 @@ def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
 
 def _neurons(config: Mapping[str, Any]) -> int | None:
     """Return the number of neurons of an MLP, if the config says so, otherwise None."""
-    written, width = _first(config, NEURON_KEYS), _first(config, WIDTH_KEYS)
-    if written is None and width is not None and config.get("model_type") in FOUR_TIMES_WIDTH:
+    n_neurons, width = _first(config, NEURON_KEYS), _first(config, WIDTH_KEYS)
+    if n_neurons is None and width is not None and config.get("model_type") in FOUR_TIMES_WIDTH:
         return 4 * width
-    return written
+    return n_neurons
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:

@@ -99,8 +99,8 @@ class ModelFolder(ModelSource):
         checkpoints = self.checkpoints
         if self.label is not None:
             if self.label not in checkpoints:
-                there = f"it has {', '.join(checkpoints)}" if checkpoints else "it has none"
-                raise Unloadable(f"{self.path} has no training checkpoint {self.label!r}; {there}")
+                available = f"it has {', '.join(checkpoints)}" if checkpoints else "it has none"
+                raise Unloadable(f"{self.path} has no training checkpoint {self.label!r}; {available}")
             return checkpoints[self.label]
         if self.layout == "native":
             return self.path / "model.safetensors"
