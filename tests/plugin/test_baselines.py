@@ -287,7 +287,7 @@ def test_orphans_are_told_and_pruned(recorded):
     told = f"baselines: {ABSENT}, {HERE} belong to no behaviour or model; delete them with --mi-prune"
     recorded.run().stdout.fnmatch_lines([told])
     for quiet in (("-k", "logit_diff"), ("-m", "in_context"), ("behaviours/cd.yaml::nano-attn-2l",)):
-        assert "left of" not in recorded.run(*quiet).stdout.str()
+        assert "to no behaviour or model" not in recorded.run(*quiet).stdout.str()
     recorded.run("-k", "cd", "--mi-prune").stdout.fnmatch_lines(
         ["baselines: --mi-prune does nothing if tests are selected by -k, *"]
     )
@@ -298,7 +298,7 @@ def test_orphans_are_told_and_pruned(recorded):
 
 def test_a_file_that_was_not_collected_has_no_orphans(recorded):
     recorded.behaviour("cd")
-    assert "left of" not in recorded.run("behaviours/cd.yaml").stdout.str()
+    assert "to no behaviour or model" not in recorded.run("behaviours/cd.yaml").stdout.str()
 
 
 def test_a_model_no_longer_named_is_an_orphan(recorded):

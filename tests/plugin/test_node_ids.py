@@ -209,7 +209,7 @@ def test_case_39_nothing_is_passed_over_in_silence(scattered):
     scattered.write("claims/a.yaml", "name: x\n")
     result = scattered.run("claims")
     assert result.ret == 5
-    result.stdout.fnmatch_lines(["claims/a.yaml was not collected: it does not look like a behaviour *"])
+    result.stdout.fnmatch_lines(["claims/a.yaml was not collected: it does not look like a behaviour, *"])
     scattered.write("claims/test_a.py", "def test_a():\n    pass\n")
     result = scattered.run("claims")  # another tool's file, beside tests of its own
     assert result.ret == 0
