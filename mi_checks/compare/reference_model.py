@@ -188,11 +188,6 @@ def _mechanism(heads: MediatorSetChange) -> State:
     return "kept" if heads.stayed or heads.relative else "not applicable"
 
 
-def claim(comparison: ReferenceComparison, base: str) -> str:
-    """Return the verdict, also that of an item that passes: `both kept, against nano-attn-2l`."""
-    return f"{comparison.verdict}, against {base}"
-
-
 def reference_message(comparison: ReferenceComparison, reference: str, weights: tuple[str, str]) -> str:
     """Return the verdict, what decided it, and each effect and head in both models.
 
