@@ -62,7 +62,7 @@ def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
 def test_count_and_seed_are_of_discovery(capsys, file):
     _, out, _ = told(capsys, file, *MODEL, "--count", "20", "--seed", "3")
     assert "# Discovered on 20 prompt pairs of seed 3; every check was then measured on 20 held-out pairs" in out
-    assert "among the 24 pairs that the checks use" in out
+    assert "among the 24 that the checks use" in out
 
 
 def test_a_higher_threshold_finds_fewer_nodes(capsys, file):
