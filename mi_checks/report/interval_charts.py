@@ -111,7 +111,7 @@ def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
             x = axis.x(bound)
             outward = {"start": "end", "end": "start"}[side] if both else side
             anchor = "end" if x > IntervalChart.WIDTH - 60 else "start" if x < 60 else outward
-            lines.append(BoundLine(x, f"{sign} {bound:g}".replace("-", "−"), anchor))
+            lines.append(BoundLine(x, f"{sign} {numbers.number(bound, None)}", anchor))
     return tuple(lines)
 
 

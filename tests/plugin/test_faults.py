@@ -213,7 +213,7 @@ def test_a_file_that_breaks_the_collection(two, breaks_for):
     assert outcomes(two) == {"cd logit_diff": "pass", "cd accuracy": "pass"}
 
 
-@pytest.mark.parametrize("place", ["mi_checks.suite.selection.checks_on", "mi_checks.suite.selection.with_series"])
+@pytest.mark.parametrize("place", ["mi_checks.suite.selection.checks_on", "mi_checks.suite.selection.expand_series"])
 def test_models_and_options_that_break(two, breaks_for, place):
     breaks_for(place, Odd("odd"))
     result = two.run("--mi-model", "nano-attn-2l")

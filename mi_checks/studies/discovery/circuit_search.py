@@ -10,6 +10,7 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.engine.nodes import Node
+from mi_checks.output.numbers import number
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
@@ -144,7 +145,7 @@ def prune(
     if abs(span) < MIN_RELATIVE_SPAN * effect_size:
         return PrunedCircuit(
             reason=f"{NO_ABLATION_EFFECT}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt is "
-            f"{effect_size:.3f}",
+            f"{number(effect_size, 3)}",
             no_ablation_effect=True,
         )
     try:
