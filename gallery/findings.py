@@ -74,7 +74,7 @@ def compose_page(facts: Facts) -> str:
     return PAGE_TEMPLATE.format(
         what=EFFECT_NOTE,
         legend="; ".join(MARK_LEGEND[:4]),
-        neighbour_method=neighbour_method(facts.tests),
+        method=neighbour_method(facts.tests),
         summary="\n".join(_depth_table(facts)),
         sections=_join_lines(sections),
         appendix=_join_lines(_appendix(facts)),
