@@ -78,7 +78,7 @@ def test_case_31_an_answer_that_is_never_likely(project):
     project.copy("bigram", BIGRAM % ("in", "not", " range", " in", "nano-gelu-2l"))
     (warning,) = warnings(project.run().stdout.str())
     assert re.search(r"the answer's first token is not among the 100 most probable on \d+ of 16 prompts: its", warning)
-    assert warning.endswith("follows the end of the template as the model would write it (behaviours/bigram.yaml:11)")
+    assert warning.endswith("continues the template as the model would write it (behaviours/bigram.yaml:11)")
 
 
 @pytest.mark.parametrize(
