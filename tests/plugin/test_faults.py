@@ -217,7 +217,7 @@ def test_a_file_that_breaks_the_collection(two, breaks_for):
 def test_models_and_options_that_break(two, breaks_for, place):
     breaks_for(place, Odd("odd"))
     result = two.run("--mi-model", "nano-attn-2l")
-    assert result.ret == (2 if "selection" in place else 4)
+    assert result.ret == (2 if "checks_on" in place else 4)
     assert "stopped with an unexpected Odd: odd" in result.stdout.str() + result.stderr.str()
     assert not any(word in result.stdout.str() + result.stderr.str() for word in PLAIN)
 
