@@ -112,11 +112,11 @@ def hub(tmp_path):
 
 DOWNLOAD = """
 import pathlib
-from mi_checks.models.downloads import download
+from mi_checks.models.downloads import download_from_hub
 from mi_checks.models.model_names import resolve
 from mi_checks.models.sources.model_source import Unloadable
 try:
-    found = download(resolve({name!r}).source)
+    found = download_from_hub(resolve({name!r}).source)
     print(*sorted(str(p.relative_to(found.path)) for p in pathlib.Path(found.path).rglob("*") if p.is_file()))
     print(found.revision, resolve({name!r}).shape)
 except Unloadable as error:

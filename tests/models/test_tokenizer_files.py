@@ -273,7 +273,7 @@ def test_case_11_a_token_more_than_the_embedding_has_rows(tmp_path):
         with pytest.raises(MiChecksError) as error:
             build_prompts(prompts, loaded_model.tokenization, behaviour="x")
         assert f"{where} contains the token '<extra" in str(error.value)
-        assert f"the model has no embedding: it embeds {VOCABULARY} tokens" in str(error.value)
+        assert f"the model has no embedding: it embeds only {VOCABULARY} tokens" in str(error.value)
 
 
 def test_case_11_a_padded_embedding_changes_no_prompt(tmp_path):

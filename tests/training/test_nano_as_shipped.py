@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
-from mi_checks.models.load_model import load_weights as load_packaged
+from mi_checks.models.load_model import load as load_packaged
 from training import card
 from training.corpus import packages
 from training.evaluate import MAX_INDUCTION_RATIO
