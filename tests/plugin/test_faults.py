@@ -267,12 +267,12 @@ def test_the_run_itself(two, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "option", "told", "code"),
     [
-        ("mi_checks.plugin.terminal_summary.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
+        ("mi_checks.plugin.terminal_summary.verdict_table", [], f"note: The table of behaviours and models {LEFT}", 0),
         ("mi_checks.ci.ci_summary.ci_summary", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
         ("mi_checks.ci.annotations.commands", ["--mi-annotations=github"], f"The list of annotations for CI {LEFT}", 0),
         ("mi_checks.cache.cache_store.CacheStore.prune", [], f"note: The pruning of the cache {LEFT}", 0),
         ("mi_checks.suite.suite.Suite.provenance", [], f"note: The provenance of nano-attn-2l {LEFT}", 0),
-        ("mi_checks.plugin.baseline_files.orphans", [], f"writing baselines {STOPPED}", 1),
+        ("mi_checks.plugin.baseline_files.orphaned_baselines", [], f"writing baselines {STOPPED}", 1),
         ("mi_checks.plugin.lock_files.LockFiles.write", [], f"writing the lock files of roles {STOPPED}", 1),
     ],
 )  # fmt: skip
