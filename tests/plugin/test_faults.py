@@ -406,7 +406,7 @@ def test_a_score_of_the_project_that_raises(two, body, told):
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
         [
-            f"behaviours/conftest.py:2: the score 'probability' raised {told}; correct it there, or *",
+            f"behaviours/conftest.py:2: the score 'probability' raised {told}; fix it there, or *",
             "  claimed   behaviours/ab.yaml:19",
         ]
     )

@@ -86,7 +86,9 @@ def test_a_listed_model_that_was_not_fetched(project, monkeypatch):
     project.behaviour(models="  smollm2-135m: {nodes: {induction: L29H9}}", checks=CHECKS)
     result = project.run()
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["*: node 'L29H9' is outside smollm2-135m, which has heads 0 to 8 in each layer"])
+    result.stdout.fnmatch_lines(
+        ["*: node 'L29H9' does not exist in smollm2-135m, which has heads 0 to 8 in each layer"]
+    )
 
 
 def test_a_model_of_hugging_faces_layout(project, tmp_path_factory):
@@ -108,7 +110,7 @@ def test_a_claimed_head_outside_a_model_whose_shape_only_loading_tells(project, 
     project.behaviour(models=f"  {folder}: {{nodes: {{induction: L1H4}}}}", checks=CHECKS)
     result = project.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*: node 'L1H4' is outside {folder}, which has heads 0 to 3 in each layer"])
+    result.stdout.fnmatch_lines([f"*: node 'L1H4' does not exist in {folder}, which has heads 0 to 3 in each layer"])
 
 
 def test_a_claimed_head_outside_the_weights(project, folder):

@@ -53,7 +53,7 @@ def test_answer_and_foil_that_begin_alike(project, count):
     result.stdout.re_match_lines(
         [
             r"behaviour 'ab': answer ' \w+' and foil ' \w+ \w+' share their first token '·\w+'",
-            r"  remedy: only the first token of each is scored: let the answer begin with another token than .*",
+            r"  remedy: only the first token of each is scored; start the answer with another token than .*",
         ]
     )
     assert "Traceback" not in result.stdout.str()

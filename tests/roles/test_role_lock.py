@@ -113,8 +113,8 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     ("text", "message"),
     [
         ("schema: 1\nroles: {a: [}\n", "2:13: not valid YAML: * near this place; " + REMEDY),
-        ("- 1\n", f"1:1: the file must hold a mapping such as 'name: induction', not a list; {REMEDY}"),
-        ("", f"1:1: the file is empty; it must hold a mapping such as 'name: induction'; {REMEDY}"),
+        ("- 1\n", f"1:1: the file must contain a mapping such as 'name: induction', not a list; {REMEDY}"),
+        ("", f"1:1: the file is empty; it must contain a mapping such as 'name: induction'; {REMEDY}"),
         (
             "schema: 1\nroles:\n<<<<<<< HEAD\n  ab: {}\n=======\n  cd: {}\n>>>>>>> other\n",
             "3:1: merge conflict; keep either side, then run pytest --mi-update to bring the file up to date",
