@@ -31,10 +31,12 @@ class Prompts(Scoring):
     template: str = Field(min_length=1, description="Jinja2; {{ x | at('label') }} names the position of x's tokens")
     corrupt: dict[str, str] = Field(
         min_length=1,
-        description="variable (or variable.field) → what stands in its place in the corrupt prompt, all at once",
+        description=(
+            "variable (or variable.field) → what replaces it in the corrupt prompt; all replacements happen at once"
+        ),
     )
-    answer: Texts = Field(description="what the clean prompt is continued with: one text, or several")
-    foils: tuple[Text, ...] = Field(min_length=1, description="what it must be preferred to")
+    answer: Texts = Field(description="the continuation of the clean prompt: one text, or several")
+    foils: tuple[Text, ...] = Field(min_length=1, description="the continuations to which the answer must be preferred")
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -124,14 +126,16 @@ AnyModelEntry = Annotated[
 
 
 class Case(GrammarPart):
-    """A row of the table `cases`: whatever differs from the file itself."""
+    """A row of the table `cases`: whatever differs from the file."""
 
     summary: str | None = Field(None, min_length=1)
     variables: dict[Identifier, SkipValidation[AnyVariable | AdjustedVariable]] = Field(
-        {}, description="variables in place of the file's, or without a source the keys of one that differ"
+        {}, description="variables that replace the file's, or, without a source of values, only the keys that differ"
     )
-    bounds: dict[str, Bound] = Field({}, description="check id → the bound in place of the check's own")
-    models: dict[str, SkipValidation[AnyModelEntry]] = Field({}, description="entries in place of the file's, or new")
+    bounds: dict[str, Bound] = Field({}, description="check id → the bound that replaces the check's own")
+    models: dict[str, SkipValidation[AnyModelEntry]] = Field(
+        {}, description="entries that replace the file's, or new ones"
+    )
 
 
 class Behaviour(GrammarPart):
@@ -139,7 +143,7 @@ class Behaviour(GrammarPart):
 
     name: BehaviourName
     extends: str | None = Field(
-        None, description="a file beside this one whose keys hold here too, but for those that stand here as well"
+        None, description="the parent file, whose keys this file inherits unless it has them itself"
     )
     summary: str = Field(min_length=1)
     source: str | None = None
@@ -148,10 +152,12 @@ class Behaviour(GrammarPart):
     roles: dict[Identifier, Role] = Field({}, description="portable names for nodes, bound by score for each model")
     checks: tuple[CheckEntry, ...] = Field(min_length=1)
     models: dict[str, AnyModelEntry] = Field(
-        min_length=1, description="model → its particulars, or `absent` where the behaviour must not show"
+        min_length=1, description="model → its settings, or `absent` if the model must not show the behaviour"
     )
     cases: dict[CaseName, Case] | None = Field(
-        None, min_length=1, description="a table of behaviours: name → what is otherwise in it; its name is NAME[case]"
+        None,
+        min_length=1,
+        description="a table of behaviours: name → what differs from the file; each is called NAME[case]",
     )
 
     @property

@@ -21,43 +21,43 @@ PATHS_MERGED_BY_KEY: frozenset[Keys] = frozenset(
 )  # merged key by key
 
 
-def overlay(base: YamlSource, over: YamlSource) -> YamlSource:
-    """Return the data of `base` overridden by those of `over`, with the path of `over` as the path that messages show.
+def overlay(parent: YamlSource, child: YamlSource) -> YamlSource:
+    """Return the data of `parent` overridden by those of `child`; messages show the path of `child`.
 
     The top level, `prompts`, `prompts.variables` and `models` are merged key by key, and so is a variable to which
-    `over` gives no source of values. Everything else is replaced as a whole.
+    `child` gives no source of values. Everything else is replaced as a whole.
     """
     replaced: set[Keys] = set()
-    data = _merge((), base.data, over.data, replaced)
-    elsewhere = base.display_path if base.display_path != over.display_path else ""
+    data = _merge((), parent.data, child.data, replaced)
+    elsewhere = parent.display_path if parent.display_path != child.display_path else ""
     return YamlSource(
-        over.display_path,
+        child.display_path,
         data,
-        _not_replaced(base.keys, replaced, elsewhere) | dict(over.keys),
-        _not_replaced(base.values, replaced, elsewhere) | dict(over.values),
-        {**over.files, **_unknown_files(base.files, over.files)},
+        _not_replaced(parent.keys, replaced, elsewhere) | dict(child.keys),
+        _not_replaced(parent.values, replaced, elsewhere) | dict(child.values),
+        {**child.files, **_unknown_files(parent.files, child.files)},
     )
 
 
-def _merge(path: Keys, base: Any, over: Any, replaced: set[Keys]) -> Any:
+def _merge(path: Keys, parent: Any, child: Any, replaced: set[Keys]) -> Any:
     if (
-        not isinstance(base, dict)
-        or not isinstance(over, dict)
-        or not (path in PATHS_MERGED_BY_KEY or _adjusts_variable(path, over))
+        not isinstance(parent, dict)
+        or not isinstance(child, dict)
+        or not (path in PATHS_MERGED_BY_KEY or _adjusts_variable(path, child))
     ):
         replaced.add(path)
-        return over
-    result = dict(base)
-    for key, value in over.items():
-        result[key] = _merge((*path, key), base[key], value, replaced) if key in base else value
+        return child
+    result = dict(parent)
+    for key, value in child.items():
+        result[key] = _merge((*path, key), parent[key], value, replaced) if key in parent else value
     return result
 
 
-def _adjusts_variable(path: Keys, over: dict[str, Any]) -> bool:
+def _adjusts_variable(path: Keys, child: dict[str, Any]) -> bool:
     return (
         len(path) == 3
         and path[:2] == ("prompts", "variables")
-        and not any(source in over for source in VARIABLE_SOURCES)
+        and not any(source in child for source in VARIABLE_SOURCES)
     )
 
 
@@ -143,7 +143,7 @@ def case_names(source: YamlSource) -> tuple[str, ...]:
 def case_source(source: YamlSource, case: str) -> YamlSource:
     """Return the file's data and positions as if the file had been written for one of its cases alone."""
     plain = {key: value for key, value in source.data.items() if key != "cases"}
-    base = YamlSource(source.display_path, plain, source.keys, source.values, source.files)
+    file_alone = YamlSource(source.display_path, plain, source.keys, source.values, source.files)
     case_data: dict[str, Any] = source.data["cases"][case]
     data: dict[str, Any] = {}
     keys: dict[Keys, Position] = {}
@@ -158,7 +158,7 @@ def case_source(source: YamlSource, case: str) -> YamlSource:
             # If the file and the case both have this mapping, a missing key is reported at the file's mapping.
             keys |= _positions_moved(source.keys, origin, place)
             values |= _positions_moved(source.values, origin, place)
-    return overlay(base, YamlSource(source.display_path, data, keys, values, source.files))
+    return overlay(file_alone, YamlSource(source.display_path, data, keys, values, source.files))
 
 
 def _positions_moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dict[Keys, Position]:

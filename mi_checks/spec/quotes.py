@@ -31,8 +31,8 @@ class Quote(GrammarPart):
     """A text with an answer or foils of its own."""
 
     text: QuoteText
-    answer: Texts | None = Field(None, description="instead of that of all quotes")
-    foils: tuple[Text, ...] | None = Field(None, min_length=1, description="instead of those of all quotes")
+    answer: Texts | None = Field(None, description="instead of the answer of all quotes")
+    foils: tuple[Text, ...] | None = Field(None, min_length=1, description="instead of the foils of all quotes")
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -50,10 +50,12 @@ class QuotedPrompts(Scoring):
     """Prompts that are written out, one pair for each quote. Their texts are not templates."""
 
     count: int | None = Field(None, ge=2, description="prompt pairs, at most as many as quotes; otherwise all")
-    seed: int = Field(0, ge=0, description="in which order they are taken")
+    seed: int = Field(0, ge=0, description="determines the order in which quotes are taken")
     quotes: tuple[AnyQuote, ...] = Field(min_length=2)
-    answer: Texts | None = Field(None, description="what every clean prompt is continued with: one text, or several")
-    foils: tuple[Text, ...] | None = Field(None, min_length=1, description="what it must be preferred to")
+    answer: Texts | None = Field(None, description="the continuation of every clean prompt: one text, or several")
+    foils: tuple[Text, ...] | None = Field(
+        None, min_length=1, description="the continuations to which the answer must be preferred"
+    )
 
     @property
     def pairs(self) -> int:

@@ -20,7 +20,7 @@ class Role(GrammarPart):
     component: Literal["head", "neuron"] = "head"
     score: str = Field(description=f"{', '.join(ROLE_SCORES)}, or one that a conftest.py adds")
     at_least: float = Field(allow_inf_nan=False, description="the score that a node needs")
-    most: int | None = Field(None, ge=1, description="only so many, those that score highest")
+    most: int | None = Field(None, ge=1, description="at most this many nodes, those with the highest scores")
 
 
 class RoleCheck(Check):

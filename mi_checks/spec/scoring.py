@@ -30,15 +30,16 @@ class Scoring(GrammarPart):
         FIRST_TOKEN,
         min_length=1,
         description="first_token: the logit of a continuation's first token; first_difference: that of the first token "
-        "in which answers and foils differ, what they share being written to the prompt; log_probability: the "
-        "teacher-forced log-probability of all its tokens; or a score that a conftest.py gives by pytest_mi_scores",
+        "in which answers and foils differ, after the tokens they share are appended to the prompt; "
+        "log_probability: the "
+        "teacher-forced log-probability of all its tokens; or a score that a conftest.py adds with pytest_mi_scores",
     )
-    answer_reduction: Reduction = Field("mean", description="what several answers count as")
-    foil_reduction: Reduction = Field("mean", description="what several foils count as")
+    answer_reduction: Reduction = Field("mean", description="how the scores of several answers are combined")
+    foil_reduction: Reduction = Field("mean", description="how the scores of several foils are combined")
     align: Literal["tokens", "labels"] = Field(
         "tokens",
-        description="tokens: clean and corrupt prompt are equally long; labels: they need not be, and correspond at "
-        "their labels alone, so that every patching claim says `at` which",
+        description="tokens: clean and corrupt prompts have the same length; labels: they correspond only at "
+        "their labels, so every patching check needs `at`",
     )
 
 

@@ -32,7 +32,7 @@ class Variable(GrammarPart):
         Annotated[Identifier, Tag(UNION_TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(UNION_TAG + "several")],
         ONE_OR_SEVERAL,
     ] = Field((), description="variables, declared before this one, whose value this one must not take")
-    where: tuple[Predicate, ...] = Field((), description="what the tokenizer must make of the value")
+    where: tuple[Predicate, ...] = Field((), description="predicates on how the tokenizer splits the value")
 
     @property
     def others(self) -> tuple[str, ...]:
