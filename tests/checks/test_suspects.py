@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.dispatch import run_check
-from mi_checks.suite.suspects import suspects
+from mi_checks.suite.failure_message import mediator_lines
 
 CHECK = {"patching": {"nodes": "L1H0", "recovers": {"at_least": 0.5}}}
 EFFECT_SIZE = 5.0
@@ -16,7 +16,7 @@ def named(measurements, around):
         measured = measurements(
             around(EFFECT_SIZE) if effect_size is None else effect_size, checks=[check], effects=effects, **given
         )
-        return suspects(run_check(measured.behaviour.checks[0].check, measured), measured)
+        return mediator_lines(run_check(measured.behaviour.checks[0].check, measured), measured)
 
     return named
 
