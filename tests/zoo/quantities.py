@@ -236,7 +236,11 @@ class Comparison:
             case "attention":
                 nodes = [Node(layer, "head", head) for layer in range(N_LAYERS) for head in range(self.sizes.heads)]
                 real = self.oracle.places(None)[:, :, None]
-                return torch.stack([torch.where(real, engine.attention(node), 0) for node in nodes], 1).double().numpy()
+                return (
+                    torch.stack([torch.where(real, engine.attention_by_position(node), 0) for node in nodes], 1)
+                    .double()
+                    .numpy()
+                )
             case "attribution":
                 return engine.measure(DirectEffects(tuple(attributed(self.sizes, neurons=self.neurons))))
         return engine.scores(self.interventions[quantity])
