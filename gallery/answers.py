@@ -94,7 +94,7 @@ def _(question: AbilityQuestion, facts: Facts) -> list[str]:
         by_ability = {
             ability: [e for e in effects if e.ability == ability] for ability in dict.fromkeys(map(_ability, effects))
         }
-        verdict = "yes" if by_ability.get("can") else "inconclusive" if by_ability.get("cannot tell") else "no"
+        verdict = "yes" if by_ability.get("can") else "inconclusive" if by_ability.get("inconclusive") else "no"
         abilities = "; ".join(
             f"{ability}: {', '.join(map(_with_prompts_needed, some))}" for ability, some in sorted(by_ability.items())
         )
@@ -137,7 +137,7 @@ def _max_prompts_needed(effect: Effect) -> int | None:
 def _with_prompts_needed(effect: Effect) -> str:
     return (
         f"{effect.model} ({prompts_needed(_max_prompts_needed(effect))})"
-        if effect.ability == "cannot tell"
+        if effect.ability == "inconclusive"
         else effect.model
     )
 

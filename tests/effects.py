@@ -13,7 +13,7 @@ def effect(model, values, behaviour="induction", *, at_least=1.0, ability=None, 
     kind, layers = model.split("-")[1:3]
     values = np.asarray(values, dtype=float)
     estimate = mean_interval(values, "logits")
-    found = ability or ("can" if estimate.low > at_least else "cannot" if estimate.high < at_least else "cannot tell")
+    found = ability or ("can" if estimate.low > at_least else "cannot" if estimate.high < at_least else "inconclusive")
     as_declared = {"can": "present", "cannot": "absent"}.get(found)
     return Effect(
         behaviour=behaviour,
@@ -27,7 +27,7 @@ def effect(model, values, behaviour="induction", *, at_least=1.0, ability=None, 
         prompts_sha256=given.get("prompts", behaviour),
         preferences=(Preference("logit_diff", estimate, at_least, None),),
         ability=found,
-        outcome="inconclusive" if found == "cannot tell" else "pass" if declared == as_declared else "fail",
+        outcome="inconclusive" if found == "inconclusive" else "pass" if declared == as_declared else "fail",
     )
 
 

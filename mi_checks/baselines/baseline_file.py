@@ -30,7 +30,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Mediator
-from mi_checks.results.older_runs import reader_of, with_fractions
+from mi_checks.results.older_runs import in_current_terms, reader_of
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.stats.estimate import Estimate, Parts
 
@@ -219,7 +219,7 @@ def _baseline(data: Any) -> Baseline:
         if not isinstance(data[name], dict):
             raise _InvalidBaseline(f"{name} is not a mapping")
     if data["schema"] <= 2:
-        data = with_fractions(data)
+        data = in_current_terms(data)
     read = {1: _check_of_schema_1, 2: _check_of_schema_2}.get(data["schema"], _check)
     checks = {name: read(name, check) for name, check in data["checks"].items()}
     mediators = tuple(_mediator(name, each) for name, each in data["mediators"].items())

@@ -68,7 +68,7 @@ def _ability(outcomes: set[Outcome]) -> Ability:
         return "can"
     if outcomes == {"fail"}:
         return "cannot"
-    return "in part" if outcomes == {"pass", "fail"} else "cannot tell"
+    return "in part" if outcomes == {"pass", "fail"} else "inconclusive"
 
 
 def _worst(outcomes: set[Outcome]) -> Outcome:

@@ -9,7 +9,7 @@ from mi_checks.stats.estimate import Estimate, Outcome
 
 HEAD_SWEEP = "the sweep of all heads"  # as omissions name it
 MEDIATES = 0.1  # fraction of clean − corrupt; a head mediates if its whole interval lies above it
-Ability = Literal["can", "cannot", "in part", "cannot tell"]
+Ability = Literal["can", "cannot", "in part", "inconclusive"]
 Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "" if unknown
 
 

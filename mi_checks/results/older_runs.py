@@ -32,16 +32,17 @@ def unit_in_current_terms(stored: str) -> str:
     return re.sub(r"\bshare\b", "fraction", stored)
 
 
-def with_fractions(node: Any) -> Any:
-    """Return data whose units and titles say fraction where older versions wrote share."""
+def in_current_terms(node: Any) -> Any:
+    """Return data with the terms of today: fraction for share, and inconclusive where an ability "cannot tell"."""
     if isinstance(node, list):
-        return node if node and isinstance(node[0], float) else [with_fractions(each) for each in node]
+        return node if node and isinstance(node[0], float) else [in_current_terms(each) for each in node]
     if not isinstance(node, dict):
         return node
+    node = {**node, "ability": "inconclusive"} if node.get("ability") == "cannot tell" else node
     return {
         key: unit_in_current_terms(value)
         if key in ("unit", "title") and isinstance(value, str)
-        else with_fractions(value)
+        else in_current_terms(value)
         for key, value in node.items()
     }
 
@@ -116,7 +117,7 @@ def _from_5(data: dict[str, Any]) -> dict[str, Any]:
     results = [{**each, "claim": _claim_in_words(each["claim"])} for each in data["results"]]
     evidence = [{**each, "mediators_known": _mediators_known(each["omitted"])} for each in data["evidence"]]
     new = {"results": results, "evidence": evidence, "models": _with_steps(data["models"])}
-    renamed: dict[str, Any] = with_fractions({**data, **new})
+    renamed: dict[str, Any] = in_current_terms({**data, **new})
     return {**renamed, "schema_version": SCHEMA_VERSION}
 
 

@@ -52,7 +52,7 @@ def test_without_a_logit_diff_it_is_as_the_accuracy_says(measured_effect):
 def test_without_a_check_of_the_preference_nothing_is_read_off(measured_effect):
     found = measured_effect(3, checks=[{"patching": {"nodes": "L1H2", "recovers": {"at_least": 0.5}}}])
     assert found.estimate.value == pytest.approx(3)
-    assert (found.preferences, found.ability, found.outcome) == ((), "cannot tell", "skipped")
+    assert (found.preferences, found.ability, found.outcome) == ((), "inconclusive", "skipped")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_without_a_check_of_the_preference_nothing_is_read_off(measured_effect):
         (5.0, "absent", "can", "fail"),
         (1.0, {}, "in part", "fail"),
         (1.0, "absent", "in part", "fail"),
-        (2.0, {}, "cannot tell", "inconclusive"),
+        (2.0, {}, "inconclusive", "inconclusive"),
         (1.0, {"logit_diff": {"at_least": 0.5}}, "can", "pass"),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_bug_may_be_a_table_of_cases(facts, behaviours):
 def test_who_does_it(facts):
     found = facts({"nano-attn-1l": 0, "nano-attn-2l": 5, "nano-gelu-2l": 1.01}, "split_token_induction")
     told = said(question(AbilityQuestion), found)
-    assert ": yes.** can: nano-attn-2l; cannot: nano-attn-1l; cannot tell: nano-gelu-2l (about " in told
+    assert ": yes.** can: nano-attn-2l; cannot: nano-attn-1l; inconclusive: nano-gelu-2l (about " in told
 
 
 def test_all_comparisons_of_the_page_are_corrected_together(facts):

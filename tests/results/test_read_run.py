@@ -244,8 +244,10 @@ def test_one_of_the_fifth_schema_had_sentences_for_claims_and_shares_for_fractio
     data["results"][0]["claim"] = ""
     data["results"][1]["claim"] = "L1H1 carries it"
     data["results"][1]["estimate"]["unit"] = "share of clean − corrupt"
+    data["evidence"][0]["effect"]["ability"] = "cannot tell"
     path = tmp_path / "run.json"
     path.write_text(json.dumps(data))
     first, second, *_ = read_run(path).results
     assert (first.claim, claim_text(second.claim)) == (None, "L1H1 carries it")
     assert second.estimate.unit == "fraction of clean − corrupt"
+    assert read_run(path).evidence[0].effect.ability == "inconclusive"

@@ -82,7 +82,7 @@ def effect_chart(appearance: Appearance, series: CheckpointSeries) -> CurveChart
         y_ticks=ys.ticks(),
         columns=("effect", "ability"),
         rows=tuple(
-            (label, (value, effect.ability.replace("cannot tell", "inconclusive")))
+            (label, (value, effect.ability))
             for label, value, effect in zip(series.labels, texts, appearance.curve.effects, strict=True)
         ),
     )
