@@ -7,15 +7,13 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.shared_options import at_least
+from mi_checks.cli.shared_options import add_format, at_least
 from mi_checks.output.progress import progress_bar
 from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
     from mi_checks.studies.calibration.calibration import Calibration
-
-FORMATS = ("text", "md", "json")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,11 +40,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=[],
         help=f"run only this kind of check, and no simulated effects (repeatable): {', '.join(CALIBRATED_KINDS)}",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
-    parser.set_defaults(run=show)
+    add_format(parser, ("text", "md", "json"))
+    parser.set_defaults(run=run_calibrate)
 
 
-def show(options: argparse.Namespace) -> None:
+def run_calibrate(options: argparse.Namespace) -> None:
     """Run `calibrate`."""
     limit_to_one_thread()
     from mi_checks.studies.calibration.calibration import calibrate

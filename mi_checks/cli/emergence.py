@@ -7,11 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.shared_options import add_format, add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 from mi_checks.output.progress import progress_bar
-
-FORMATS = ("text", "md", "json", "html")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,18 +28,16 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "default: every bundled model that has checkpoints, with the behaviours whose files list it)",
     )  # fmt: skip
     add_prompts(parser)
-    parser.add_argument(
-        "--format", choices=FORMATS, default="text", help="text, md (Markdown), json or html (default: text)"
-    )
+    add_format(parser, ("text", "md", "json", "html"))
     parser.add_argument(
         "--output", metavar="FILE", type=Path,
         help="also write the result to this file; the suffix decides the format: .html (a page with curves), .md, "
         ".json or .txt",
     )  # fmt: skip
-    parser.set_defaults(run=show)
+    parser.set_defaults(run=run_emergence)
 
 
-def show(options: argparse.Namespace) -> None:
+def run_emergence(options: argparse.Namespace) -> None:
     """Run `emergence`.
 
     Raises:

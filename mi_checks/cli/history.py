@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 
 from mi_checks.cli import history_bisect
-from mi_checks.cli.shared_options import at_least
+from mi_checks.cli.shared_options import add_format, at_least
 from mi_checks.errors import MiChecksError
 from mi_checks.history import DEFAULT_HISTORY
 from mi_checks.history.model_run import ORDERS
 from mi_checks.output.json_text import json_text
 
-FORMATS = ("text", "json")
 DESCRIPTION = """\
 Keep runs in one SQLite file. pytest adds its run if --mi-history names the file, and `import` adds runs from JSON
 files. A run that the file already contains is not added again."""
@@ -31,7 +30,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--history", metavar="PATH", type=Path, default=DEFAULT_HISTORY, help="the database (default: %(default)s)"
     )
     query_options = argparse.ArgumentParser(add_help=False, parents=[everywhere])
-    query_options.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
+    add_format(query_options, ("text", "json"))
 
     ordered = argparse.ArgumentParser(add_help=False)
     ordered.add_argument(
@@ -58,7 +57,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     showing.add_argument("--check", metavar="ID", help="the id of a check, such as 'patching[induction]'")
     showing.add_argument("--model", metavar="NAME", help="only on this model")
     showing.add_argument("--last", metavar="N", type=at_least(1), help="only the last N runs")
-    showing.set_defaults(run=show)
+    showing.set_defaults(run=show_behaviour)
 
     mediating = actions.add_parser(
         "mediators", parents=[query_options, ordered], help="show since when, and until when, a head mediates a "
@@ -129,7 +128,7 @@ def list_runs(options: argparse.Namespace) -> None:
         )
 
 
-def show(options: argparse.Namespace) -> None:
+def show_behaviour(options: argparse.Namespace) -> None:
     """Run `history show`.
 
     Raises:

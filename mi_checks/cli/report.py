@@ -30,10 +30,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="where to write the page; a folder, or a name that ends in /, gets index.html and, for one run, a page "
         "per behaviour (default for one run: next to its JSON)",
     )
-    parser.set_defaults(run=show)
+    parser.set_defaults(run=run_report)
 
 
-def show(options: argparse.Namespace) -> None:
+def run_report(options: argparse.Namespace) -> None:
     """Run `report`: write the page or pages, and print where the first one is.
 
     Raises:

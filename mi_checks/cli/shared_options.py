@@ -50,6 +50,15 @@ def at_least(least: int) -> Callable[[str], int]:
     return number(digits, f"a whole number of at least {least}", lambda value: value >= least)
 
 
+def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """Add `--format`, whose default is the first of the formats."""
+    *others, last = ("md (Markdown)" if each == "md" else each for each in formats)
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0],
+        help=f"{', '.join(others)} or {last} (default: {formats[0]})",
+    )  # fmt: skip
+
+
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """Add the argument `paths`, the behaviour files and folders."""
     parser.add_argument(

@@ -23,6 +23,7 @@ State = Literal[
 STATES: tuple[State, ...] = (
     "drifted", "improved", "prompts moved", "inconclusive", "invalid", "only before", "only after", "unchanged",
 )  # fmt: skip
+COMPARED_STATES = frozenset(STATES) - {"invalid", "only before", "only after"}  # of checks that could be compared
 OUTCOME_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 P_VALUE_LEVELS = (0.001, 0.01, ALPHA)  # by which changes are sorted
 COMPARISON_METHOD = (

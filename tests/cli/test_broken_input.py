@@ -300,7 +300,7 @@ def test_what_the_system_refuses(error, told, code, run, monkeypatch):
     def broken(_):
         raise error
 
-    monkeypatch.setattr("mi_checks.cli.matrix.show", broken)
+    monkeypatch.setattr("mi_checks.cli.matrix.run_matrix", broken)
     assert run("matrix") == (code, [] if told is None else [f"mi-checks: {told}"])
 
 

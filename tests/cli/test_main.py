@@ -51,7 +51,7 @@ def test_130_when_it_is_interrupted(monkeypatch):
     def interrupted(chosen):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mi_checks.cli.models.show", interrupted)
+    monkeypatch.setattr("mi_checks.cli.models.list_models", interrupted)
     assert main(["models", "list"]) == 130
 
 
