@@ -17,12 +17,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
-from mi_checks.engine.readout import Floats
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load_file import load_behaviour
+from mi_checks.stats.floor import Floats
 from mi_checks.studies.discovery.discovery import Discovery, explore
 from mi_checks.studies.discovery.held_out_claims import parse_entry
 

@@ -10,8 +10,8 @@ from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, FileLine
-from mi_checks.stats.bootstrap import Floats
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval
 from tests.effects import effect, evidence_of
 

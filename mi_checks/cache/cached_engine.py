@@ -14,8 +14,9 @@ import numpy.typing as npt
 from mi_checks.cache.cache_keys import RESAMPLING_LIBRARIES, RESAMPLING_SOURCES, code_digest
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.readout import Floats, SideRun, UnpatchedRuns
+from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.stats.bootstrap import DIGEST_BYTES, IntervalCache
+from mi_checks.stats.floor import Floats
 
 SIDES = ("clean", "corrupt")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.verdict import Verdict, named, verdict
+from mi_checks.checks.verdict import Verdict, node_names_of, verdict
 from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
@@ -22,7 +22,7 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     multiplicity: all heads pass only if each does, and one head that fails makes the claim false.
     """
     nodes = measured.nodes(check.nodes)
-    claim = Claim("attention probability", nodes=named(nodes), at=check.from_, to=check.to, **bound.sides)
+    claim = Claim("attention probability", nodes=node_names_of(nodes), at=check.from_, to=check.to, **bound.sides)
     always = _of_every_head(check, measured)
     if always is not None:
         return Verdict("fail", claim, None, bound, always)

@@ -9,7 +9,7 @@ import numpy as np
 from mi_checks.checks.attention import WORST_FIRST, margin
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
-from mi_checks.checks.verdict import Verdict, named, verdict
+from mi_checks.checks.verdict import Verdict, node_names_of, verdict
 from mi_checks.engine.composition import InputFraction
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import FLOAT32_FLOOR
@@ -37,7 +37,7 @@ def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -
     in_weights = check.times_random is not None
     claim = Claim(
         "composition score" if in_weights else "fraction of the input norm",
-        path=(named(writers), named(readers)),
+        path=(node_names_of(writers), node_names_of(readers)),
         at=str(check.at) if not in_weights else "",
         **bound.sides,
     )

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
-from mi_checks.checks.verdict import QUANTITIES, Verdict, no_effect_verdict, verdict
+from mi_checks.checks.verdict import Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
-from mi_checks.results.claim import Claim
+from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CurveCheck
-from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
-from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate
+from mi_checks.stats.floor import Floats
+from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
 
 # The fractions of all nodes at which the curve of a model with many nodes is measured (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -31,9 +31,9 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     Mueller et al. 2025, arXiv:2504.13151.
     Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
     """
-    circuits = Circuits(measured, check.among, check.with_)
+    circuits = CircuitScores(measured, check.among, check.with_)
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
-    claim = Claim(QUANTITIES[check.aspect], among=check.among, **bound.sides)
+    claim = Claim(QUANTITY_OF_ASPECT[check.aspect], among=check.among, **bound.sides)
     try:
         circuits.require_span(ODD_PROMPTS)  # before the expensive measurement of a curve
     except NoEffectSize as none:
@@ -44,7 +44,9 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     curve = measured.curves[key]
     judged = verdict(claim, area_interval(curve, area, sign), bound, ())
     summary, how = _summary(curve, area), _method(sign)
-    return replace(judged, parts=ratio_area_parts(curve.kept, curve.span, summary, circuits.unit, WHOLE_EFFECT, how))
+    return replace(
+        judged, parts=ratio_summary_parts(curve.kept, curve.span, summary, circuits.unit, CIRCUIT_EFFECT_NAME, how)
+    )
 
 
 def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats], sign: str) -> Estimate:
@@ -53,7 +55,9 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
     Raises:
         NoEffectSize: m(M) − m(∅) is not above zero.
     """
-    return ratio_area_interval(curve.kept, curve.span, _summary(curve, area), WHOLE_EFFECT, _method(sign), curve.floor)
+    return ratio_summary_interval(
+        curve.kept, curve.span, _summary(curve, area), CIRCUIT_EFFECT_NAME, _method(sign), curve.floor
+    )
 
 
 def _summary(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
@@ -65,7 +69,7 @@ def _method(sign: str) -> str:
     return f"bootstrap of {sign}, on the odd prompts"
 
 
-def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
+def _measure(circuits: CircuitScores, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
     kept = circuits.scores([order[:size] for size in sizes])[:, ODD_PROMPTS] - circuits.nothing[ODD_PROMPTS]
@@ -86,7 +90,7 @@ def _area(shares: Floats, f: Floats) -> Floats:
     return np.asarray(np.trapezoid(f, shares, axis=0))
 
 
-def _order(circuits: Circuits, measured: Measurements) -> Sequence[Node]:
+def _order(circuits: CircuitScores, measured: Measurements) -> Sequence[Node]:
     nodes = circuits.universe
     recovered = measured.logit_diffs([denoise(node) for node in nodes], "nodes") - measured.unpatched.corrupt.logit_diff
     return [nodes[i] for i in np.argsort(-recovered[:, ::2].mean(1), kind="stable")]

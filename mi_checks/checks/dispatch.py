@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mi_checks.checks.attention import check_attention
-from mi_checks.checks.circuit import check_circuit
 from mi_checks.checks.composes import check_composes
 from mi_checks.checks.curve import check_curve
 from mi_checks.checks.logit_diff import check_absent, check_accuracy, check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
+from mi_checks.checks.node_circuit import check_circuit
 from mi_checks.checks.patching import check_ablation, check_patching
 from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict

@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.circuits import require_span
+from mi_checks.checks.circuit_scores import require_span
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.checks.path import receivers
-from mi_checks.checks.verdict import QUANTITIES, Verdict, no_effect_verdict, verdict
+from mi_checks.checks.verdict import Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
-from mi_checks.results.claim import Claim
+from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 from mi_checks.stats.p_values import holm, ratio_p_values
 
@@ -58,16 +58,19 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
 
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)
-        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor, measured.intervals)
+        faithfulness = ratio_interval(whole_circuit - nothing, span, CIRCUIT_EFFECT_NAME, floor, measured.intervals)
     except NoEffectSize as none:
         return no_effect_verdict(
-            Claim(QUANTITIES[check.aspect], edges=tuple(map(shown, edges)), **bound.sides), bound, none, measured
+            Claim(QUANTITY_OF_ASPECT[check.aspect], edges=tuple(map(shown, edges)), **bound.sides),
+            bound,
+            none,
+            measured,
         )
     if check.aspect == "faithfulness":
         claim = Claim("faithfulness", edges=tuple(map(shown, edges)), **bound.sides)
         kept = floor.without_rounding(whole_circuit - nothing)
-        judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), suspects=True)
-        return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT, measured.intervals))
+        judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), show_other_mediators=True)
+        return replace(judged, parts=ratio_parts(kept, span, unit, CIRCUIT_EFFECT_NAME, measured.intervals))
     changes = floor.without_rounding(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)
@@ -82,7 +85,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         for what, chosen in (("not needed", wrong), ("too close to the bound to decide", unsure))
         if chosen
     ]
-    estimate = ratio_interval(changes[deciding], span, WHOLE_EFFECT, floor, measured.intervals)
+    estimate = ratio_interval(changes[deciding], span, CIRCUIT_EFFECT_NAME, floor, measured.intervals)
     return Verdict(
         outcome,
         claim,
@@ -92,7 +95,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         tuple((changes[deciding] / span.mean()).tolist()),
         deciding=shown(edges[deciding]),
         detail=f"Holm-corrected over {len(edges)} edges",
-        parts=ratio_parts(changes[deciding], span, unit, WHOLE_EFFECT, measured.intervals),
+        parts=ratio_parts(changes[deciding], span, unit, CIRCUIT_EFFECT_NAME, measured.intervals),
     )
 
 

@@ -15,7 +15,7 @@ from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.check_refs import is_portable
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
-from mi_checks.spec.edges import LOGITS, parse_edge
+from mi_checks.spec.edges import LOGITS_NAME, parse_edge
 from mi_checks.spec.named_nodes import node_places
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import parse_group
@@ -97,4 +97,4 @@ def _edges(check: Check, measured: Measurements) -> Iterator[Edge]:
 
 
 def _grouped(expression: NodeNames) -> bool:
-    return expression != LOGITS and any(parse_group(name) is not None for name in names(expression))
+    return expression != LOGITS_NAME and any(parse_group(name) is not None for name in names(expression))

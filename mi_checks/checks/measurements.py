@@ -16,7 +16,7 @@ from mi_checks.engine.engine import Quantity
 from mi_checks.engine.intervention_quantities import EdgeScores, InterventionScores
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
-from mi_checks.engine.readout import Floats, UnpatchedRuns
+from mi_checks.engine.readout import UnpatchedRuns
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
@@ -31,7 +31,7 @@ from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.floor import RoundingFloor
+from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import ratio_intervals
 
 N_RANDOM_PAIRS = 1000  # pairs of random matrices that composition scores are compared with

@@ -6,7 +6,7 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import why_untested
-from mi_checks.checks.verdict import Verdict, named, no_effect_verdict
+from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
 from mi_checks.results.claim import Claim
@@ -34,7 +34,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
     claimed = set(measured.nodes(check.nodes))
     claim = Claim(
         "mediators",
-        nodes=named(sorted(claimed)),
+        nodes=node_names_of(sorted(claimed)),
         at=check.at or "",
         among=check.component,
         exactly=check.exactly is not None,
@@ -86,7 +86,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         side,
         "\n".join(reason),
         tuple(values.tolist()),
-        suspects=True,
+        show_other_mediators=True,
         sweep=sweep,
         deciding=str(deciding),
         detail=test,

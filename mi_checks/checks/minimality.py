@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.checks.circuits import Circuits
-from mi_checks.checks.verdict import Verdict, named
+from mi_checks.checks.circuit_scores import CircuitScores
+from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import ratio_interval
 from mi_checks.stats.p_values import holm, ratio_p_values
 
@@ -35,7 +35,7 @@ class _Removal:
     change: Floats
 
 
-def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+def check_minimality(bound: Bound, circuits: CircuitScores, members: Sequence[Node]) -> Verdict:
     """Judge that for every node v there is a K, empty or one other node, with f(C∖K) − f(C∖K∖v) above the bound.
 
     After Wang et al. 2022 (section 4), K being at most one node. One-sided tests of each node with each K, corrected by
@@ -43,7 +43,7 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
     it, and the detail says so.
 
     Raises:
-        NoEffectSize: as `Circuits.require_span`.
+        NoEffectSize: as `CircuitScores.require_span`.
     """
     circuits.require_span()
     span = circuits.span
@@ -73,7 +73,7 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
     detail += (
         f"; redundant pairs, each node mattering once the other is removed: {'; '.join(redundant)}" if redundant else ""
     )
-    claim = Claim("minimality", nodes=named(members), at_least=least)
+    claim = Claim("minimality", nodes=node_names_of(members), at_least=least)
     reason = []
     if wrong:
         reason.append(f"not needed: {listed(members[i] for i in wrong)}")
@@ -83,7 +83,7 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
     return Verdict(
         outcome,
         claim,
-        ratio_interval(shown.change, span, WHOLE_EFFECT, circuits.floor, circuits.cache),
+        ratio_interval(shown.change, span, CIRCUIT_EFFECT_NAME, circuits.floor, circuits.cache),
         bound,
         "\n".join(reason),
         values,
@@ -93,7 +93,7 @@ def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) 
     )
 
 
-def _removals(circuits: Circuits, members: Sequence[Node]) -> list[_Removal]:
+def _removals(circuits: CircuitScores, members: Sequence[Node]) -> list[_Removal]:
     pairs = [(node, other) for node in members for other in (None, *members) if other != node]
     before = circuits.scores([_less(members, other) for _, other in pairs])
     after = circuits.scores([_less(members, node, other) for node, other in pairs])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.verdict import Verdict, named, no_effect_verdict, only_above_zero, verdict
+from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of, only_above_zero, verdict
 from mi_checks.engine.intervention_quantities import InterventionChanges
 from mi_checks.engine.interventions import AblationKind, Intervention, Side, ablate, denoise, noise
 from mi_checks.errors import MiChecksError
@@ -24,7 +24,7 @@ def check_patching(check: PatchingCheck, bound: Bound, measured: Measurements) -
     patch = denoise if check.recovers else noise
     claim = Claim(
         "fraction recovered" if check.recovers else "fraction removed",
-        nodes=named(nodes),
+        nodes=node_names_of(nodes),
         method="denoising" if check.recovers else "noising",
         at=check.at or "",
         **bound.sides,
@@ -52,14 +52,16 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
     except NoEffectSize as none:
         return no_effect_verdict(claim, bound, none, measured)
     # A prompt is divided by the mean effect size: their mean is the estimate, and no single small one can inflate it.
-    judged = verdict(claim, estimate, bound, tuple((moved / unpatched.effect_size.mean()).tolist()), suspects=True)
+    judged = verdict(
+        claim, estimate, bound, tuple((moved / unpatched.effect_size.mean()).tolist()), show_other_mediators=True
+    )
     parts = ratio_parts(moved, unpatched.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
     judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
         return judged
     why = why_untested(intervention, measured)
     if why is not None:
-        return replace(judged, outcome="fail", reason=why, suspects=False)
+        return replace(judged, outcome="fail", reason=why, show_other_mediators=False)
     if judged.outcome == "pass" and not only_above_zero(bound):
         return judged
     return replace(judged, outcome="fail", reason=effect_of_zero(intervention, measured))
@@ -68,7 +70,7 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
 def check_ablation(check: AblationCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the fraction removed by ablating the nodes together in the clean run."""
     nodes = measured.nodes(check.nodes)
-    claim = Claim("fraction removed", nodes=named(nodes), method=check.with_, at=check.at or "", **bound.sides)
+    claim = Claim("fraction removed", nodes=node_names_of(nodes), method=check.with_, at=check.at or "", **bound.sides)
     refuse_unequal_lengths(measured, check.with_, check.at)
     intervention = ablate(*nodes, kind=check.with_, at=check.at)
     return fraction_verdict(claim, intervention, bound, measured)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import fraction_verdict
-from mi_checks.checks.verdict import Verdict, named, only_above_zero, verdict
+from mi_checks.checks.verdict import Verdict, node_names_of, only_above_zero, verdict
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
@@ -15,8 +15,8 @@ from mi_checks.prompts.batch import END
 from mi_checks.results.claim import Claim
 from mi_checks.spec import path_checks
 from mi_checks.spec.check import Bound, NodeNames
-from mi_checks.spec.edges import LOGITS as TO_LOGITS
-from mi_checks.spec.edges import HeadInput, double_count
+from mi_checks.spec.edges import LOGITS_NAME, HeadInput
+from mi_checks.spec.nodes_on_model import overlap_problem
 from mi_checks.spec.path_checks import DirectLogitAttributionCheck
 from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
@@ -31,7 +31,7 @@ def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurement
             is part of another.
     """
     senders = measured.nodes(check.from_)
-    twice = double_count(map(str, senders))
+    twice = overlap_problem(map(str, senders))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
@@ -58,7 +58,7 @@ def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | No
     Raises:
         MiChecksError: a role is bound to nodes of another kind.
     """
-    if expression == TO_LOGITS:
+    if expression == LOGITS_NAME:
         return (LOGITS,)
     nodes = measured.nodes(expression)
     wanted = "mlp" if via is None else "head"
@@ -83,13 +83,13 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
         MiChecksError: the score is not linear in the logits, or one node is part of another.
     """
     nodes = measured.nodes(check.nodes)
-    twice = double_count(map(str, nodes))
+    twice = overlap_problem(map(str, nodes))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     values = measured.floor.without_rounding(measured.measure(DirectEffects(nodes)).sum(0))
-    claim = Claim("direct logit attribution", nodes=named(nodes), **bound.sides)
+    claim = Claim("direct logit attribution", nodes=node_names_of(nodes), **bound.sides)
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
-    judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
+    judged = verdict(claim, estimate, bound, tuple(values.tolist()), show_other_mediators=True)
     if not values.any() and only_above_zero(bound):
         nothing = f"what {listed(nodes)} write directly into the logit difference is rounding error on every prompt"
         judged = replace(judged, outcome="fail", reason=nothing)

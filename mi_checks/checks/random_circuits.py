@@ -8,22 +8,22 @@ from itertools import combinations, product
 
 import numpy as np
 
-from mi_checks.checks.circuits import Circuits
-from mi_checks.checks.verdict import QUANTITIES, Verdict, named
+from mi_checks.checks.circuit_scores import CircuitScores
+from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.output.numbers import signed_number
-from mi_checks.results.claim import Claim
+from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import proportion_interval
 from mi_checks.stats.judgement import judge
 
 MAX_RANDOM_CIRCUITS = 200  # if there are fewer circuits of the size, all of them
 
 
-def check_random_circuits(aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+def check_random_circuits(aspect: str, bound: Bound, circuits: CircuitScores, members: Sequence[Node]) -> Verdict:
     """Judge the fraction of random circuits R, with as many nodes of each kind, that the circuit C is ahead of.
 
     `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding error. Under the null hypothesis
@@ -32,7 +32,7 @@ def check_random_circuits(aspect: str, bound: Bound, circuits: Circuits, members
     bootstrap over prompts.
 
     Raises:
-        NoEffectSize: as `Circuits.require_span`.
+        NoEffectSize: as `CircuitScores.require_span`.
     """
     circuits.require_span()
     others, total = random_circuits(circuits.universe, members)
@@ -43,7 +43,7 @@ def check_random_circuits(aspect: str, bound: Bound, circuits: Circuits, members
     ahead = own - rivals
     estimate = _fraction_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
-    claim = Claim(QUANTITIES[aspect], nodes=named(members), n=len(others), of=total, **bound.sides)
+    claim = Claim(QUANTITY_OF_ASPECT[aspect], nodes=node_names_of(members), n=len(others), of=total, **bound.sides)
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
     rival = ", ".join(map(str, others[closest]))
     difference = signed_number(-ahead[closest].mean(), 3)

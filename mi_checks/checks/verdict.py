@@ -7,22 +7,12 @@ from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.results.claim import Claim, Quantity
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 from mi_checks.stats.intervals import NoEffectSize
 from mi_checks.stats.judgement import judge, prompts_to_settle
-
-QUANTITIES: dict[str, Quantity] = {  # of the aspects of circuits and curves
-    "faithfulness": "faithfulness",
-    "completeness": "completeness",
-    "minimal": "minimality",
-    "sufficient": "sufficiency",
-    "necessary": "necessity",
-    "cpr": "CPR",
-    "cmd": "CMD",
-}
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class Verdict:
         reason: why it is not a pass, in a sentence or several lines; empty for a pass.
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
-        suspects: whether the message of a failure shows which other nodes mediate instead.
+        show_other_mediators: whether the message of a failure shows which other nodes mediate instead.
         sweep: the sweep in which these are found; None for one of all heads, or of neurons if `nodes` are neurons.
         nodes: the nodes that the claim is about.
         at: the label or position that was patched; None for all positions.
@@ -55,7 +45,7 @@ class Verdict:
     bound: Bound
     reason: str
     per_prompt: tuple[float, ...] = ()
-    suspects: bool = False
+    show_other_mediators: bool = False
     worst: int | None = None
     sweep: Sweep | None = None
     nodes: tuple[Node, ...] = ()
@@ -77,7 +67,7 @@ class Verdict:
 
 
 def verdict(
-    claim: Claim, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False
+    claim: Claim, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, show_other_mediators: bool = False
 ) -> Verdict:
     """Return pass, fail or inconclusive for an estimate and a bound."""
     outcome = judge(estimate, bound)
@@ -92,10 +82,10 @@ def verdict(
         reason = f"the interval contains the bound; {remedy}"
     elif outcome == "fail":
         reason = "the whole interval is outside the bound"
-    return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
+    return Verdict(outcome, claim, estimate, bound, reason, per_prompt, show_other_mediators)
 
 
-def named(nodes: Iterable[Node]) -> tuple[str, ...]:
+def node_names_of(nodes: Iterable[Node]) -> tuple[str, ...]:
     """Return the names of nodes, as a claim holds them."""
     return tuple(map(str, nodes))
 

@@ -12,8 +12,8 @@ There are four questions about two measurements on the same prompts, and each ha
 
 from __future__ import annotations
 
-from mi_checks.stats.bootstrap import Floats
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 
 NO_MARGIN = 0.0
 

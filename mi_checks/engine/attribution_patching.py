@@ -21,7 +21,7 @@ from torch import Tensor
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import HOOK_NAMES, Component, Node, all_nodes
-from mi_checks.engine.readout import Floats
+from mi_checks.stats.floor import Floats
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.engine.bridge_readers import read_transformer
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.families import read_transformer
 from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.forward_pass import ForwardPass

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.stats.floor import Floats
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import WRITER_KINDS, reaches
 from mi_checks.engine.nodes import Kind, Node
-from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
+from mi_checks.stats.floor import Floats
 
 
 def composition_scores(model: Transformer, kind: Kind) -> Floats:

@@ -17,11 +17,11 @@ import numpy as np
 from mi_checks.engine.clean_run_quantities import AttentionPattern
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.nodes import Kind, Node
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
+from mi_checks.stats.floor import Floats
 
 # Kinds of nodes whose activation is in the residual stream.
 STREAM_KINDS = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")

@@ -12,25 +12,18 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.ablation_values import mean_ablation_values, resample_ablation_values
-from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.prompt_layout import Padding, PromptLayout, prompt_rows
-from mi_checks.engine.readout import (
-    N_TOP_TOKENS,
-    Floats,
-    Readout,
-    ScoreFunction,
-    SideRun,
-    UnpatchedRuns,
-    relative_floor,
-)
+from mi_checks.engine.readout import N_TOP_TOKENS, Readout, ScoreFunction, SideRun, UnpatchedRuns, relative_floor
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.engine.supported_measurements import SupportedMeasurements
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.floor import Floats
 
 
 class Quantity(ABC):

@@ -13,7 +13,8 @@ from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import EdgeCircuit, Intervention
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.prompt_layout import PromptLayout
-from mi_checks.engine.readout import Floats, relative_floor
+from mi_checks.engine.readout import relative_floor
+from mi_checks.stats.floor import Floats
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import report_project_errors, source_file
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
+from mi_checks.stats.floor import Floats
 
 MAX_FLOAT32_ROUNDINGS = 256  # relative to the largest value: twice the largest difference seen between two engines
 
@@ -34,7 +35,6 @@ def relative_floor(dtype: torch.dtype) -> float:
 FLOAT32_FLOOR = relative_floor(torch.float32)
 
 
-Floats = npt.NDArray[np.float64]
 N_TOP_TOKENS = 5  # number of most probable tokens stored for each prompt
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.generalized_components import ParallelBlockBridge
 
 from mi_checks.errors import MiChecksError
 
@@ -195,6 +196,11 @@ class Unembedding:
             direction: a direction after the norm, `row d_model`.
         """
         return direction if self.norm is None else self.norm.adjoint(resid, direction)
+
+
+def is_parallel(bridge: TransformerBridge) -> bool:
+    """Return whether attention and MLP of a layer read the same residual stream, so that there is no `resid_mid`."""
+    return isinstance(bridge.blocks[0], ParallelBlockBridge)
 
 
 def read_sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:

@@ -1,7 +1,7 @@
 """A transformer's forward function, piece by piece, computed from its weights by the replay engine.
 
-`mi_checks.engine.families` says which pieces a model has. Whether they reproduce the model's logits is tested when the
-model is first measured (`mi_checks.engine.choose_engine`).
+`mi_checks.engine.bridge_readers` says which pieces a model has. Whether they reproduce the model's logits is tested
+when the model is first measured (`mi_checks.engine.choose_engine`).
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Transformer:
     act_fn: str
     norm: str | None  # "LN", "RMS", "LNPRE", "RMSPRE" or None
     final_rms: bool
-    eps: float
-    scale: float  # attention scores are divided by it
-    scores_cap: float  # no cap if ≤ 0
-    logits_cap: float  # no cap if ≤ 0
+    norm_eps: float
+    attention_scale: float  # attention scores are divided by it
+    attention_score_cap: float  # no cap if ≤ 0
+    logit_cap: float  # no cap if ≤ 0
     rotary: Rotary | None  # None if positions are embedded
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
@@ -131,9 +131,9 @@ class Transformer:
 
     def attention_probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
         """Return attention from products of queries and keys, `… dest source`, and positions that broadcast."""
-        scores = scores / self.scale
-        if self.scores_cap > 0:
-            scores = self.scores_cap * torch.tanh(scores / self.scores_cap)
+        scores = scores / self.attention_scale
+        if self.attention_score_cap > 0:
+            scores = self.attention_score_cap * torch.tanh(scores / self.attention_score_cap)
         return scores.masked_fill(~_attention_mask(destinations, sources), float("-inf")).softmax(-1)
 
     def pattern(self, queries: Tensor, destinations: Tensor, keys: Tensor, sources: Tensor) -> Tensor:
@@ -150,14 +150,14 @@ class Transformer:
 
     def attend(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
         """Return `mix_values` of `pattern`, in one fused step of torch unless attention scores are capped."""
-        if self.scores_cap > 0:
+        if self.attention_score_cap > 0:
             return self.mix_values(self.pattern(queries, destinations, keys, sources), values)
         z = functional.scaled_dot_product_attention(
             queries.transpose(1, 2),
             keys.transpose(1, 2),
             values.transpose(1, 2),
             attn_mask=_attention_mask(destinations, sources)[:, None],
-            scale=1 / self.scale,
+            scale=1 / self.attention_scale,
             enable_gqa=self.queries_per_key > 1,
         )
         return z.transpose(1, 2)
@@ -194,7 +194,7 @@ class Transformer:
         if self.act_fn == "solu_ln":
             ln = f"blocks.{layer}.mlp.ln"
             post = functional.layer_norm(
-                post, post.shape[-1:], self.weights[f"{ln}.weight"], self.weights[f"{ln}.bias"], self.eps
+                post, post.shape[-1:], self.weights[f"{ln}.weight"], self.weights[f"{ln}.bias"], self.norm_eps
             )
         return post
 
@@ -264,7 +264,7 @@ class Transformer:
 
     def cap_logits(self, logits: Tensor) -> Tensor:
         """Return the logits with Gemma's soft cap, if the model has one."""
-        return logits if self.logits_cap <= 0 else self.logits_cap * torch.tanh(logits / self.logits_cap)
+        return logits if self.logit_cap <= 0 else self.logit_cap * torch.tanh(logits / self.logit_cap)
 
     def _weight_and_bias(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
@@ -274,7 +274,7 @@ class Transformer:
         if self.norm is None and not rms:
             return torch.ones_like(x[..., :1])
         wide = self._centre(x.float(), rms=rms)
-        gain = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        gain = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.norm_eps)
         weight = self.weights.get(f"{name}.weight")
         return (gain if weight is None else gain * weight).to(x.dtype)
 
@@ -288,9 +288,9 @@ class Transformer:
             return x
         if rms or self.norm in ("RMS", "RMSPRE"):
             wide = x.float()
-            normed = (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+            normed = (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.norm_eps)).to(x.dtype)
             return normed if weight is None else weight * normed
-        return functional.layer_norm(x, x.shape[-1:], weight, bias, self.eps)
+        return functional.layer_norm(x, x.shape[-1:], weight, bias, self.norm_eps)
 
 
 def _attention_mask(destinations: Tensor, sources: Tensor) -> Tensor:

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.models.model_names import bundled_models
 from mi_checks.mutants.exchange_partners import (
-    by_attention,
-    by_composition,
-    by_fraction_recovered,
+    attention_rank,
+    composition_rank,
     exchange_by_layer,
     exchange_together,
     group_size,
     heads_among,
+    recovery_rank,
     reversed_rank,
 )
 from mi_checks.mutants.mutation import Mutation
@@ -39,7 +39,7 @@ from mi_checks.mutants.path_mutations import CUTTABLE_KINDS, CutPath
 from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, ModelEntry
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
-from mi_checks.spec.edges import LOGITS as TO_LOGITS
+from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
 from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
@@ -48,7 +48,7 @@ from mi_checks.spec.roles import RoleCheck
 
 def negated_logits(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the logits; for an upper bound, only if the negated value is above the bound."""
-    if target.is_lower_bound or target.bound is None:
+    if target.claims_large or target.bound is None:
         return (NegatedLogits(),)
     unpatched, against = target.measurements.unpatched, getattr(target.check, "against", "foils")
     values = unpatched.effect_size if against == "corrupt" else unpatched.clean.logit_diff
@@ -64,7 +64,7 @@ def silenced_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     against = getattr(target.check, "against", "foils")
     ends = ((pair.clean.tokens[-1], len(pair.clean.tokens), pair.corrupt) for pair in target.measurements.batch.pairs)
     alike = all(token == other.tokens[-1] and length == len(other.tokens) for token, length, other in ends)
-    return (SilencedHeads(),) if against == "corrupt" and alike and target.is_lower_bound else ()
+    return (SilencedHeads(),) if against == "corrupt" and alike and target.claims_large else ()
 
 
 def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def read_same_prompts(loaded_model: LoadedModel, other: LoadedModel) -> bool:
 def nodes_zeroed_together(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation in which none of the nodes writes anything."""
     nodes = tuple(sorted(node for node in target.nodes if node.kind in KINDS_WITH_OUTPUT))
-    return (ZeroedNodes(nodes),) if nodes and target.is_lower_bound else ()
+    return (ZeroedNodes(nodes),) if nodes and target.claims_large else ()
 
 
 def nodes_zeroed_singly(target: MutationTarget) -> tuple[Mutation, ...]:
@@ -100,7 +100,7 @@ def nodes_zeroed_singly(target: MutationTarget) -> tuple[Mutation, ...]:
 def negated_nodes(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the output of the claimed neurons and MLPs."""
     nodes = tuple(sorted(node for node in target.nodes if node.kind in ("neuron", "mlp")))
-    return (NegatedNodes(nodes),) if nodes and target.is_lower_bound else ()
+    return (NegatedNodes(nodes),) if nodes and target.claims_large else ()
 
 
 def exchanged_heads(target: MutationTarget) -> tuple[Mutation, ...]:
@@ -109,9 +109,9 @@ def exchanged_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     heads, shape = target.heads, target.measurements.loaded_model.shape
     if not heads:
         return ()
-    rank = by_fraction_recovered(target.measurements, heads, at)
-    exchanges = exchange_together(heads, shape, rank if target.is_lower_bound else reversed_rank(rank))
-    return exchanges or ((NegatedNodes(heads),) if target.is_lower_bound else ())
+    rank = recovery_rank(target.measurements, heads, at)
+    exchanges = exchange_together(heads, shape, rank if target.claims_large else reversed_rank(rank))
+    return exchanges or ((NegatedNodes(heads),) if target.claims_large else ())
 
 
 def exchanged_mediators(target: MutationTarget) -> tuple[Mutation, ...]:
@@ -133,15 +133,15 @@ def exchanged_mediators(target: MutationTarget) -> tuple[Mutation, ...]:
 def exchanged_attention_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges in each layer with the heads that attend there least, or most if the claim is an upper bound."""
     check = cast("AttentionCheck", target.check)
-    rank = by_attention(target.measurements, check.from_, check.to)
+    rank = attention_rank(target.measurements, check.from_, check.to)
     return exchange_by_layer(
-        target.heads, target.measurements.loaded_model.shape, rank if target.is_lower_bound else reversed_rank(rank)
+        target.heads, target.measurements.loaded_model.shape, rank if target.claims_large else reversed_rank(rank)
     )
 
 
 def uniform_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return one mutation for each head, in which it attends uniformly."""
-    return tuple(UniformHeads((head,)) for head in target.heads) if target.is_lower_bound else ()
+    return tuple(UniformHeads((head,)) for head in target.heads) if target.claims_large else ()
 
 
 ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # role scores that depend on attention alone
@@ -162,9 +162,9 @@ def exchanged_writers(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return an exchange of all writers, because one is enough, with the heads that compose least with the readers."""
     check = cast("ComposesCheck", target.check)
     readers = receivers(target.measurements, check.to, check.via)
-    rank = by_composition(target.measurements, check, readers, writing=True)
+    rank = composition_rank(target.measurements, check, readers, writing=True)
     return exchange_together(
-        target.heads, target.measurements.loaded_model.shape, rank if target.is_lower_bound else reversed_rank(rank)
+        target.heads, target.measurements.loaded_model.shape, rank if target.claims_large else reversed_rank(rank)
     )
 
 
@@ -173,8 +173,8 @@ def exchanged_readers(target: MutationTarget) -> tuple[Mutation, ...]:
     check = cast("ComposesCheck", target.check)
     shape = target.measurements.loaded_model.shape
     readers = heads_among(target.measurements.nodes(check.to), shape)
-    rank = by_composition(target.measurements, check, target.nodes, writing=False)
-    return exchange_by_layer(readers, shape, rank if target.is_lower_bound else reversed_rank(rank))
+    rank = composition_rank(target.measurements, check, target.nodes, writing=False)
+    return exchange_by_layer(readers, shape, rank if target.claims_large else reversed_rank(rank))
 
 
 def cut_compositions(target: MutationTarget) -> tuple[Mutation, ...]:
@@ -193,31 +193,29 @@ def cut_paths(target: MutationTarget) -> tuple[Mutation, ...]:
     for hop in hops:
         if all(sender.kind in CUTTABLE_KINDS for sender in senders):
             cuts.append(CutPath(senders, receivers(measured, hop.nodes, hop.via)))
-        senders = () if hop.nodes == TO_LOGITS else measured.nodes(hop.nodes)
-    return tuple(cuts) if target.is_lower_bound else ()
+        senders = () if hop.nodes == LOGITS_NAME else measured.nodes(hop.nodes)
+    return tuple(cuts) if target.claims_large else ()
 
 
 def zeroed_members(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation in which the members write nothing, for a claim that the circuit is good."""
-    return (ZeroedNodes(tuple(sorted(target.nodes))),) if _claims_good_circuit(target) else ()
+    return (ZeroedNodes(tuple(sorted(target.nodes))),) if _claims_circuit_suffices(target) else ()
 
 
 def exchanged_members(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return an exchange of all heads of the circuit with the heads outside it that matter least."""
     heads = target.heads
-    if not heads or not _claims_good_circuit(target):
+    if not heads or not _claims_circuit_suffices(target):
         return ()
-    return exchange_together(
-        heads, target.measurements.loaded_model.shape, by_fraction_recovered(target.measurements, heads)
-    )
+    return exchange_together(heads, target.measurements.loaded_model.shape, recovery_rank(target.measurements, heads))
 
 
 def zeroed_others(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation in which only the circuit writes anything, for a claim that the circuit is not good."""
     check = cast("CircuitCheck", target.check)
-    if _claims_good_circuit(target) or check.nodes is None or check.aspect == "minimal":
+    if _claims_circuit_suffices(target) or check.nodes is None or check.aspect == "minimal":
         return ()
-    universe = Circuits(target.measurements, check.among, check.with_).universe
+    universe = CircuitScores(target.measurements, check.among, check.with_).universe
     return (ZeroedNodes(tuple(node for node in universe if node not in target.nodes)),)
 
 
@@ -226,17 +224,17 @@ def negated_curve_logits(_target: MutationTarget) -> tuple[Mutation, ...]:
     return (NegatedLogits(),)
 
 
-def _claims_good_circuit(target: MutationTarget) -> bool:
+def _claims_circuit_suffices(target: MutationTarget) -> bool:
     """Return whether the check claims that the circuit is good; a good completeness is a small difference."""
     if cast("CircuitCheck", target.check).aspect == "completeness":
         return target.bound is not None and target.bound.at_most is not None
-    return target.is_lower_bound
+    return target.claims_large
 
 
 MakeMutations = Callable[[MutationTarget], tuple[Mutation, ...]]
 
 
-def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
+def mutations_of(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
     """Return the mutations of a check that passes on the unmutated model, without duplicates.
 
     Args:
@@ -248,10 +246,12 @@ def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
     """
     bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
     target = MutationTarget(check, bound, nodes_of_check(check, measured), measured)
-    return tuple(dict.fromkeys(mutation for make in MAKERS.get(type(check), ()) for mutation in make(target)))
+    return tuple(
+        dict.fromkeys(mutation for make in MUTATIONS_BY_CHECK.get(type(check), ()) for mutation in make(target))
+    )
 
 
-MAKERS: dict[type[Check], tuple[MakeMutations, ...]] = {
+MUTATIONS_BY_CHECK: dict[type[Check], tuple[MakeMutations, ...]] = {
     LogitDiffCheck: (negated_logits, silenced_heads),
     AccuracyCheck: (negated_logits, silenced_heads),
     PatchingCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),

@@ -63,7 +63,7 @@ def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) ->
     return tuple(exchanges)
 
 
-def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
+def recovery_rank(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
     """Rank the heads of some heads' layers by what they recover when denoised alone."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.loaded_model.shape, layers)
@@ -71,12 +71,12 @@ def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str
     return dict(zip(nodes, recovered.tolist(), strict=True)).get
 
 
-def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
+def attention_rank(measured: Measurements, destination: str, source: str) -> Rank:
     """Rank heads by how much they attend from one label to another."""
     return lambda head: float(measured.measure(AttentionBetweenLabels(head, destination, source)).mean())
 
 
-def by_composition(measured: Measurements, check: ComposesCheck, others: Iterable[Node], *, writing: bool) -> Rank:
+def composition_rank(measured: Measurements, check: ComposesCheck, others: Iterable[Node], *, writing: bool) -> Rank:
     """Rank heads by their strongest composition with any of the others, as writers to them or readers of them."""
     shape, others = measured.loaded_model.shape, tuple(others)
 

@@ -19,7 +19,7 @@ from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.choose_mutations import mutations_of
 from mi_checks.mutants.mutation import Mutation
 from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
@@ -138,7 +138,7 @@ class MutantJudge:
         Raises:
             MiChecksError: the choice of mutations needs a measurement of the unmutated model that cannot be made.
         """
-        return tuple(self._mutant(check, mutation) for mutation in mutations(check, self._measured))
+        return tuple(self._mutant(check, mutation) for mutation in mutations_of(check, self._measured))
 
     def close(self) -> None:
         """Save the measurements to the cache and free the rest."""

@@ -9,8 +9,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.mutants.exchange_partners import heads_among
 from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import CircuitCheck
-from mi_checks.spec.edges import LOGITS as TO_LOGITS
-from mi_checks.spec.edges import parse_edge
+from mi_checks.spec.edges import LOGITS_NAME, parse_edge
 from mi_checks.spec.path_checks import ComposesCheck, PathCheck
 from mi_checks.spec.roles import RoleCheck
 
@@ -37,7 +36,7 @@ class MutationTarget:
         return heads_among(self.nodes, self.measurements.loaded_model.shape)
 
     @property
-    def is_lower_bound(self) -> bool:
+    def claims_large(self) -> bool:
         """Return whether the check claims that something is large; zeroing cannot falsify a claim that it is small."""
         return self.bound is None or self.bound.at_least is not None
 
@@ -46,7 +45,7 @@ def nodes_of_check(check: Check, measured: Measurements) -> tuple[Node, ...]:
     """Return the nodes that a check is about: its own, a path's senders, a circuit's members or a role's heads."""
     if isinstance(check, CircuitCheck) and check.edges is not None:
         ends = [edge for text in check.edges if (edge := parse_edge(text)) is not None]
-        names = dict.fromkeys(name for edge in ends for name in (edge.sender, edge.receiver) if name != TO_LOGITS)
+        names = dict.fromkeys(name for edge in ends for name in (edge.sender, edge.receiver) if name != LOGITS_NAME)
         return tuple(dict.fromkeys(node for name in names for node in measured.nodes(name)))
     if isinstance(check, RoleCheck):
         return measured.nodes(check.name)

@@ -9,7 +9,7 @@ from mi_checks.spec.check import bound_text
 from mi_checks.spec.problems import listed
 from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
-from mi_checks.stats.estimate import WHOLE_EFFECT
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 
 _WINS = {
     "foils": "the answer scores above every foil",
@@ -102,7 +102,7 @@ def _circuit(claim: Claim, bound: str) -> str:
             return f"the scores of {circuit} and of the model differ by {bound}{count}"
         case "minimality":
             removed = "cutting any edge" if claim.edges else "taking any node out"
-            return f"{removed} of {circuit} costs {bound} of {WHOLE_EFFECT}"
+            return f"{removed} of {circuit} costs {bound} of {CIRCUIT_EFFECT_NAME}"
         case "sufficiency":
             return f"{circuit} alone scores above {rivals if claim.of else bound}"
         case "necessity":

@@ -30,6 +30,16 @@ Quantity = Literal[
     "lint",
 ]
 
+QUANTITY_OF_ASPECT: dict[str, Quantity] = {  # of the aspects of circuit and curve checks
+    "faithfulness": "faithfulness",
+    "completeness": "completeness",
+    "minimal": "minimality",
+    "sufficient": "sufficiency",
+    "necessary": "necessity",
+    "cpr": "CPR",
+    "cmd": "CMD",
+}
+
 
 @dataclass(frozen=True)
 class Claim:

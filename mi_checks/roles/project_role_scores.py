@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import report_project_errors, source_file
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.stats.floor import Floats
 
 
 def project_score(name: str, function: Callable[..., Any], loaded_model: LoadedModel, component: str) -> Floats:

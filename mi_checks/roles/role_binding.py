@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from mi_checks.engine.choose_engine import replayable_model
-from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.project_role_scores import project_score
@@ -19,6 +18,7 @@ from mi_checks.roles.role_lock import RoleLock, read_lock
 from mi_checks.roles.role_scores import role_score
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
+from mi_checks.stats.floor import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.nodes import HOOK_NAMES
-from mi_checks.engine.readout import Floats
 from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.role_probes import RepeatedTokenPrompts, Tokens, name_prompts, repeated_token_prompts
+from mi_checks.stats.floor import Floats
 
 N_TOP = 5  # number of likeliest tokens among which a name must be to count as copied
 

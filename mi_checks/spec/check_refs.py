@@ -9,7 +9,7 @@ from jinja2 import TemplateSyntaxError
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import PREFERENCE_KINDS, AnyPrompts, Behaviour, ModelEntry
 from mi_checks.spec.check import Check, names
-from mi_checks.spec.edges import LOGITS
+from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.grammar_errors import unknown_model_key
 from mi_checks.spec.named_nodes import node_places
 from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck, PatchingCheck
@@ -195,7 +195,7 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
             yield source.problem(
                 path, f"a role cannot be called {name!r}, which is a node; choose another name", of_key=True
             )
-        elif name == LOGITS:
+        elif name == LOGITS_NAME:
             yield source.problem(
                 path, f"a role cannot be called {name!r}, the end of a path; choose another name", of_key=True
             )

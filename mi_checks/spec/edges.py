@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from mi_checks.spec.node_names import NodeName, parse_node
 
-LOGITS = "logits"  # the end of a path or an edge that does not end in a node
+LOGITS_NAME = "logits"  # the end of a path or an edge that does not end in a node
 HeadInput = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
 
 _EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
@@ -78,7 +78,7 @@ class ImpossibleStep(NamedTuple):
     message: str
 
 
-def order_problem(sender: str, receiver: str, via: HeadInput | None = None) -> str | None:
+def unreachable_reason(sender: str, receiver: str, via: HeadInput | None = None) -> str | None:
     """Return why the receiver cannot read what the sender writes, or None if it can.
 
     A head's q, k or v reads what earlier layers wrote to the residual stream; an MLP also reads what the heads of its
@@ -110,16 +110,18 @@ def impossible_step(stops: Iterable[PathStop]) -> ImpossibleStep | None:
     Each node of a stop must be able to read each node of the stop before.
     """
     for index, (before, after) in enumerate(pairwise(stops), start=1):
-        if LOGITS in after.nodes:
+        if LOGITS_NAME in after.nodes:
             continue
-        for sender, receiver in product(_one_of_each(before.nodes), _one_of_each(after.nodes)):
-            message = order_problem(sender, receiver, after.via)
+        for sender, receiver in product(
+            _one_per_layer_and_component(before.nodes), _one_per_layer_and_component(after.nodes)
+        ):
+            message = unreachable_reason(sender, receiver, after.via)
             if message:
                 return ImpossibleStep(index, sender, receiver, message)
     return None
 
 
-def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
+def _one_per_layer_and_component(nodes: tuple[str, ...]) -> Iterable[str]:
     """Return the first node of each layer and component: the order of nodes depends on nothing else."""
     first: dict[tuple[int, str], str] = {}
     for node in nodes:
@@ -129,21 +131,10 @@ def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
     return first.values()
 
 
-def input_problem(component: str, via: HeadInput | None) -> str | None:
+def head_input_problem(component: str, via: HeadInput | None) -> str | None:
     """Return why nodes of a component, or the logits, cannot be reached through this input, or None if they can."""
     if component == "head" and via is None:
         return "a path enters a head through its q, k or v"
-    if component in ("mlp", LOGITS) and via is not None:
-        return f"{'the logits have' if component == LOGITS else 'an MLP layer has'} only one input; remove {via!r}"
-    return None
-
-
-def double_count(nodes: Iterable[str]) -> str | None:
-    """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
-    names = tuple(nodes)
-    for node in names:
-        parts = parse_node(node)
-        whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
-        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
-            return f"{node!r} is part of 'L{parts.layer}.{whole}', so it would be counted twice"
+    if component in ("mlp", LOGITS_NAME) and via is not None:
+        return f"{'the logits have' if component == LOGITS_NAME else 'an MLP layer has'} only one input; remove {via!r}"
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check, NodeCheck, NodeNames
 from mi_checks.spec.circuit_checks import CircuitCheck
-from mi_checks.spec.edges import LOGITS, WRITING_COMPONENTS, HeadInput, parse_edge
+from mi_checks.spec.edges import LOGITS_NAME, WRITING_COMPONENTS, HeadInput, parse_edge
 from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS, GROUP_SYNTAX, NODE_SYNTAX, similar_groups
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
@@ -89,7 +89,7 @@ def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
                     _RECEIVERS,
                     ReceiverInput(hop.via, "with 'via'", last=False),
                 )
-            if check.to != LOGITS:
+            if check.to != LOGITS_NAME:
                 yield NodePlace((*path, "to"), check.to, _RECEIVERS, ReceiverInput(check.via, "with 'via'"))
         case ComposesCheck():
             yield NodePlace((*path, "from"), check.from_, _heads(check))
@@ -107,7 +107,7 @@ def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
                 edge, place = parse_edge(text), (*path, "edges", index)
                 if edge is not None:  # the grammar refuses a text that is not an edge
                     yield NodePlace(place, edge.sender, _members(check))
-                    if edge.receiver != LOGITS:
+                    if edge.receiver != LOGITS_NAME:
                         entry = ReceiverInput(edge.via, f"as in '{edge.receiver}.k'")
                         yield NodePlace(place, edge.receiver, _members(check), entry)
         case CircuitCheck():
@@ -144,7 +144,7 @@ def unknown_name_message(name: str, sets: tuple[str, ...] | None, *, ends: bool 
     """
     if "@" in name:
         return f"{name!r}: a position is not part of a node's name; give it with the check's 'at'"
-    if name == LOGITS:
+    if name == LOGITS_NAME:
         return f"{name!r} is not a node, but the end of paths and edges" + (
             "; alone, it is written 'to: logits'" if ends else ""
         )
@@ -153,5 +153,5 @@ def unknown_name_message(name: str, sets: tuple[str, ...] | None, *, ends: bool 
     if sets is None:
         return f"unknown node {name!r}; {NODE_SYNTAX}"
     known = f"roles and node sets: {listed(sets)}" if sets else "the file has no roles and no node sets"
-    near = did_you_mean(name, (*sets, *similar_groups(name), *((LOGITS,) if ends else ())))
+    near = did_you_mean(name, (*sets, *similar_groups(name), *((LOGITS_NAME,) if ends else ())))
     return f"unknown node, role or node set {name!r}; {known}; {NODE_SYNTAX}; {GROUP_SYNTAX}{near}"

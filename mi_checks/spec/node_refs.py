@@ -12,7 +12,7 @@ from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.check_refs import checks_with_paths, present_models
 from mi_checks.spec.circuit_checks import CircuitCheck
-from mi_checks.spec.edges import LOGITS, HeadInput, input_problem, parse_edge
+from mi_checks.spec.edges import LOGITS_NAME, HeadInput, head_input_problem, parse_edge
 from mi_checks.spec.named_nodes import NodePlace, names_with_paths, node_places, unknown_name_message
 from mi_checks.spec.node_names import COMPONENT_NOUNS, COMPONENT_PLURALS, leaf_names, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
@@ -44,13 +44,15 @@ def _of_checks(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem
 
 def _inputs_of_logits(source: YamlSource, path: Keys, check: Check) -> Iterator[SpecProblem]:
     ends: list[tuple[Keys, HeadInput | None]] = []
-    if isinstance(check, PathCheck) and check.to == LOGITS:
+    if isinstance(check, PathCheck) and check.to == LOGITS_NAME:
         ends.append(((*path, "via"), check.via))
     elif isinstance(check, CircuitCheck):
         edges = [parse_edge(text) for text in check.edges or ()]
-        ends += [((*path, "edges", i), edge.via) for i, edge in enumerate(edges) if edge and edge.receiver == LOGITS]
+        ends += [
+            ((*path, "edges", i), edge.via) for i, edge in enumerate(edges) if edge and edge.receiver == LOGITS_NAME
+        ]
     for place, via in ends:
-        message = input_problem(LOGITS, via)
+        message = head_input_problem(LOGITS_NAME, via)
         if message:
             yield source.problem(place, message)
 
@@ -70,7 +72,7 @@ def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[S
             yield source.problem(
                 path, f"a node set cannot be called {name!r}, which is a node; choose another name", of_key=True
             )
-        elif name == LOGITS:
+        elif name == LOGITS_NAME:
             yield source.problem(
                 path, f"a node set cannot be called {name!r}, the end of a path; choose another name", of_key=True
             )
@@ -153,7 +155,7 @@ class _NameResolver:
                 remedy = f"; {kinds.remedies[component]}" if component in kinds.remedies else ""
                 yield f"{kinds.about}, but {shown} {is_not}{remedy}"
                 continue
-            unreached = input_problem(component, entry.via) if entry is not None else None
+            unreached = head_input_problem(component, entry.via) if entry is not None else None
             if entry is not None and unreached is not None:
                 how = f"; write which one {entry.spelling}" if entry.via is None else ""
                 yield f"{shown}: {unreached}{how}"

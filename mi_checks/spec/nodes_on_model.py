@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.circuit_checks import Among, CircuitCheck
-from mi_checks.spec.edges import LOGITS, EdgeName, PathStop, double_count, impossible_step, order_problem, parse_edge
+from mi_checks.spec.edges import (
+    LOGITS_NAME,
+    EdgeName,
+    PathStop,
+    impossible_step,
+    parse_edge,
+    unreachable_reason,
+)
 from mi_checks.spec.named_nodes import NodePlace, node_places
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import ModelShape, expand_nodes, leaf_names, parse_group, parse_node
@@ -26,7 +33,9 @@ def problems_on_model(
     source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
 ) -> Iterator[SpecProblem]:
     """Yield the mistakes in the nodes of a check, taken together, on a model that it is for."""
-    sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS}  # reported elsewhere
+    sets = {
+        name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS_NAME
+    }  # reported elsewhere
     on = _NodesOnModel(model, sets, shape)
     may_be_empty = (
         isinstance(check, MediatorsCheck) and check.exactly is not None
@@ -76,7 +85,7 @@ class _NodesOnModel:
             nodes = [node for name in names(expression) for node in names(self.sets.get(name, name))]
         else:
             nodes = [*expand_nodes(expression, self.sets, self.shape)]
-        return tuple(node for node in nodes if node == LOGITS or parse_node(node) is not None)
+        return tuple(node for node in nodes if node == LOGITS_NAME or parse_node(node) is not None)
 
     def named(self, place: NodePlace, *, may_be_empty: bool) -> Iterator[str]:
         """Yield a message if the nodes of a place, on which the check acts together, are none or include one twice."""
@@ -116,7 +125,7 @@ def _composition_problems(
     """Yield a mistake for the first head of `to` that cannot read any head of `from`: each needs one earlier writer."""
     senders = on.nodes(check.from_)
     for receiver in on.nodes(check.to):
-        messages = [order_problem(sender, receiver, check.via) for sender in senders]
+        messages = [unreachable_reason(sender, receiver, check.via) for sender in senders]
         if on.knows(check.from_) and messages and None not in messages:
             prefix = on.prefix((*names(check.from_), *names(check.to)), *senders, receiver)
             yield source.problem(path, f"{prefix}{messages[0]}")
@@ -124,7 +133,7 @@ def _composition_problems(
 
 
 def _sum_problems(source: YamlSource, path: Keys, on: _NodesOnModel, expression: NodeNames) -> Iterator[SpecProblem]:
-    message = double_count(on.nodes(expression))
+    message = overlap_problem(on.nodes(expression))
     if message:
         yield source.problem(path, f"for {on.model}, {message}")
 
@@ -190,3 +199,14 @@ def _circuit_candidates(among: Among, shape: ModelShape) -> tuple[list[str], lis
 def _all_candidates_text(among: Among, shape: ModelShape) -> str:
     heads, mlps = _circuit_candidates(among, shape)
     return f"all {len(heads)} heads" + (f" and {len(mlps)} MLP layers" if mlps else "")
+
+
+def overlap_problem(nodes: Iterable[str]) -> str | None:
+    """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
+    names = tuple(nodes)
+    for node in names:
+        parts = parse_node(node)
+        whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
+        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
+            return f"{node!r} is part of 'L{parts.layer}.{whole}', so it would be counted twice"
+    return None

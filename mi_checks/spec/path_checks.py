@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, id_text
-from mi_checks.spec.edges import LOGITS, HeadInput
+from mi_checks.spec.edges import LOGITS_NAME, HeadInput
 from mi_checks.spec.part import GrammarPart
 
 
@@ -28,7 +28,7 @@ class PathCheck(Check):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [{"required": ["recovers"]}, {"required": ["removes"]}],
-            "not": {"required": ["via"], "properties": {"to": {"const": LOGITS}}},
+            "not": {"required": ["via"], "properties": {"to": {"const": LOGITS_NAME}}},
         }
     )
 

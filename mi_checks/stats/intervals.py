@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtri  # scipy.stats takes a second to import
 
-from mi_checks.stats.bootstrap import ALPHA, PERCENTILES, Floats, IntervalCache, bootstrap_weights
+from mi_checks.stats.bootstrap import ALPHA, PERCENTILES, IntervalCache, bootstrap_weights
 from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate, Parts
-from mi_checks.stats.floor import RoundingFloor
+from mi_checks.stats.floor import Floats, RoundingFloor
 
 
 class NoEffectSize(ValueError):
@@ -106,7 +106,7 @@ def ratio_interval(
     return ratio_intervals(part[None], whole, of, floor, cache)[0]
 
 
-def ratio_area_interval(
+def ratio_summary_interval(
     parts: Floats,
     whole: Floats,
     summary: Callable[[Floats], Floats],
@@ -179,15 +179,15 @@ def ratio_parts(
     return Parts(mean_interval(part, unit, cache), mean_interval(whole, unit, cache), of)
 
 
-def ratio_area_parts(
+def ratio_summary_parts(
     parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], unit: str, of: str, method: str
 ) -> Parts:
-    """Return the two parts of `ratio_area_interval`: the summary in the unit of the score, and the whole.
+    """Return the two parts of `ratio_summary_interval`: the summary in the unit of the score, and the whole.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`; its mean must be significantly above zero.
-        summary: see `ratio_area_interval`; proportional to its argument, or to 1 minus it.
+        summary: see `ratio_summary_interval`; proportional to its argument, or to 1 minus it.
         unit: the unit of the score.
         of: the name of the whole.
         method: how the interval is computed, for the record.

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr  # scipy.stats takes a second to import
 
-from mi_checks.stats.bootstrap import ALPHA, Floats
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 
 
 def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:

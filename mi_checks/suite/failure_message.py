@@ -37,7 +37,7 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
     if measured is not None:
         lines += _worst_prompt(verdict, measured)
-    if measured is not None and verdict.suspects:
+    if measured is not None and verdict.show_other_mediators:
         lines += mediator_lines(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)

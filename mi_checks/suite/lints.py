@@ -16,7 +16,6 @@ from mi_checks.engine.clean_run_quantities import TokenRanks
 from mi_checks.engine.direct_attribution import DirectEffects, nonlinearity
 from mi_checks.engine.interventions import noise
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
@@ -28,6 +27,7 @@ from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.problems import Keys
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
 UNLIKELY_RANK = 100  # a token with this rank (0 is the most probable) or a higher one is unlikely

@@ -24,7 +24,7 @@ def test_exactly_these(judged, around):
     assert verdict.reason == ""
     assert claim_text(verdict.claim) == "exactly L0H1, L1H2 each recover more than 0.25 of clean − corrupt"
     assert (verdict.detail, verdict.deciding[0]) == ("Holm-corrected over 6 heads", "L")
-    assert verdict.suspects
+    assert verdict.show_other_mediators
 
 
 def test_one_more_than_claimed(judged, around):

@@ -20,7 +20,7 @@ def test_the_share_is_a_ratio_of_means(judged, around, check):
     assert verdict.estimate.value == pytest.approx(3 / 4)
     assert verdict.estimate.unit == "fraction of clean − corrupt"
     assert verdict.outcome == "pass"
-    assert verdict.suspects
+    assert verdict.show_other_mediators
 
 
 @pytest.mark.parametrize(("share", "outcome"), [(0.8, "pass"), (0.5, "inconclusive"), (0.2, "fail"), (-0.5, "fail")])
@@ -68,7 +68,7 @@ def test_what_is_asked_of_the_engine(measurements, around, check, intervention, 
 @pytest.mark.parametrize("effect_size", [0.0, -4.0])
 def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, check, effect_size):
     verdict = judged(check, around(effect_size), effects={"L1H2": around(0.9 * effect_size, seed=1)})
-    assert (verdict.outcome, verdict.estimate, verdict.suspects) == ("fail", None, False)
+    assert (verdict.outcome, verdict.estimate, verdict.show_other_mediators) == ("fail", None, False)
     assert verdict.reason.startswith("there is no effect to mediate: clean − corrupt is ")
     assert verdict.reason.endswith("], which is not above zero")
 
@@ -109,7 +109,7 @@ def test_case_24_where_nothing_is_changed_no_bound_is_met(judged, around, check)
     verdict = judged(check, around(5), around(-5), changes=(0, 0))
     assert verdict.outcome == "fail"
     assert verdict.reason.startswith("the intervention changes nothing, so it tests nothing: the activation of L")
-    assert not verdict.suspects
+    assert not verdict.show_other_mediators
 
 
 @pytest.mark.parametrize("check", AT_MOST)
@@ -136,7 +136,7 @@ def test_case_36_the_reason_is_that_of_the_ablation(judged, around, kind, why):
 
 def test_case_36_a_claim_from_below_fails_on_zero_for_what_was_measured(judged, around):
     verdict = judged(RECOVERS, around(5), around(-5), changes=([1] * 60 + [0] * 4,) * 2)
-    assert (verdict.outcome, verdict.suspects) == ("fail", True)
+    assert (verdict.outcome, verdict.show_other_mediators) == ("fail", True)
     assert verdict.reason == (
         "the effect is zero: the activation of L1H2 is changed on 60 of 64 prompts, and the change moves no score by "
         "more than rounding"

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import EdgeCircuit, ablate, all_edges, denoise, noise, reaches
 from mi_checks.engine.nodes import HEAD_PARTS, LOGITS, Node, all_nodes
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.node_names import ModelShape

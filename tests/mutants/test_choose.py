@@ -3,7 +3,7 @@
 import pytest
 
 from mi_checks.engine.nodes import parse_node
-from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.choose_mutations import mutations_of
 from mi_checks.mutants.exchange_partners import exchange_by_layer, exchange_together, heads_among
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.node_names import ModelShape
@@ -28,7 +28,9 @@ def chosen(suite, tmp_path):
         path.write_text(text, encoding="utf-8")
         loaded = load_behaviour(path)
         measured = suite.measurements(loaded, model)
-        found = [mutation for part in loaded.behaviour.checks[0].check.parts for mutation in mutations(part, measured)]
+        found = [
+            mutation for part in loaded.behaviour.checks[0].check.parts for mutation in mutations_of(part, measured)
+        ]
         suite.close(loaded, model)
         return [mutation.description for mutation in found]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.checks.dispatch import run_check
-from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.choose_mutations import mutations_of
 from mi_checks.mutants.judge_mutants import judge_check
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.results.run import FileLine
@@ -63,7 +63,7 @@ class Counted:
 @pytest.mark.parametrize("claim", ["exactly", "include"])
 def test_of_mediators_the_claimed_nodes_alone_are_measured_where_they_decide(claimed, claim):
     check, measured, engine = claimed(f"mediators: {{component: head, above: 0.1, {claim}: [L0H3, L1H1, L1H2]}}")
-    for mutation in mutations(check, measured):
+    for mutation in mutations_of(check, measured):
         weights = mutation.apply(engine.model)
         other = Counted(engine.with_weights(weights, mutation.first_changed_layer(engine.model)))
         whole = run_check(check, measured.by(other.engine, weights))
@@ -97,7 +97,7 @@ def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, 
 def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):
     """The oracle: what is measured of a head of the mutant is what is measured of the other head of the model."""
     check, measured, engine = claimed("patching: {nodes: L1H2, recovers: {at_least: 0.3}}")
-    (exchanged,) = [mutation for mutation in mutations(check, measured) if isinstance(mutation, ExchangedHeads)]
+    (exchanged,) = [mutation for mutation in mutations_of(check, measured) if isinstance(mutation, ExchangedHeads)]
     weights = exchanged.apply(engine.model)
     found = judge_check(
         check, measured, engine.with_weights(weights, exchanged.first_changed_layer(engine.model)), weights
@@ -137,7 +137,7 @@ def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
 def test_claims_of_how_heads_are_connected_could_have_been_red(claimed, check):
     read, measured, engine = claimed(check)
     assert run_check(read, measured).outcome == "pass"
-    found = mutations(read, measured)
+    found = mutations_of(read, measured)
     assert len(found) >= 2
     for mutation in found:
         weights = mutation.apply(engine.model)
@@ -151,7 +151,7 @@ def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
     """So that it is hardly faithful is false there, and was true: the other heads of layer 0 must write too."""
     check, measured, engine = claimed("circuit: {nodes: [L0H3, L1H1, L1H2], faithfulness: {at_most: 0.5}}")
     assert run_check(check, measured).estimate.high < 0.5
-    (zeroed,) = mutations(check, measured)
+    (zeroed,) = mutations_of(check, measured)
     weights = zeroed.apply(engine.model)
     verdict = judge_check(
         check, measured, engine.with_weights(weights, zeroed.first_changed_layer(engine.model)), weights

@@ -7,8 +7,8 @@ import torch
 from transformer_lens import head_detector
 from transformer_lens.FactoredMatrix import FactoredMatrix
 
+from mi_checks.engine.bridge_readers import read_transformer
 from mi_checks.engine.choose_engine import replayable_model
-from mi_checks.engine.families import read_transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.roles.role_probes import name_prompts, repeated_token_prompts
 from mi_checks.roles.role_scores import N_TOP, SCORES, role_score

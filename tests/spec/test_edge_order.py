@@ -8,9 +8,9 @@ import pytest
 
 from mi_checks.engine.interventions import all_edges, reaches
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.spec.edges import EdgeName, PathStop, double_count, impossible_step, order_problem
+from mi_checks.spec.edges import EdgeName, PathStop, impossible_step, unreachable_reason
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.spec.nodes_on_model import whole_graph_problem, whole_model_problem
+from mi_checks.spec.nodes_on_model import overlap_problem, whole_graph_problem, whole_model_problem
 
 SHAPE = ModelShape(n_layers=3, n_heads=2, d_mlp=2)
 ATTENTION_ONLY = ModelShape(n_layers=3, n_heads=2, d_mlp=None)
@@ -23,7 +23,10 @@ def test_the_file_and_the_engine_know_the_same_order() -> None:
     for sender, receiver in product(WRITERS, READERS):
         via = "k" if receiver.kind == "head" else None
         read = Node(receiver.layer, "k", receiver.index) if receiver.kind == "head" else receiver
-        assert (order_problem(str(sender), str(receiver), via) is None) == reaches(sender, read), (sender, receiver)
+        assert (unreachable_reason(str(sender), str(receiver), via) is None) == reaches(sender, read), (
+            sender,
+            receiver,
+        )
 
 
 def test_a_path_is_walked_from_stop_to_stop() -> None:
@@ -36,8 +39,8 @@ def test_a_path_is_walked_from_stop_to_stop() -> None:
 
 
 def test_a_part_beside_the_whole_counts_twice() -> None:
-    assert double_count(["L0H0", "L1.attn", "L0.mlp", "L1N3"]) is None
-    assert double_count(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', so it would be counted twice"
+    assert overlap_problem(["L0H0", "L1.attn", "L0.mlp", "L1N3"]) is None
+    assert overlap_problem(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', so it would be counted twice"
 
 
 @pytest.mark.parametrize("mlps", [False, True])

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mi_checks.engine.families import is_parallel
 from mi_checks.engine.guards.guard_probes import GuardProbes, RoundingTolerance
 from mi_checks.engine.guards.plain_model import ModuleSide, PlainEdit, PlainModel, locate_activation
 from mi_checks.engine.nodes import HEAD_PARTS, HOOK_NAMES, Kind, Node
 from mi_checks.engine.reference.hook_sites import HookSite
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.models.loaded_model import Guard, LoadedModel
 
 EDITED_KINDS: tuple[Kind, ...] = (

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.direct_attribution import DirectEffects, nonlinearity
-from mi_checks.engine.families import is_parallel
 from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, GuardProbes, RoundingTolerance
 from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
-from mi_checks.engine.readout import Floats
 from mi_checks.engine.reference.hook_sites import HookSite
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import Guard
+from mi_checks.stats.floor import Floats
 
 SUBLAYER_SUMS: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
     ("heads add up to their attention", "head", "attn", ("paths", "head attribution")),

@@ -15,7 +15,7 @@ from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import HOOK_NAMES, Kind, Node
 from mi_checks.engine.prompt_layout import Padding
-from mi_checks.engine.readout import Floats, ScoreFunction
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.reference.edges_by_hooks import EdgeCircuitRun
 from mi_checks.engine.reference.hook_sites import BridgeHook, HookSite, node_mask
 from mi_checks.engine.residual_stream import (
@@ -31,6 +31,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, PromptBatch
+from mi_checks.stats.floor import Floats
 
 
 class _HooksReached(Exception):

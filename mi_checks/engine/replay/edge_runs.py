@@ -147,7 +147,7 @@ class EdgeCircuitRuns:
         if products is not None:  # row pos 1+sender 1+sender
             pairs = (masks[..., :, None] * masks[..., None, :]).flatten(2)
             square = torch.einsum("vrs,bps->bvpr", pairs, products.flatten(2))
-            seen = seen * torch.rsqrt(square + model.eps)[..., None]
+            seen = seen * torch.rsqrt(square + model.norm_eps)[..., None]
         return seen if bias is None else seen + bias
 
     def _columns(self, x: Tensor, *, only_end: bool) -> Tensor:

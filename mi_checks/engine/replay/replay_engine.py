@@ -19,7 +19,7 @@ from torch import Tensor
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.prompt_layout import Padding
-from mi_checks.engine.readout import Floats, ScoreFunction
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.replay.edge_runs import EdgeCircuitRuns
 from mi_checks.engine.replay.joint_interventions import JointEdits
 from mi_checks.engine.replay.memory_budget import MemoryBudget
@@ -29,6 +29,7 @@ from mi_checks.engine.transformer import Transformer, attend_from
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, PromptBatch
+from mi_checks.stats.floor import Floats
 
 
 class ReplayEngine(StoredRuns):

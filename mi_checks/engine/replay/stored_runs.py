@@ -11,12 +11,13 @@ from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.prompt_layout import Padding
-from mi_checks.engine.readout import Floats, ScoreFunction
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.replay.forward_pass import ForwardPass, LayerOutputs, LayerOutputsFrom
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.stats.floor import Floats
 
 
 class StoredRuns(Engine, ABC):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.engine.readout import Floats
+from mi_checks.stats.floor import Floats
 
 Rng = np.random.Generator
 PROPORTIONS = (0.5, 0.85, 0.97)

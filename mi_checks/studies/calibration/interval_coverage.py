@@ -10,16 +10,16 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from mi_checks.engine.readout import Floats
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.stats.bootstrap import ALPHA, CONFIDENCE, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import (
     NoEffectSize,
     mean_interval,
     proportion_interval,
-    ratio_area_interval,
     ratio_interval,
+    ratio_summary_interval,
 )
 from mi_checks.stats.p_values import holm, mean_p_value, ratio_p_values
 from mi_checks.studies.calibration.effect_distributions import (
@@ -219,7 +219,9 @@ def _of_fraction(shape: FractionDistribution, rng: Rng, n: int) -> IntervalEnds 
 def _of_fractions(shape: FractionDistribution, rng: Rng, n: int) -> IntervalEnds | None:
     parts, whole = shape.draw(rng, n)
     try:
-        return _ends(ratio_area_interval(parts, whole, lambda shares: np.abs(shares).mean(0), "the whole", "bootstrap"))
+        return _ends(
+            ratio_summary_interval(parts, whole, lambda shares: np.abs(shares).mean(0), "the whole", "bootstrap")
+        )
     except NoEffectSize:
         return None
 

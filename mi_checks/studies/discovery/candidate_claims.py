@@ -14,7 +14,7 @@ from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.output.numbers import precise
 from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, CheckEntry
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
-from mi_checks.spec.edges import LOGITS as TO_LOGITS
+from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
@@ -126,7 +126,7 @@ def _strongest(mechanism: Mechanism, nodes: list[Node]) -> list[Node]:
 def _path_claim(
     edge: PathEdge, mechanism: Mechanism, at: Mapping[str, str], *, opposing: bool = False
 ) -> CandidateClaim:
-    to = TO_LOGITS if edge.receiver == LOGITS else str(edge.receiver)
+    to = LOGITS_NAME if edge.receiver == LOGITS else str(edge.receiver)
     via = {"via": edge.via} if edge.via else {}
     fields = {"from": str(edge.sender), "to": to, **via, **at}
     direction = "recovers" if edge in mechanism.paths.sufficient else "removes"

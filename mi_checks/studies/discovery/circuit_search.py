@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.engine.nodes import Node
 from mi_checks.output.numbers import number
-from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
 # up to this size, circuits of every size are tried; above it, each is SIZE_GROWTH times as large as the last
@@ -103,8 +103,8 @@ class _CircuitSearch:
         max_circuits: the number of circuits to measure while nodes are removed; None for no limit.
     """
 
-    circuits: Circuits
-    whole: Circuits
+    circuits: CircuitScores
+    whole: CircuitScores
     faithful: float
     max_circuits: int | None
 
@@ -112,7 +112,7 @@ class _CircuitSearch:
         """Return f of circuits of one size."""
         few = self.circuits
         scores = few.scores(circuits, f"circuits of {len(circuits[0])}")
-        return [ratio_interval(row - few.nothing, few.span, WHOLE_EFFECT, few.floor) for row in scores]
+        return [ratio_interval(row - few.nothing, few.span, CIRCUIT_EFFECT_NAME, few.floor) for row in scores]
 
     def passes(self, estimate: Estimate) -> bool:
         """Return whether a circuit is expected to be faithful on the pairs that it is judged on."""
@@ -120,8 +120,8 @@ class _CircuitSearch:
 
 
 def prune(
-    search: Circuits,
-    whole: Circuits,
+    search: CircuitScores,
+    whole: CircuitScores,
     strength: Mapping[Node, float],
     faithful: float,
     *,
@@ -144,7 +144,7 @@ def prune(
     span = float(whole.span.mean())
     if abs(span) < MIN_RELATIVE_SPAN * effect_size:
         return PrunedCircuit(
-            reason=f"{NO_ABLATION_EFFECT}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt is "
+            reason=f"{NO_ABLATION_EFFECT}: {CIRCUIT_EFFECT_NAME} is {span:.2g} {whole.unit}, and clean − corrupt is "
             f"{number(effect_size, 3)}",
             no_ablation_effect=True,
         )

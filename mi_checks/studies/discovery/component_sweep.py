@@ -18,8 +18,8 @@ import numpy as np
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
-from mi_checks.engine.readout import Floats
 from mi_checks.spec.node_names import COMPONENT_PLURALS
+from mi_checks.stats.floor import Floats
 from mi_checks.studies.discovery.node_effects import NodeEffects, measure_effects
 from mi_checks.studies.discovery.node_selection import (
     NodeSelection,

@@ -10,18 +10,18 @@ from typing import Any
 
 from mi_checks.cache.cache_keys import code_digest, measurement_key
 from mi_checks.cache.cache_store import CacheStore
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import AblationKind, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
 from mi_checks.studies.discovery.circuit_search import PrunedCircuit, prune
 from mi_checks.studies.discovery.component_sweep import sweep_component
@@ -273,7 +273,7 @@ class Explorer:
         )
         whole, _ = self._of_first(len(self.prompts.exploration))
         pruned = prune(
-            Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.options.faithful,
+            CircuitScores(search, kind=kind), CircuitScores(whole, kind=kind), strength, self.options.faithful,
             effect_size=float(measured.unpatched.effect_size.mean()), most=most,
         )  # fmt: skip
         if kind == "mean" and pruned.no_ablation_effect:

@@ -16,8 +16,8 @@ import numpy as np
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import AblationKind, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.node_effects import beyond_threshold
 

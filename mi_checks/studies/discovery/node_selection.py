@@ -20,8 +20,8 @@ from torch import Tensor
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side, denoise, noise
 from mi_checks.engine.nodes import HOOK_NAMES, Component, Node
-from mi_checks.engine.readout import Floats
 from mi_checks.output.progress import Progress
+from mi_checks.stats.floor import Floats
 
 INTERPOLATION_POINTS = (0.25, 0.5, 0.75)  # fractions of the way from the corrupted embedding to the clean one
 ESTIMATE_ROWS = (

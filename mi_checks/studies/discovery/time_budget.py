@@ -16,8 +16,9 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.intervention_quantities import InterventionScores, intervention_name
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.readout import Floats, UnpatchedRuns
+from mi_checks.engine.readout import UnpatchedRuns
 from mi_checks.output.progress import Progress, no_progress
+from mi_checks.stats.floor import Floats
 
 CHUNK_S = 2.0  # seconds that interventions measured together should take
 MAX_CHUNK_GROWTH = 8  # factor by which a chunk may be larger than the one before

@@ -9,9 +9,9 @@ import numpy as np
 
 from mi_checks.checks.hypothesis import Hypothesis, hypothesis
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Edge, Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode

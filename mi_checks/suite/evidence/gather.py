@@ -33,7 +33,7 @@ from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.estimate import WHOLE_EFFECT
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 from mi_checks.suite.evidence.circuit_evidence import circuit, has_effect_size
 
@@ -125,7 +125,7 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
                 map(
                     CurvePoint,
                     curve.sizes,
-                    ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor, measured.intervals),
+                    ratio_intervals(curve.kept, curve.span, CIRCUIT_EFFECT_NAME, curve.floor, measured.intervals),
                 )
             ),
             cpr=area_interval(curve, cpr, "CPR"),

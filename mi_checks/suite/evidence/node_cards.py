@@ -14,7 +14,6 @@ from mi_checks.engine.clean_run_quantities import AttentionPattern, NeuronActiva
 from mi_checks.engine.direct_attribution import DirectEffects, DirectEffectsBySource, nonlinearity
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import Prompt
@@ -22,6 +21,7 @@ from mi_checks.results.evidence import Activation, HeadCard, NeuronCard, Promoti
 from mi_checks.spec.node_checks import AblationCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 
 MAX_PATTERN_TOKENS = (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.circuit_search import is_faithful, prune
@@ -14,7 +14,7 @@ NOTHING = "ablating every head has no significant effect: m(M) − m(∅) is "
 
 def circuits(stubbed, score, effect_size=1.0, shape=None, heads=HEADS):
     """`score` of the names of the heads that are left → m(C)."""
-    return Circuits(
+    return CircuitScores(
         stubbed(
             lambda i: effect_size - score({*heads} - {str(node) for node in i.nodes}),
             shape=shape,

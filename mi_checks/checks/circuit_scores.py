@@ -8,7 +8,6 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.engine.interventions import AblationKind, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.readout import Floats
 from mi_checks.output.numbers import precise
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
@@ -16,12 +15,12 @@ from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
-from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate, Parts
-from mi_checks.stats.floor import RoundingFloor
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate, Parts
+from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_interval, ratio_parts, require_effect_size
 
 
-class Circuits:
+class CircuitScores:
     """The circuits of one behaviour on one model. Nodes outside the universe are never ablated.
 
     Attributes:
@@ -93,7 +92,9 @@ class Circuits:
             NoEffectSize: as `require_span`.
         """
         self.require_span()
-        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor, self.cache)
+        return ratio_interval(
+            self.scores([circuit])[0] - self.nothing, self.span, CIRCUIT_EFFECT_NAME, self.floor, self.cache
+        )
 
     @property
     def _everything(self) -> str:
@@ -115,7 +116,7 @@ class Circuits:
 
     def parts(self, kept: Floats) -> Parts:
         """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
-        return ratio_parts(kept, self.span, self.unit, WHOLE_EFFECT, self.cache)
+        return ratio_parts(kept, self.span, self.unit, CIRCUIT_EFFECT_NAME, self.cache)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)
@@ -150,7 +151,7 @@ def require_span(
     """
     floor = measured.floor.select(prompts)
     try:
-        require_effect_size(span[prompts], WHOLE_EFFECT, floor)
+        require_effect_size(span[prompts], CIRCUIT_EFFECT_NAME, floor)
     except NoEffectSize as none:
         if kind == "zero":
             raise
@@ -164,7 +165,7 @@ def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablati
     taken = mean_interval(by_zero, unit)
     shown = f"{precise(taken)} {unit}"
     try:
-        require_effect_size(by_zero, WHOLE_EFFECT, measured.floor)
+        require_effect_size(by_zero, CIRCUIT_EFFECT_NAME, measured.floor)
     except NoEffectSize:
         return [f"zero ablation of {what} does not lower the score either ({shown})"]
     remedy = f"zero ablation of {what} lowers the score by {shown}: claim the circuit 'with: zero'"

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.generalized_components import ParallelBlockBridge
 from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.engine.transformer import ACTIVATIONS, Rotary, Transformer
 
 # Kinds of rotary embedding whose angles do not depend on the length of the prompt.
@@ -28,11 +28,6 @@ def read_transformer(bridge: TransformerBridge) -> Transformer | None:
     """Return the function of a bridge, or None if its family, or an option it uses, is not known."""
     reader = _READERS.get(bridge.cfg.architecture)
     return None if reader is None else reader(bridge)
-
-
-def is_parallel(bridge: TransformerBridge) -> bool:
-    """Return whether attention and MLP of a layer read the same residual stream, so that there is no `resid_mid`."""
-    return isinstance(bridge.blocks[0], ParallelBlockBridge)
 
 
 def _read_native(bridge: TransformerBridge) -> Transformer | None:
@@ -123,9 +118,9 @@ def _build_transformer(
         act_fn=act_fn,
         norm=None if cfg.normalization_type is None else cfg.normalization_type.upper(),
         final_rms=bool(cfg.final_rms),
-        eps=cfg.eps,
-        scale=cfg.attn_scale if cfg.use_attn_scale and cfg.attn_scale > 0 else math.sqrt(cfg.d_head),
-        scores_cap=float(cfg.attn_scores_soft_cap),
-        logits_cap=float(cfg.output_logits_soft_cap),
+        norm_eps=cfg.eps,
+        attention_scale=cfg.attn_scale if cfg.use_attn_scale and cfg.attn_scale > 0 else math.sqrt(cfg.d_head),
+        attention_score_cap=float(cfg.attn_scores_soft_cap),
+        logit_cap=float(cfg.output_logits_soft_cap),
         rotary=None if rotary is None else Rotary(rotary.cos.to(device), rotary.sin.to(device), rotary.pairs),
     )

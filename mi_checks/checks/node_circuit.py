@@ -7,23 +7,23 @@ from itertools import combinations
 
 import numpy as np
 
-from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.edge_circuit import check_edges
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
 from mi_checks.checks.random_circuits import check_random_circuits
-from mi_checks.checks.verdict import QUANTITIES, Verdict, named, no_effect_verdict, verdict
+from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of, verdict
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.output.numbers import signed_number
-from mi_checks.results.claim import Claim
+from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.nodes_on_model import whole_model_problem
 from mi_checks.spec.problems import listed
-from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
+from mi_checks.stats.floor import Floats
+from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
 
 MAX_KNOCK_OUTS = 31  # all non-empty subsets of five nodes; larger circuits get as many at random
 
@@ -36,7 +36,7 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
     """
     if check.nodes is None:
         return check_edges(check, bound, measured)
-    circuits = Circuits(measured, check.among, check.with_)
+    circuits = CircuitScores(measured, check.among, check.with_)
     members = measured.nodes(check.nodes)
     outside = [node for node in members if node not in circuits.universe]
     if outside:
@@ -59,19 +59,19 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
                 return check_random_circuits(aspect, bound, circuits, members)
     except NoEffectSize as none:
         return no_effect_verdict(
-            Claim(QUANTITIES[check.aspect], nodes=named(members), **bound.sides), bound, none, measured
+            Claim(QUANTITY_OF_ASPECT[check.aspect], nodes=node_names_of(members), **bound.sides), bound, none, measured
         )
 
 
-def _faithfulness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
-    claim = Claim("faithfulness", nodes=named(members), **bound.sides)
+def _faithfulness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ...]) -> Verdict:
+    claim = Claim("faithfulness", nodes=node_names_of(members), **bound.sides)
     estimate = circuits.faithfulness(members)
     kept = circuits.floor.without_rounding(circuits.scores([members])[0] - circuits.nothing)
-    judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), suspects=True)
+    judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), show_other_mediators=True)
     return replace(judged, parts=circuits.parts(kept))
 
 
-def _completeness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
+def _completeness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ...]) -> Verdict:
     """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
 
     Noise can only increase a mean of absolute values, so that the interval errs against the claim.
@@ -81,14 +81,14 @@ def _completeness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -
     within = circuits.scores([[node for node in members if node not in out] for out in sets])
     differences = within - circuits.knocked_out(sets)
     how = "bootstrap of the mean |difference|"
-    estimate = ratio_area_interval(differences, circuits.span, _mean_size, WHOLE_EFFECT, how, circuits.floor)
+    estimate = ratio_summary_interval(differences, circuits.span, _mean_size, CIRCUIT_EFFECT_NAME, how, circuits.floor)
     worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
     change = differences[worst].mean() / circuits.span.mean()
-    claim = Claim("completeness", nodes=named(members), n=len(sets), **bound.sides)
+    claim = Claim("completeness", nodes=node_names_of(members), n=len(sets), **bound.sides)
     return replace(
         verdict(claim, estimate, bound, ()),
         detail=f"largest difference without {listed(sets[worst])}: {signed_number(change, 3)}",
-        parts=ratio_area_parts(differences, circuits.span, _mean_size, circuits.unit, WHOLE_EFFECT, how),
+        parts=ratio_summary_parts(differences, circuits.span, _mean_size, circuits.unit, CIRCUIT_EFFECT_NAME, how),
     )
 
 

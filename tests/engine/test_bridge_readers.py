@@ -8,14 +8,15 @@ from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.attribution_patching import AttributionPatching
+from mi_checks.engine.bridge_readers import read_transformer
 from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.composition import InputFraction
 from mi_checks.engine.direct_attribution import DirectEffects
-from mi_checks.engine.families import is_parallel, read_transformer
 from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import NANO_TOKENIZER
 from mi_checks.spec.node_names import ModelShape
