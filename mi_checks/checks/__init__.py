@@ -2,7 +2,7 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "circuits",
+    "circuit_scores",
     "curve",
     "dispatch",
     "effect",

@@ -8,7 +8,6 @@ __all__ = [
     "composition",
     "direct_attribution",
     "engine",
-    "families",
     "guards.guard_model",
     "intervention_quantities",
     "interventions",
@@ -17,5 +16,6 @@ __all__ = [
     "replay.forward_pass",
     "replay.memory_budget",
     "replay.replay_engine",
+    "residual_stream",
     "transformer",
 ]
