@@ -6,11 +6,11 @@ from pathlib import Path
 
 from mi_checks.output.numbers import percent
 from mi_checks.studies.calibration import calibration_output
-from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.calibration_output import calibration_tables
 from mi_checks.studies.calibration.false_positive_rates import Rate
 from mi_checks.studies.calibration.interval_coverage import IntervalCoverage
 from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RANDOM_ANSWERS
+from mi_checks.studies.calibration.run_calibration import Calibration
 
 SKEWED, TAILS, ALIKE = "very skewed: lognormal", "heavy tails: t, 3 degrees", "nearly all alike"
 

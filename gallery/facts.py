@@ -10,8 +10,8 @@ from gallery.questions import KindAndDepth, ModelPair
 from mi_checks.compare.neighbouring_models import EffectMatrix, ModelStep, NeighbourDifference, differences, step
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
+from mi_checks.spec.behaviour_checks import LogitDiffCheck
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.studies.matrix.matrix_output import behaviour_label, effect_mark, effect_text
 
 TO_ROOT = "../../"  # the path from reports/gallery/ to the files

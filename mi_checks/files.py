@@ -1,4 +1,4 @@
-"""Atomic writing of files, and detection of the conflict markers that a merge leaves."""
+"""Atomic writing of files, detection of the conflict markers that a merge leaves, and relative paths."""
 
 from __future__ import annotations
 
@@ -79,3 +79,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder, with forward slashes; unchanged if it is on another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -12,11 +12,11 @@ from mi_checks.checks.node_circuit import check_circuit
 from mi_checks.checks.patching import check_ablation, check_patching
 from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict
+from mi_checks.spec.behaviour_checks import AbsentCheck, AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
-from mi_checks.spec.preference_checks import AbsentCheck, AccuracyCheck, LogitDiffCheck
 
 
 def run_check(check: Check, measured: Measurements) -> Verdict:

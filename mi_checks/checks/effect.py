@@ -10,8 +10,8 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.results.evidence import Ability, Architecture, Effect, Preference
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.behaviour_checks import LogitDiffCheck
 from mi_checks.spec.check import Check
-from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Outcome
 from mi_checks.stats.intervals import mean_interval

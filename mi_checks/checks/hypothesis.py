@@ -11,7 +11,7 @@ from mi_checks.checks.path import receivers
 from mi_checks.engine.interventions import WRITER_KINDS, Edge
 from mi_checks.engine.nodes import HEAD_PARTS, Node
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.behaviour import PREFERENCE_KINDS
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.check_refs import is_portable
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
@@ -64,7 +64,7 @@ def checks_on_model(measured: Measurements) -> Iterator[Check]:
 
 
 def _claims_much(check: Check, measured: Measurements) -> bool:
-    if check.kind in PREFERENCE_KINDS or isinstance(check, CurveCheck):
+    if check.kind in BEHAVIOUR_KINDS or isinstance(check, CurveCheck):
         return False
     if isinstance(check, MediatorsCheck | CircuitCheck):
         return True

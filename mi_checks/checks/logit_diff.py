@@ -10,8 +10,8 @@ from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.readout import UnpatchedRuns
 from mi_checks.results.claim import Claim
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval, proportion_interval

@@ -9,7 +9,7 @@ from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
 from mi_checks.output.safe_text import code_span
 from mi_checks.results.causes import FailureGroup, failure_groups
-from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
+from mi_checks.results.run import BASELINE, REFERENCE, CheckResult, Run
 
 MAX_FAILURES = 5
 MAX_LINTS = 3
@@ -52,7 +52,7 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
 
 
 def _totals(run: Run) -> str:
-    checks = [result for result in run.results if result.kind not in (BASELINE, BASE)]
+    checks = [result for result in run.results if result.kind not in (BASELINE, REFERENCE)]
     passed = sum(result.outcome == "pass" for result in checks)
     counts = [
         f"{sum(result.outcome == outcome for result in checks):,} {word}"
@@ -130,7 +130,7 @@ def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
 
 
 def _reference_model(run: Run) -> Iterator[str]:
-    compared = [result for result in run.results if result.kind == BASE]
+    compared = [result for result in run.results if result.kind == REFERENCE]
     if compared:
         unchanged = sum(result.outcome == "pass" for result in compared)
         yield f"Reference model: {unchanged:,} of {len(compared):,} checks unchanged."

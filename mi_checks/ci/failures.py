@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from mi_checks.output.failure_lines import brief_message
-from mi_checks.results.run import BASE, BASELINE, CheckResult, FileLine, MutantsResult, Run, mutants_id
+from mi_checks.results.run import BASELINE, REFERENCE, CheckResult, FileLine, MutantsResult, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
 UNMEASURED, FAILED, DRIFTED, SURVIVED, INCONCLUSIVE = range(5)  # worst first
@@ -62,7 +62,7 @@ def failures(run: Run) -> tuple[Failure, ...]:
 
 
 def _check_failure(result: CheckResult) -> Failure:
-    drifted = result.kind in (BASELINE, BASE) and result.outcome == "fail"
+    drifted = result.kind in (BASELINE, REFERENCE) and result.outcome == "fail"
     return Failure(
         rank=DRIFTED if drifted else RANKS[result.outcome],
         kind=result.kind,

@@ -13,7 +13,7 @@ from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
-    from mi_checks.studies.calibration.calibration import Calibration
+    from mi_checks.studies.calibration.run_calibration import Calibration
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,7 +47,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run_calibrate(options: argparse.Namespace) -> None:
     """Run `calibrate`."""
     limit_to_one_thread()
-    from mi_checks.studies.calibration.calibration import calibrate
+    from mi_checks.studies.calibration.run_calibration import calibrate
 
     print(
         _calibration_text(calibrate(options.runs, options.seed, options.kind, progress_bar(sys.stderr)), options.format)

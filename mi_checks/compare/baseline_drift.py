@@ -14,7 +14,7 @@ from mi_checks.compare.baseline_record import RECORD_AGAIN, UPDATE, Baseline, Ba
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import MIN_CHANGE, change_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, mediator_set_change
-from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, corrected
+from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.results.evidence import Evidence
@@ -100,7 +100,7 @@ def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], ev
     sizes = then.effect_sizes, evidence.effect_sizes
     drifts = [
         drift
-        for name, change in zip(pairs, corrected(tuple(pairs.values())), strict=True)
+        for name, change in zip(pairs, with_holm_correction(tuple(pairs.values())), strict=True)
         if (drift := _drift(name, change, results[name], sizes)) is not None
     ]
     drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -drift.size))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 
 from mi_checks.results.claim import Claim, without_bounds
 from mi_checks.results.evidence import Evidence, Mediator
-from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
+from mi_checks.results.run import BASELINE, LINT, REFERENCE, CheckResult
 from mi_checks.stats.estimate import Estimate, Parts
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
-NO_CHECKS = ("role", BASELINE, BASE, LINT)  # kinds of results that measure nothing of their own on prompts
+NO_CHECKS = ("role", BASELINE, REFERENCE, LINT)  # kinds of results that measure nothing of their own on prompts
 MAX_ROUNDING_STEPS = 1.1  # of the last decimal: two machines may differ by one step
 
 

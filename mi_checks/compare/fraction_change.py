@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mi_checks.compare.margins import MAIN_PART, part_margin
-from mi_checks.compare.paired_change import Direction, Measurement, PairedChange, change_between, corrected
+from mi_checks.compare.paired_change import Direction, Measurement, PairedChange, change_between, with_holm_correction
 from mi_checks.output.numbers import number
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import EFFECT_SIZE, Estimate
@@ -113,7 +113,7 @@ def fraction_change(
         Measurement(parts.denominator, tuple(sizes) if of_all else ())
         for parts, sizes in zip((then, now), effect_sizes, strict=True)
     ]
-    numerator, denominator = corrected(
+    numerator, denominator = with_holm_correction(
         [
             change_between(before, after, 0.0 if before.estimate is None else part_margin(before.estimate))
             for before, after in (numerators, denominators)

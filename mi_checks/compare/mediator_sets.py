@@ -8,7 +8,7 @@ from statistics import fmean
 
 from mi_checks.compare.margins import MEDIATOR_CHANGE
 from mi_checks.compare.run_pairs import run_key, two_models
-from mi_checks.results.evidence import MEDIATES, Evidence, Mediator
+from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Evidence, Mediator
 from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
@@ -80,7 +80,9 @@ def mediator_set_change(
         relative = {node for node in left if effects and not _less(before, after, node, effects)}
         relative |= {node for node in joined if effects and not _less(after, before, node, effects[::-1])}
         left, joined = left - relative, joined - relative
-        mediating = [{node for node, share in side.items() if share.low > MEDIATES} for side in (before, after)]
+        mediating = [
+            {node for node, share in side.items() if share.low > MIN_MEDIATOR_FRACTION} for side in (before, after)
+        ]
         kinds = {
             "lost": left,
             "gained": joined,
@@ -96,7 +98,7 @@ def mediator_set_change(
 
 def all_mediators_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
     """Return the change to a model whose clean − corrupt is not above zero, so that no fraction is defined for it."""
-    mediating = [each for each in then if each.estimate.low > MEDIATES]
+    mediating = [each for each in then if each.estimate.low > MIN_MEDIATOR_FRACTION]
     return MediatorSetChange(
         lost={f"{each.node}{f' at {each.at}' if each.at else ''}": (each.estimate, None) for each in mediating}
     )
@@ -115,8 +117,8 @@ def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[
     for node, estimate in before.items():
         other = after.get(node)
         high = weakest if other is None else other.high
-        mediates = other is not None and other.low > MEDIATES
-        if estimate.low > MEDIATES and not mediates and high < estimate.low - MEDIATOR_CHANGE:
+        mediates = other is not None and other.low > MIN_MEDIATOR_FRACTION
+        if estimate.low > MIN_MEDIATOR_FRACTION and not mediates and high < estimate.low - MEDIATOR_CHANGE:
             found.add(node)
     return found
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import groupby, permutations
 
 from mi_checks.compare.margins import NO_MARGIN
-from mi_checks.compare.paired_change import Measurement, PairedChange, change_between, corrected
+from mi_checks.compare.paired_change import Measurement, PairedChange, change_between, with_holm_correction
 from mi_checks.results.evidence import Architecture, Effect
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate
@@ -97,7 +97,7 @@ def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tupl
     raw = [change_between(_measurement(before), _measurement(after), NO_MARGIN) for _, before, after in pairs]
     return tuple(
         NeighbourDifference(step, before, after, change, _prompts_to_tell(alone, len(pairs)))
-        for (step, before, after), alone, change in zip(pairs, raw, corrected(raw), strict=True)
+        for (step, before, after), alone, change in zip(pairs, raw, with_holm_correction(raw), strict=True)
     )
 
 

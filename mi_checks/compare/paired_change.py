@@ -108,7 +108,7 @@ class PairedChange:
         evidence: `paired` if the values per prompt can be subtracted, `independent` if there are only two intervals,
             `none` if one of the two could not be measured.
         p_value: of the hypothesis that the mean changed by no more than the margin; None without evidence. It is
-            corrected for the family once `corrected` has seen it.
+            corrected for the family once `with_holm_correction` has seen it.
     """
 
     before: Measured
@@ -209,7 +209,7 @@ def change_between(before: Measured, after: Measured, margin: float) -> PairedCh
     return PairedChange(before, after, margin, "independent", p_value)
 
 
-def corrected(family: Sequence[PairedChange]) -> tuple[PairedChange, ...]:
+def with_holm_correction(family: Sequence[PairedChange]) -> tuple[PairedChange, ...]:
     """Return the changes with their p-values corrected by Holm over all that were tested."""
     p_values = [change.p_value for change in family if change.p_value is not None]
     adjusted = iter(holm(np.array(p_values)).tolist()) if p_values else iter(())

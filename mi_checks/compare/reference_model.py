@@ -19,10 +19,16 @@ from mi_checks.compare.baseline_drift import MAX_NAMED, brief_mediator_lines, in
 from mi_checks.compare.baseline_record import RecordedCheck
 from mi_checks.compare.margins import change_margin, equivalence_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, all_mediators_lost, mediator_set_change
-from mi_checks.compare.paired_change import Direction, PairedChange, PromptAgreement, change_between, corrected
+from mi_checks.compare.paired_change import (
+    Direction,
+    PairedChange,
+    PromptAgreement,
+    change_between,
+    with_holm_correction,
+)
 from mi_checks.output.numbers import number
 from mi_checks.results.evidence import Mediator
-from mi_checks.results.run import BASE, CheckResult
+from mi_checks.results.run import REFERENCE, CheckResult
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
 from mi_checks.stats.judgement import prompts_to_settle
@@ -162,8 +168,8 @@ def compare_with_reference(
         unit: of the score.
     """
     margins = {name: equivalence_margin(np.array(each.per_prompt)) for name, each in then.items()}
-    equivalences = corrected([change_between(each, now[name], margins[name]) for name, each in then.items()])
-    differences = corrected(
+    equivalences = with_holm_correction([change_between(each, now[name], margins[name]) for name, each in then.items()])
+    differences = with_holm_correction(
         [change_between(each, now[name], change_margin(each.estimate)) for name, each in then.items()]
     )
     effects = tuple(map(EffectChange, then, equivalences, differences))
@@ -214,7 +220,7 @@ def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
     """Return the lines of the terminal summary: the number of behaviours of each verdict, and their names."""
     behaviours: dict[str, list[str]] = {}
     for result in results:
-        if result.kind == BASE:
+        if result.kind == REFERENCE:
             verdict = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not compared")
             behaviours.setdefault(verdict, []).append(result.behaviour)
     if not behaviours:

@@ -10,7 +10,7 @@ from typing import Literal
 from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import change_margin, rounding_margin
-from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, corrected
+from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.compare.run_pairs import CheckPair, check_pairs
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.bootstrap import ALPHA
@@ -89,7 +89,7 @@ def compare_runs(before: Run, after: Run) -> tuple[CheckChange, ...]:
     """Return every check of both runs: what drifted, then what improved, most significant first; then the rest."""
     all_pairs = check_pairs(before, after)
     tested = {i: change for i, pair in enumerate(all_pairs) if (change := _paired_change(pair)) is not None}
-    tested = dict(zip(tested, corrected(tuple(tested.values())), strict=True))
+    tested = dict(zip(tested, with_holm_correction(tuple(tested.values())), strict=True))
     sizes = tuple({(each.behaviour, each.model): each.effect_sizes for each in run.evidence} for run in (before, after))
     changes = [
         _check_change(pair, tested.get(i), sizes, same_weights=_weights(before, pair) == _weights(after, pair) != "")

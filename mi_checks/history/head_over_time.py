@@ -10,7 +10,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.history.model_run import MODEL_RUN_COLUMNS, ModelRun, Order, model_run, require_known, unknown_name
 from mi_checks.history.run_store import History
 from mi_checks.output.numbers import count
-from mi_checks.results.evidence import MEDIATES
+from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class HeadInRun:
         A value without an interval is above its lower end, so a value below the threshold suffices for False.
         """
         if self.low is not None:
-            return self.low > MEDIATES
-        return None if self.value is not None and self.value > MEDIATES else False
+            return self.low > MIN_MEDIATOR_FRACTION
+        return None if self.value is not None and self.value > MIN_MEDIATOR_FRACTION else False
 
 
 @dataclass(frozen=True)

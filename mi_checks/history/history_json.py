@@ -9,7 +9,7 @@ from typing import Any
 from mi_checks.history.check_over_time import CheckHistory, CheckSummary, ResultInRun
 from mi_checks.history.head_over_time import HeadHistory, mediation_sentence
 from mi_checks.history.run_store import RunSummary
-from mi_checks.results.evidence import MEDIATES
+from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION
 
 
 def run_list(runs: Sequence[RunSummary]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def head_histories(histories: Sequence[HeadHistory]) -> dict[str, Any]:
     return {
         "behaviour": histories[0].behaviour,
         "node": histories[0].node,
-        "mediates_above": MEDIATES,
+        "mediates_above": MIN_MEDIATOR_FRACTION,
         "models": [
             {
                 "model": each.model,

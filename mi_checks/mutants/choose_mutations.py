@@ -36,13 +36,13 @@ from mi_checks.mutants.node_mutations import (
     ZeroedNodes,
 )
 from mi_checks.mutants.path_mutations import CUTTABLE_KINDS, CutPath
-from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, ModelEntry
+from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
-from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.roles import RoleCheck
 
 
@@ -73,7 +73,7 @@ def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
     entries = {
         name: entry for name, entry in behaviour.models.items() if name in bundled and isinstance(entry, ModelEntry)
     }
-    preferences = [entry.check for entry in behaviour.checks if entry.check.kind in PREFERENCE_KINDS]
+    preferences = [entry.check for entry in behaviour.checks if entry.check.kind in BEHAVIOUR_KINDS]
 
     def has_own_bounds(name: str) -> bool:
         return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in preferences)

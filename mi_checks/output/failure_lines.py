@@ -9,7 +9,7 @@ from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import COMPARISON_KINDS, FailureGroup, failure_groups
-from mi_checks.results.evidence import MEDIATES, Evidence, Example
+from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Evidence, Example
 from mi_checks.results.run import LINT, CheckResult
 from mi_checks.spec.scoring import score_name
 
@@ -147,7 +147,7 @@ def _full_group(group: FailureGroup, evidence: Mapping[tuple[str, str], Evidence
 def _mediators(evidence: Evidence, width: int) -> list[str]:
     """Return the lines about the mediating heads of the first sweep; empty if there was no sweep."""
     at = next((each.at for each in evidence.mediators), "")
-    strongest = [each for each in evidence.mediators if each.at == at and each.estimate.low > MEDIATES]
+    strongest = [each for each in evidence.mediators if each.at == at and each.estimate.low > MIN_MEDIATOR_FRACTION]
     if not strongest:
         return []
     where = f", patched at {at}" if at else ""

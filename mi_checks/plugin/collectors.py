@@ -130,10 +130,10 @@ class CaseNode(pytest.Collector):
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
     """Yield a child for each model that a behaviour runs on."""
-    from mi_checks.results.rerun import node_names
+    from mi_checks.results.pytest_ids import collector_names
 
     models = session_of(parent.config).models_for(loaded)
-    for name, model in zip(node_names(models), models, strict=True):
+    for name, model in zip(collector_names(models), models, strict=True):
         yield ModelNode.from_parent(parent, name=name, loaded=loaded, model=model)
 
 
@@ -146,7 +146,7 @@ class ModelNode(pytest.Collector):
         self.model = model
 
     def collect(self) -> Iterator[CheckItem]:
-        from mi_checks.results.run import BASE, BASELINE, LINT
+        from mi_checks.results.run import BASELINE, LINT, REFERENCE
         from mi_checks.suite.selection import checks_on
 
         with one_line_errors(self, f"{shown_file(self)}: {self.model}"):
@@ -160,7 +160,7 @@ class ModelNode(pytest.Collector):
             ):  # last, when everything is measured
                 items.append((BaselineItem, BASELINE, None, place))
             if session_of(self.config).has_reference_model(self.loaded):  # last, for the same reason
-                items.append((ReferenceItem, BASE, None, place))
+                items.append((ReferenceItem, REFERENCE, None, place))
             if session_of(self.config).options.strict:
                 items.append((LintItem, LINT, None, place))
         # Not the full name of a case, NAME[CASE]: xdist ignores a group whose name contains a bracket.

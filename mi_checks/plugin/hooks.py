@@ -153,7 +153,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
     if not is_collected(file_path, parent.session):
         return None
-    from mi_checks.results.rerun import relative_path
+    from mi_checks.files import relative_path
     from mi_checks.spec.roles import LOCK_FILE_NAME
 
     kind = LockFile if file_path.name == LOCK_FILE_NAME else BehaviourFile

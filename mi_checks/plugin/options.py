@@ -59,7 +59,7 @@ class Options:
         strict: whether a lint fails an item of its own, instead of being only a warning.
         worker_id: the id of this process among the workers of `pytest -n`; "" if it is not a worker.
         debug: whether the tracebacks of unexpected errors are shown.
-        started_in: the folder that pytest was started in.
+        invocation_folder: the folder in which pytest was invoked.
         pytest_options: pytest's own options that another run needs to collect the same items.
     """
 
@@ -81,6 +81,6 @@ class Options:
     worker_id: str
     baselines: BaselineOptions
     ci: CiOptions
-    started_in: Path
+    invocation_folder: Path
     pytest_options: tuple[str, ...]
     debug: bool = False

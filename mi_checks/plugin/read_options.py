@@ -15,7 +15,7 @@ from mi_checks.models.model_names import resolve
 from mi_checks.models.stand_in_models import check_same_heads, refuse_update
 from mi_checks.plugin.options import BaselineOptions, CiOptions, Options
 from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
-from mi_checks.results.rerun import repeated_options
+from mi_checks.results.pytest_ids import repeated_options
 from mi_checks.suite.selection import choose_models
 
 ENGINES = ("auto", "replay", "reference")
@@ -34,15 +34,16 @@ def read_options(config: pytest.Config) -> Options:
         value = config.getoption(name)
         return config.getini(name) if value is None else value
 
-    base = value_of("mi_base") or None
-    models = choose_models(value_of("mi_model"), "--mi-model", base)
+    reference = value_of("mi_base") or None
+    models = choose_models(value_of("mi_model"), "--mi-model", reference)
     chosen_models = [resolve(model) for model in models]
-    if base is not None:
-        resolve(base).check_loadable()
-        check_same_heads(base, models[0], (resolve(base).shape, chosen_models[0].shape))
+    if reference is not None:
+        resolve(reference).check_loadable()
+        check_same_heads(reference, models[0], (resolve(reference).shape, chosen_models[0].shape))
         if value_of("mi_update") or value_of("mi_update_new_only"):
             raise MiChecksError(
-                f"--mi-base {base}: --mi-update would record another model's baselines; use only one of the two options"
+                f"--mi-base {reference}: --mi-update would record another model's baselines; use only one of the two "
+                "options"
             )
     for option in ("--mi-update", "--mi-update-new-only"):
         for model in chosen_models if value_of(option[2:].replace("-", "_")) else ():
@@ -71,7 +72,7 @@ def read_options(config: pytest.Config) -> Options:
         raise MiChecksError(f"--mi-annotations {annotations!r}: use one of {', '.join(ANNOTATIONS)}{near}")
     return Options(
         models=models,
-        reference_model=base,
+        reference_model=reference,
         count=count,
         seed=seed,
         device=value_of("mi_device") or "auto",
@@ -98,7 +99,7 @@ def read_options(config: pytest.Config) -> Options:
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
         debug=bool(value_of("mi_debug")),
-        started_in=config.invocation_params.dir,
+        invocation_folder=config.invocation_params.dir,
         pytest_options=repeated_options(config.invocation_params.args),
     )
 

@@ -29,8 +29,8 @@ from mi_checks.plugin.session_results import SessionResults, lint_message, lint_
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
-from mi_checks.results.rerun import rerun_command
-from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, FileLine, Lint, MutantsResult
+from mi_checks.results.pytest_ids import rerun_command
+from mi_checks.results.run import BASELINE, LINT, REFERENCE, CheckResult, FileLine, Lint, MutantsResult
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
@@ -165,8 +165,8 @@ class ItemRunner:
         """Return the suite that compares models with the reference model, made on first use."""
         from mi_checks.suite.reference_suite import ReferenceSuite
 
-        base, other = str(self.options.reference_model), bool(self.baselines.options.overrides)
-        return ReferenceSuite(self.suite, base, self.root, self.session_results.versions, overrides=other)
+        reference, other = str(self.options.reference_model), bool(self.baselines.options.overrides)
+        return ReferenceSuite(self.suite, reference, self.root, self.session_results.versions, overrides=other)
 
     def run(self, item: ItemRequest) -> CheckResult:
         """Run one check and add its result."""
@@ -178,7 +178,7 @@ class ItemRunner:
 
     def judge(self, item: ItemRequest) -> CheckResult:
         """Compare a behaviour on a model with the reference model, and measure checks that were not selected."""
-        return self._add(self._or_error(lambda: self._reference_result(item), item, (BASE, BASE)))
+        return self._add(self._or_error(lambda: self._reference_result(item), item, (REFERENCE, REFERENCE)))
 
     def lint(self, item: ItemRequest) -> CheckResult:
         """Look for reasons to doubt a behaviour on a model, and measure checks that were not selected."""
@@ -233,7 +233,7 @@ class ItemRunner:
         options += ["--mi-device", own.device] if own.device != "auto" else []
         options += ["--mi-engine", own.engine] if own.engine != "auto" else []
         options += ["--mi-strict"] if node_id.endswith(f"::{LINT}") else []
-        return rerun_command(node_id, self.root, own.started_in, options)
+        return rerun_command(node_id, self.root, own.invocation_folder, options)
 
     def _add(self, result: CheckResult) -> CheckResult:
         self.session_results.add_result(result)

@@ -102,14 +102,15 @@ class TerminalSummary:
 
     def _verdicts(self) -> list[str]:
         """Return the verdicts against the reference model."""
-        base = self.options.reference_model
-        if base is None:
+        reference = self.options.reference_model
+        if reference is None:
             return []
         # Imported late, because it needs numpy and scipy, which collection does without.
         from mi_checks.compare.reference_model import verdict_lines
 
-        nothing = [f"against {base}: nothing was compared, because no behaviour that ran lists {resolve(base).claims}"]
-        return verdict_lines(self.session_results.results, base) or nothing
+        claims = resolve(reference).claims
+        nothing = [f"against {reference}: nothing was compared, because no behaviour that ran lists {claims}"]
+        return verdict_lines(self.session_results.results, reference) or nothing
 
     def _engines(self) -> list[str]:
         """Return which engines measured; `auto` uses the reference engine if replay does not reproduce the logits."""

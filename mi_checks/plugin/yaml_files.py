@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.results.rerun import relative_path
+from mi_checks.files import relative_path
 from mi_checks.spec.recognition import looks_like_behaviour
 
 # Files below a folder on the command line whose keys are not those of a behaviour.
@@ -30,10 +30,10 @@ def is_collected(file: Path, session: pytest.Session) -> bool:
     return not by_own_path
 
 
-def skipped_file_lines(files: list[Path], started_in: Path) -> Iterator[str]:
+def skipped_file_lines(files: list[Path], invocation_folder: Path) -> Iterator[str]:
     """Yield a line for each YAML file of a folder on the command line that was not collected."""
     for file in files[:MAX_LISTED]:
-        shown = relative_path(file, started_in)
+        shown = relative_path(file, invocation_folder)
         yield (
             f"{shown} was not collected: it does not look like a behaviour, which has the top-level keys 'prompts', "
             "'checks' and 'models'; name the file itself to see its mistakes"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
 from mi_checks.report.behaviour_results import DRIFTED, OUTCOMES, VerdictLabel, is_drift
-from mi_checks.results.run import BASE, Run
+from mi_checks.results.run import REFERENCE, Run
 
 # the entries that most often differ between runs
 SETUP_KEYS = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")
@@ -80,7 +80,7 @@ def _cut_short_sentence(run: Run) -> str:
 
 
 def _reference_verdicts(run: Run) -> tuple[tuple[int, str], ...]:
-    verdict_counts = Counter(result.verdict or result.outcome for result in run.results if result.kind == BASE)
+    verdict_counts = Counter(result.verdict or result.outcome for result in run.results if result.kind == REFERENCE)
     return tuple((n, what) for what, n in verdict_counts.most_common())
 
 

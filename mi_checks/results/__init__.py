@@ -7,8 +7,8 @@ __all__ = [
     "claim",
     "evidence",
     "older_runs",
+    "pytest_ids",
     "read_run",
-    "rerun",
     "run",
     "write_run",
 ]

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
+from mi_checks.results.run import BASELINE, LINT, REFERENCE, CheckResult
 
 # Kinds of results: what later ones measure depends on what earlier ones are about.
 CAUSE_ORDER = (
     "role", "logit_diff", "accuracy", "absent", "mediators", "patching", "ablation", "attention", "attribution",
-    "composes", "path", "circuit", "curve", BASELINE, BASE, LINT,
+    "composes", "path", "circuit", "curve", BASELINE, REFERENCE, LINT,
 )  # fmt: skip
 FAILURE_OUTCOMES = ("error", "fail", "inconclusive")
-COMPARISON_KINDS = (BASELINE, BASE)  # kinds of results that are about other results
+COMPARISON_KINDS = (BASELINE, REFERENCE)  # kinds of results that are about other results
 HEAD_KINDS = (COMPARISON_KINDS, ("mediators",))  # kinds of results that name heads, the more complete first
-PREFERENCE_KINDS = ("logit_diff", "accuracy", "absent")
+BEHAVIOUR_KINDS = ("logit_diff", "accuracy", "absent")  # kinds of results about whether the model shows it
 SEVERITY = {outcome: place for place, outcome in enumerate(("error", "fail", "inconclusive"))}
 
 CauseKind = Literal["not measured", "role", "mediators", "preference", "no effect", "check"]
@@ -87,7 +87,7 @@ def _cause(failed: Sequence[CheckResult]) -> tuple[CauseKind, CheckResult]:
         ),
         ("role", (each for each in failed if each.kind == "role")),
         ("mediators", (each for kinds in HEAD_KINDS for each in failed if each.kind in kinds and _moved(each))),
-        ("preference", (each for each in failed if each.kind in PREFERENCE_KINDS and each.outcome == "fail")),
+        ("preference", (each for each in failed if each.kind in BEHAVIOUR_KINDS and each.outcome == "fail")),
         ("no effect", (each for each in failed if each.parts is not None and each.parts.numerator is None)),
         ("check", sorted(failed, key=lambda each: SEVERITY[each.outcome])),
     )

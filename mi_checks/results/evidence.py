@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from mi_checks.stats.estimate import Estimate, Outcome
 
 HEAD_SWEEP = "the sweep of all heads"  # as omissions name it
-MEDIATES = 0.1  # fraction of clean − corrupt; a head mediates if its whole interval lies above it
+MIN_MEDIATOR_FRACTION = 0.1  # fraction of clean − corrupt; a head mediates if its whole interval lies above it
 Ability = Literal["can", "cannot", "in part", "inconclusive"]
 Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "" if unknown
 
@@ -118,7 +118,7 @@ class CircuitNode:
         str, 'the role or node set by which it is claimed; "" if it is claimed by its own name, or not claimed'
     ]
     claimed: bool
-    found: Annotated[bool, "whether the interval of what it recovers alone lies above `MEDIATES`"]
+    found: Annotated[bool, "whether the interval of what it recovers alone lies above `MIN_MEDIATOR_FRACTION`"]
     at: Annotated[str, 'the label at which it was denoised; "" for all positions']
     effect: Annotated[
         Estimate | None,
@@ -134,7 +134,7 @@ class CircuitEdge:
     receiver: Annotated[str, 'a head, an MLP layer such as "L0.mlp", or "logits"']
     via: Annotated[str, 'the input of a receiving head: "q", "k" or "v"; "" for other receivers']
     claimed: bool
-    found: Annotated[bool, "whether the interval lies above `MEDIATES`"]
+    found: Annotated[bool, "whether the interval lies above `MIN_MEDIATOR_FRACTION`"]
     effect: Annotated[
         Estimate | None,
         "fraction of clean − corrupt recovered by path patching it alone; None if clean − corrupt is not above zero",

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mi_checks.results.claim import Claim
-from mi_checks.results.run import BASE, SCHEMA_VERSION
+from mi_checks.results.run import REFERENCE, SCHEMA_VERSION
 from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
 
 # What a claim of schema 4 ends with: "(Holm-corrected over 3 heads; deciding: L0H3)", "(most: L0H3)", "(most apart …)".
@@ -145,7 +145,7 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
         "detail": detail,
         "reason": "",
         "parts": None,
-        "verdict": result["claim"].rpartition(", against ")[0] if result["kind"] == BASE else "",
+        "verdict": result["claim"].rpartition(", against ")[0] if result["kind"] == REFERENCE else "",
         "nodes_lost": [],
         "nodes_gained": [],
     }

@@ -18,7 +18,7 @@ from mi_checks.stats.estimate import Estimate, Outcome, Parts
 # cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
 SCHEMA_VERSION = 6
 # The ids and kinds of items that are not checks: a comparison with the baseline or the reference model, and lints.
-BASELINE, BASE, LINT = "baseline", "base", "lint"
+BASELINE, REFERENCE, LINT = "baseline", "base", "lint"
 LintKind = Literal["answer", "faithfulness", "embedding"]
 
 

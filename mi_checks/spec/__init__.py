@@ -4,6 +4,7 @@
 __all__ = [
     "additions",
     "behaviour",
+    "behaviour_checks",
     "check",
     "check_refs",
     "circuit_checks",
@@ -15,7 +16,6 @@ __all__ = [
     "node_names",
     "nodes_on_model",
     "path_checks",
-    "preference_checks",
     "problems",
     "quotes",
     "recognition",

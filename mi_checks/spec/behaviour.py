@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringConstraints, Tag, model_validator
 
+from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
-from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.scoring import Scoring, Text, Texts, as_texts
@@ -68,7 +68,7 @@ CHECK_KINDS: tuple[type[Check], ...] = (
 )
 # fmt: on
 CHECKS_BY_KEY = {check.key(): check for check in CHECK_KINDS}
-PREFERENCE_KINDS = ("logit_diff", "accuracy")  # the checks that test whether the model shows the behaviour
+BEHAVIOUR_KINDS = ("logit_diff", "accuracy")  # the behavioural checks: whether the model shows the behaviour
 
 
 class CheckEntry(GrammarPart):

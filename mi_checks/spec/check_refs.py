@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import PREFERENCE_KINDS, AnyPrompts, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, AnyPrompts, Behaviour, ModelEntry
 from mi_checks.spec.check import Check, names
 from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.grammar_errors import unknown_model_key
@@ -67,9 +67,9 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]
             yield from _unaligned(source, path, check, labels or ())
         yield from _models(source, path, check, behaviour)
     absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
-    if absent and not any(check.kind in PREFERENCE_KINDS for _, check in checks_with_paths(behaviour)):
+    if absent and not any(check.kind in BEHAVIOUR_KINDS for _, check in checks_with_paths(behaviour)):
         message = (
-            f"{absent[0]!r} is declared absent, which is tested by {' or '.join(PREFERENCE_KINDS)}; add one to 'checks'"
+            f"{absent[0]!r} is declared absent, which is tested by {' or '.join(BEHAVIOUR_KINDS)}; add one to 'checks'"
         )
         yield source.problem(("models", absent[0]), message, of_key=True)
 
@@ -237,7 +237,7 @@ def is_portable(check: Check, behaviour: Behaviour) -> bool:
     everywhere = bool(mentions) and all(
         part in behaviour.roles for name in mentions for part in leaf_names(name) if parse_group(part) is None
     )
-    return check.kind in PREFERENCE_KINDS or (everywhere and all(map(names, expressions)))
+    return check.kind in BEHAVIOUR_KINDS or (everywhere and all(map(names, expressions)))
 
 
 def _referenced_names(checks: Iterable[Check]) -> set[str]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.additions import NO_ADDITIONS, Additions
 from mi_checks.spec.behaviour import AnyPrompts, Behaviour
+from mi_checks.spec.behaviour_checks import ABSENT, AbsentCheck
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.check_refs import check_problems, checks_with_paths, model_problems, role_problems
 from mi_checks.spec.data_files import load_values
@@ -19,7 +20,6 @@ from mi_checks.spec.deprecated_names import with_current_names
 from mi_checks.spec.grammar_errors import shape_problems
 from mi_checks.spec.inheritance import bound_problems, case_names, case_source, for_case, with_parent_files
 from mi_checks.spec.node_refs import node_problems
-from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
 from mi_checks.spec.problems import Keys, SpecError, SpecProblem, listed
 from mi_checks.spec.prompt_refs import template_problems, variable_problems
 from mi_checks.spec.quotes import QuotedPrompts, quote_problems

@@ -16,9 +16,9 @@ from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_pr
 from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
 from mi_checks.output.claim_text import claim_text
 from mi_checks.results.run import FileLine, Mutant, MutantsResult
+from mi_checks.spec.behaviour_checks import AbsentCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.preference_checks import AbsentCheck
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.suite.suite import Suite
 

@@ -21,9 +21,9 @@ from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.results.run import CheckResult, FileLine, Lint, LintKind
+from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.problems import Keys
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.stats.estimate import Estimate

@@ -27,11 +27,11 @@ from mi_checks.models.stand_in_models import check_same_heads
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Effect, Evidence, Mediator
-from mi_checks.results.run import BASE, NO_LINE, CheckResult, FileLine
-from mi_checks.spec.behaviour import PREFERENCE_KINDS
+from mi_checks.results.run import NO_LINE, REFERENCE, CheckResult, FileLine
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
+from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, display_path
-from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.suite import CacheCounts, Suite
 
@@ -109,7 +109,7 @@ class ReferenceSuite:
             except MiChecksError as error:
                 message = str(error)
         deciding = None if comparison is None else comparison.deciding
-        identity = ItemId(loaded.behaviour.name, self._reference.claims, BASE, BASE, node_id, place)
+        identity = ItemId(loaded.behaviour.name, self._reference.claims, REFERENCE, REFERENCE, node_id, place)
         result = check_result(
             identity,
             outcome,
@@ -149,7 +149,7 @@ class ReferenceSuite:
         now = header_of(evidence, self._suite.provenance()[self._reference.claims], self._versions)
         present = loaded.behaviour.models[self._reference.claims] != ABSENT
         checks = loaded.behaviour.checks_for(self._reference.claims)
-        preference = {check.id: check for check in checks if check.kind in PREFERENCE_KINDS} if present else {}
+        preference = {check.id: check for check in checks if check.kind in BEHAVIOUR_KINDS} if present else {}
         if preference and self._is_recorded(loaded):
             reference = self._read(loaded, results, evidence, now)
         else:
@@ -183,7 +183,7 @@ class ReferenceSuite:
         why = reason_not_comparable(then.header, now)
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
-        preference = [name for name, result in results.items() if result.kind in PREFERENCE_KINDS]
+        preference = [name for name, result in results.items() if result.kind in BEHAVIOUR_KINDS]
         mismatches = compare_with_baseline(then, results, evidence).mismatches
         mismatches = {name: why for name, why in mismatches.items() if name in preference}
         if mismatches:

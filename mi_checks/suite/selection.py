@@ -14,11 +14,11 @@ from mi_checks.models.sources.model_source import NotFetched
 from mi_checks.models.stand_in_models import under_reference_model
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.spec.additions import NO_ADDITIONS, Additions
+from mi_checks.spec.behaviour_checks import ABSENT, AbsentCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import is_portable, roles_for
 from mi_checks.spec.load_file import LoadedBehaviour, claimed_checks, display_path, load_behaviours
 from mi_checks.spec.model_validation import check_shapes
-from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
 from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.yaml_source import Position
@@ -31,21 +31,21 @@ def no_additions(_: Path) -> Additions:
     return NO_ADDITIONS
 
 
-def choose_models(names: Iterable[str], option: str = "--model", base: str | None = None) -> tuple[str, ...]:
+def choose_models(names: Iterable[str], option: str = "--model", reference: str | None = None) -> tuple[str, ...]:
     """Return the models that a user names, with series of checkpoints expanded and without duplicates.
 
     Args:
         names: the names as the user wrote them; without any, none are chosen, and each behaviour runs on its own.
         option: the option that the names were given to, for messages.
-        base: the reference model under whose claims all of them run; None if each runs under its own.
+        reference: the reference model under whose claims all of them run; None if each runs under its own.
 
     Raises:
         MiChecksError: a name is unknown, a model must be fetched first, or two models run under the same claims, so
             that they would share a column of the report.
     """
     models = tuple(dict.fromkeys(map(canonical_name, expand_series(names))))
-    if base is not None:
-        models = under_reference_model(models, base)
+    if reference is not None:
+        models = under_reference_model(models, reference)
     model_of_claims: dict[str, str] = {}
     for model in models:
         resolved = resolve(model)

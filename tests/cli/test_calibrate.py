@@ -10,7 +10,7 @@ import pytest
 from mi_checks.cli.main import main
 from mi_checks.studies.calibration import calibration_output
 from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
-from mi_checks.studies.calibration.calibration import calibrate
+from mi_checks.studies.calibration.run_calibration import calibrate
 
 ARGUMENTS = ["calibrate", "--runs", "2", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
 

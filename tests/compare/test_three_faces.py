@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mi_checks.compare import baseline_drift, margins, reference_model, run_comparison
 from mi_checks.compare.baseline_record import baseline_of, recorded_check
-from mi_checks.compare.paired_change import change_between, corrected
+from mi_checks.compare.paired_change import change_between, with_holm_correction
 from mi_checks.stats.estimate import PROPORTION
 from mi_checks.stats.intervals import proportion_interval, ratio_interval, ratio_parts
 from tests.baseline_numbers import HEADER
@@ -257,8 +257,8 @@ def test_the_three_never_contradict_each_other(pair):
 def test_a_larger_family_makes_a_change_inconclusive_and_never_unchanged(others, seed):
     """`compare` corrects over both runs and a baseline over one behaviour: one may see what the other cannot."""
     change = change_between(logits(VALUES), logits(VALUES + np.random.default_rng(seed).normal(0.06, 0.3, N)), 0.02)
-    alone, *_ = corrected([change])
-    among, *_ = corrected([change, *[change_between(logits(VALUES), logits(VALUES), 0.02)] * others])
+    alone, *_ = with_holm_correction([change])
+    among, *_ = with_holm_correction([change, *[change_between(logits(VALUES), logits(VALUES), 0.02)] * others])
     assert among.p_value >= alone.p_value
     if alone.direction in ("rose", "fell"):
         assert among.direction in (alone.direction, "inconclusive")

@@ -8,7 +8,7 @@ import pytest
 from mi_checks.models.model_names import NANO_FOLDER
 from tests.plugin.conftest import CHECKS
 
-BASE = ("--mi-base", "nano-attn-2l")
+REFERENCE_OPTION = ("--mi-base", "nano-attn-2l")
 MODELS = "  nano-attn-2l: {nodes: {induction: L1H2}}\n  nano-attn-1l: absent"
 HERE = "behaviours/baselines/ab/nano-attn-2l.json"
 
@@ -23,7 +23,7 @@ def whole(project):
 
 def judged(project, model, *arguments):
     """The run, and its result of kind `base` with the lines of its message."""
-    result = project.run(f"--mi-model={model}", *BASE, "-k", "base", *arguments)
+    result = project.run(f"--mi-model={model}", *REFERENCE_OPTION, "-k", "base", *arguments)
     kept = json.loads((project.path / "reports/report.json").read_text())
     (found,) = [each for each in kept["results"] if each["kind"] == "base"]
     return result, found, found["message"].splitlines()
@@ -81,11 +81,11 @@ def test_what_so_few_prompts_cannot_tell_is_not_kept(whole, folder):
 @pytest.mark.parametrize("spelled", ["nano-attn-2l={}", "{}"])
 def test_every_check_is_held_to_what_is_claimed_of_the_base(whole, folder, spelled):
     model = f"--mi-model={spelled.format(folder())}"
-    ids = [node_id.rpartition("::")[2] for node_id in whole.ids(model, *BASE)]
+    ids = [node_id.rpartition("::")[2] for node_id in whole.ids(model, *REFERENCE_OPTION)]
     assert ids == [
         *("logit_diff", "accuracy", "patching[induction]", "mediators[head]", "attention[induction,A2->B1]", "base")
     ]
-    whole.run(model, *BASE).assert_outcomes(passed=6)
+    whole.run(model, *REFERENCE_OPTION).assert_outcomes(passed=6)
 
 
 def test_it_stands_in_place_of_the_baseline_and_compares_with_it(whole, folder):
@@ -137,7 +137,7 @@ def test_where_the_base_lacks_the_behaviour_only_the_effect_is_compared(whole, f
 
 def test_where_nothing_is_claimed_of_nodes_there_is_no_mechanism(project, folder):
     project.behaviour()
-    result = project.run(f"--mi-model={folder(exchange=[(1, 2, 4)])}", *BASE)
+    result = project.run(f"--mi-model={folder(exchange=[(1, 2, 4)])}", *REFERENCE_OPTION)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["  1 behaviour kept: ab"])
 
@@ -195,7 +195,7 @@ def test_a_check_that_cannot_be_measured_leaves_it_unjudged(whole, folder):
 def test_workers(whole, folder):
     pytest.importorskip("xdist")
     whole.copy("cd", (whole.path / "behaviours/ab.yaml").read_text().replace("name: ab", "name: cd"))
-    result = whole.run("-n", "2", f"--mi-model={folder(exchange=[(1, 2, 4)])}", *BASE)
+    result = whole.run("-n", "2", f"--mi-model={folder(exchange=[(1, 2, 4)])}", *REFERENCE_OPTION)
     result.stdout.fnmatch_lines(["against nano-attn-2l:", "  2 behaviour kept by another mechanism: ab, cd"])
 
 
@@ -231,7 +231,7 @@ def test_the_ini_twin(whole, folder):
     ],
 )
 def test_what_cannot_be_asked(whole, options, message):
-    result = whole.run(*BASE, *options)
+    result = whole.run(*REFERENCE_OPTION, *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.stderr.lines[0] == f"ERROR: {message}"
 

@@ -30,6 +30,6 @@ def test_a_run_without_behaviours_stays_light(tmp_path):
     )
     light = [
         *("plugin", "plugin.collecting", "plugin.collectors", "plugin.hooks", "plugin.hookspecs"),
-        *("results", "results.rerun", "spec", "spec.additions", "spec.recognition"),
+        *("results", "results.pytest_ids", "spec", "spec.additions", "spec.recognition"),
     ]
     assert f"heavy: [] {['mi_checks', *(f'mi_checks.{name}' for name in light)]}" in python(code, tmp_path)

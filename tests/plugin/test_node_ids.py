@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.results.rerun import repeated_options, rerun_command
+from mi_checks.results.pytest_ids import repeated_options, rerun_command
 
 FAILING = "  - logit_diff: {at_least: 50}\n  - accuracy: {at_least: 0.1}"
 

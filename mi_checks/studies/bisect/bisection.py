@@ -16,11 +16,11 @@ from mi_checks.history.run_store import History, NewRun
 from mi_checks.models.model_names import resolve
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import HEAD_SWEEP
-from mi_checks.results.rerun import node_names
+from mi_checks.results.pytest_ids import collector_names
 from mi_checks.results.run import CheckResult, FileLine
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.role_lock import read_lock
-from mi_checks.spec.behaviour import PREFERENCE_KINDS
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
 from mi_checks.spec.load_file import LoadedBehaviour, claimed_check
 from mi_checks.stats.estimate import Estimate
 from mi_checks.suite.loaded_models import SuiteSettings
@@ -215,7 +215,7 @@ class CheckBisection:
         """Measure one checkpoint and add the run to the history; return the result and the run's digest."""
         began = time.time()
         case = [self.loaded.case] if self.loaded.case else []
-        node_id = "::".join([self.loaded.source.display_path, *case, *node_names([model_name]), self.check_id])
+        node_id = "::".join([self.loaded.source.display_path, *case, *collector_names([model_name]), self.check_id])
         options = {"--mi-model": model_name, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
         words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
         result = suite.check(
@@ -228,7 +228,7 @@ class CheckBisection:
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
         omissions = Omissions()
-        if self.check.kind not in PREFERENCE_KINDS:  # then it is worth knowing which heads mediate
+        if self.check.kind not in BEHAVIOUR_KINDS:  # then it is worth knowing which heads mediate
             omissions.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, model_name), None)
         evidence = omissions.attempt("the evidence", lambda: suite.close(self.loaded, model_name), None)
         settings = settings_text(

@@ -11,10 +11,10 @@ from typing import Any
 from mi_checks.output.json_text import json_text
 from mi_checks.output.numbers import percent
 from mi_checks.output.tables import markdown_table, terminal_table
-from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.false_positive_rates import ClaimRates, Rate
 from mi_checks.studies.calibration.interval_coverage import IntervalCoverage, RejectionRate
 from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RANDOM_ANSWERS, RANDOM_CIRCUITS, RUN_PROMPTS
+from mi_checks.studies.calibration.run_calibration import Calibration
 
 RATE_MARKS = {"within": "", "above": " ▲", "below": " ▽"}
 RATE_LEGEND = (

@@ -12,7 +12,7 @@ from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.interventions import AblationKind
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.output.numbers import precise
-from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, CheckEntry
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, CheckEntry
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_names import COMPONENT_PLURALS
@@ -58,7 +58,7 @@ def preference_claims(behaviour: Behaviour, held_out: ClaimVerifier) -> Iterator
         )
         return
     for entry in behaviour.checks:
-        if entry.check.kind in PREFERENCE_KINDS:
+        if entry.check.kind in BEHAVIOUR_KINDS:
             yield lambda entry=entry: _existing_claim(entry, behaviour, held_out)  # type: ignore[misc]
 
 

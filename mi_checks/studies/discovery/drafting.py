@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, ModelEntry
 from mi_checks.studies.discovery.candidate_claims import circuit_claim, mediators_claim, node_claims, preference_claims
 from mi_checks.studies.discovery.held_out_claims import (
     ClaimVerifier,
@@ -73,7 +73,7 @@ def node_sets(behaviour: Behaviour, mechanism: Mechanism, model: str) -> dict[st
 def others_claim_nodes(behaviour: Behaviour, model: str) -> bool:
     """Return whether other models have claims about nodes, which a draft must not replace."""
     return any(
-        part.kind not in PREFERENCE_KINDS and behaviour.claims(part, other)
+        part.kind not in BEHAVIOUR_KINDS and behaviour.claims(part, other)
         for other in _other_models(behaviour, model)
         for entry in behaviour.checks
         for part in entry.check.parts
@@ -110,11 +110,11 @@ def make_draft(
             continue
         ((kind, fields),) = line.entry.items()
         model_bounds |= {id_: dict(sides) for id_, sides in (line.model_bounds or {}).items()}
-        if kind not in PREFERENCE_KINDS and _other_models(behaviour, model):
+        if kind not in BEHAVIOUR_KINDS and _other_models(behaviour, model):
             line = replace(line, entry={kind: {**fields, "models": [model]}})
         if not adds_to_file:
             lines.append(line)
-        elif kind in PREFERENCE_KINDS:
+        elif kind in BEHAVIOUR_KINDS:
             unclaimed += [] if line.model_bounds or line.estimates else [f"{check_id(line.entry)}: {line.note}"]
         else:
             taken = [part.id for part in parse_entry(line.entry).check.parts if part.id in file_ids]

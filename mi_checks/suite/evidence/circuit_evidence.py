@@ -14,7 +14,7 @@ from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
+from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Circuit, CircuitEdge, CircuitNode
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
@@ -222,4 +222,4 @@ def has_effect_size(measured: Measurements) -> bool:
 
 
 def _mediates(estimate: Estimate | None) -> bool:
-    return estimate is not None and estimate.low > MEDIATES
+    return estimate is not None and estimate.low > MIN_MEDIATOR_FRACTION

@@ -29,9 +29,9 @@ from mi_checks.results.evidence import (
     Rank,
     TokenView,
 )
-from mi_checks.spec.behaviour import PREFERENCE_KINDS
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
+from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
@@ -213,7 +213,7 @@ def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
     if measured.behaviour.models.get(name) == ABSENT:
         return
     claims = measured.behaviour.checks_for(name)
-    if omitted.has(HEAD_SWEEP) or all(check.kind in PREFERENCE_KINDS for check in claims):
+    if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOUR_KINDS for check in claims):
         return
     with omitted.suppressing(HEAD_SWEEP):
         if measured.unpatched.effect_size.mean() > 0 and not any(

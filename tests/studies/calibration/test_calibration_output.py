@@ -7,11 +7,11 @@ import pytest
 from mi_checks.output.tables import markdown_row
 from mi_checks.studies.calibration import calibration_output
 from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
-from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.calibration_output import RATE_LEGEND, calibration_tables
 from mi_checks.studies.calibration.false_positive_rates import ClaimRates, Rate
 from mi_checks.studies.calibration.interval_coverage import IntervalCoverage, RejectionRate
 from mi_checks.studies.calibration.nulls import NULLS
+from mi_checks.studies.calibration.run_calibration import Calibration
 
 SOME = Calibration(
     200,

@@ -1,4 +1,4 @@
-"""Checks of the model's preference for the answer: whether the model shows the behaviour."""
+"""The behavioural checks: whether the model prefers the answer to the foils, and so shows the behaviour."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Literal
 from mi_checks.spec.check import Check, Scale, SidedCheck
 
 
-class _PreferenceCheck(SidedCheck):
-    """The base class of the two checks of the preference itself, which is measured against a rival."""
+class _BehaviourCheck(SidedCheck):
+    """The base class of `logit_diff` and `accuracy`, which compare the answer with what `against` names."""
 
     against: str
 
     @property
     def id(self) -> str:
-        """Return the kind with the rival, unless the rival is the default, `foils`."""
+        """Return the kind, with `against` in brackets unless that is the default, `foils`."""
         return self.kind if self.against == "foils" else f"{self.kind}[{self.against}]"
 
 
-class LogitDiffCheck(_PreferenceCheck):
+class LogitDiffCheck(_BehaviourCheck):
     """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts.
 
     Against `corrupt`, the same difference on the corrupt prompt is subtracted, which cancels the tokens' own
@@ -29,7 +29,7 @@ class LogitDiffCheck(_PreferenceCheck):
     against: Literal["foils", "corrupt"] = "foils"
 
 
-class AccuracyCheck(_PreferenceCheck):
+class AccuracyCheck(_BehaviourCheck):
     """Fraction of prompts on which the answer wins.
 
     Against `foils` or the whole `vocabulary`, the answer wins if its logit on the clean prompt is above all of theirs.
@@ -49,7 +49,7 @@ class AccuracyCheck(_PreferenceCheck):
 class AbsentCheck(Check):
     """The claim that a model does not have the behaviour: `models: {nano-attn-1l: absent}`.
 
-    It stands in no list of checks, and holds where every check of the preference fails.
+    It is not listed under `checks`, and passes if every behavioural check fails.
     """
 
     kind = "absent"
