@@ -62,12 +62,14 @@ def _of_reader(
         return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
     # A fraction of a norm that is rounding error on every prompt counts as zero.
     floor = RoundingFloor(np.full(len(measured.batch), FLOAT32_FLOOR), "fraction")
-    shares = [
+    fractions = [
         floor.without_rounding(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before
     ]
-    best = int(np.argmax([values.mean() for values in shares]))
+    best = int(np.argmax([values.mean() for values in fractions]))
     unit = "fraction of the input's norm"
-    judged = verdict(claim, mean_interval(shares[best], unit, measured.intervals), bound, tuple(shares[best].tolist()))
+    judged = verdict(
+        claim, mean_interval(fractions[best], unit, measured.intervals), bound, tuple(fractions[best].tolist())
+    )
     return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
 
 

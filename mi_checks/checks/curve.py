@@ -36,8 +36,8 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     claim = Claim(QUANTITY_OF_ASPECT[check.aspect], among=check.among, **bound.sides)
     try:
         circuits.require_span(ODD_PROMPTS)  # before the expensive measurement of a curve
-    except NoEffectSize as none:
-        return no_effect_verdict(claim, bound, none, measured)
+    except NoEffectSize as error:
+        return no_effect_verdict(claim, bound, error, measured)
     key = (check.among, check.with_)
     if key not in measured.curves:
         measured.curves[key] = _measure(circuits, measured)
@@ -61,8 +61,8 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
 
 
 def _summary(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
-    shares = np.array(curve.sizes) / curve.sizes[-1]
-    return lambda f: area(shares, f)
+    node_fractions = np.array(curve.sizes) / curve.sizes[-1]
+    return lambda f: area(node_fractions, f)
 
 
 def _method(sign: str) -> str:
@@ -76,18 +76,18 @@ def _measure(circuits: CircuitScores, measured: Measurements) -> MeasuredCurve:
     return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD_PROMPTS], circuits.floor.select(ODD_PROMPTS))
 
 
-def cpr(shares: Floats, f: Floats) -> Floats:
+def cpr(node_fractions: Floats, f: Floats) -> Floats:
     """Return ∫ f, `size …` → `…`."""
-    return _area(shares, f)
+    return _area(node_fractions, f)
 
 
-def cmd(shares: Floats, f: Floats) -> Floats:
+def cmd(node_fractions: Floats, f: Floats) -> Floats:
     """Return ∫ |1 − f|, `size …` → `…`."""
-    return _area(shares, np.abs(1 - f))
+    return _area(node_fractions, np.abs(1 - f))
 
 
-def _area(shares: Floats, f: Floats) -> Floats:
-    return np.asarray(np.trapezoid(f, shares, axis=0))
+def _area(node_fractions: Floats, f: Floats) -> Floats:
+    return np.asarray(np.trapezoid(f, node_fractions, axis=0))
 
 
 def _order(circuits: CircuitScores, measured: Measurements) -> Sequence[Node]:

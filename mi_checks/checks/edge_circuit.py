@@ -59,11 +59,11 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)
         faithfulness = ratio_interval(whole_circuit - nothing, span, CIRCUIT_EFFECT_NAME, floor, measured.intervals)
-    except NoEffectSize as none:
+    except NoEffectSize as error:
         return no_effect_verdict(
             Claim(QUANTITY_OF_ASPECT[check.aspect], edges=tuple(map(shown, edges)), **bound.sides),
             bound,
-            none,
+            error,
             measured,
         )
     if check.aspect == "faithfulness":
@@ -100,7 +100,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
 
 
 def shown(edge: Edge) -> str:
-    """`L0H3 → L1H6.k`."""
+    """Return an edge as claims spell it: `L0H3 → L1H6.k`."""
     sender, receiver = edge
     return f"{sender} → {'logits' if receiver == LOGITS else receiver}"
 

@@ -1,4 +1,4 @@
-"""`circuit`: one aspect of a circuit, which is given by its nodes or by its edges."""
+"""The `circuit` check: judges one aspect (faithfulness, completeness, …) of a circuit given by its nodes or edges."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
 
-MAX_KNOCK_OUTS = 31  # all non-empty subsets of five nodes; larger circuits get as many at random
+# 2⁵ − 1: all non-empty subsets of a circuit of up to five nodes are knocked out, of a larger one this many at random.
+MAX_KNOCK_OUTS = 31
 
 
 def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge one aspect of a circuit.
 
     Raises:
-        MiChecksError: a member is never ablated, or the circuit is everything that is ablated.
+        MiChecksError: a member is outside the ablated universe, or the circuit contains the whole universe.
     """
     if check.nodes is None:
         return check_edges(check, bound, measured)
@@ -40,13 +41,16 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
     members = measured.nodes(check.nodes)
     outside = [node for node in members if node not in circuits.universe]
     if outside:
+        ablated = check.among.replace("_", " ").replace("mlps", "MLP layers")
+        mlp = any(node.kind == "mlp" for node in outside)
+        remedy = "set 'among: heads_and_mlps'" if mlp else f"name only {ablated}"
         raise MiChecksError(
-            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.loaded_model.name}: "
-            "these are never ablated; for MLP layers set 'among: heads_and_mlps'"
+            f"{check.id}: on {measured.loaded_model.name}, the circuit cannot contain {listed(outside)}, because "
+            f"'among: {check.among}' ablates only {ablated}; {remedy}"
         )
-    whole = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
-    if whole is not None:
-        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}")
+    problem = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
+    if problem is not None:
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {problem}")
     try:
         match check.aspect:
             case "faithfulness":
@@ -55,46 +59,53 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
                 return _completeness(bound, circuits, members)
             case "minimal":
                 return check_minimality(bound, circuits, members)
-            case aspect:
+            case aspect:  # sufficient or necessary
                 return check_random_circuits(aspect, bound, circuits, members)
-    except NoEffectSize as none:
+    except NoEffectSize as error:
         return no_effect_verdict(
-            Claim(QUANTITY_OF_ASPECT[check.aspect], nodes=node_names_of(members), **bound.sides), bound, none, measured
+            Claim(QUANTITY_OF_ASPECT[check.aspect], nodes=node_names_of(members), **bound.sides), bound, error, measured
         )
 
 
 def _faithfulness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ...]) -> Verdict:
     claim = Claim("faithfulness", nodes=node_names_of(members), **bound.sides)
     estimate = circuits.faithfulness(members)
-    kept = circuits.floor.without_rounding(circuits.scores([members])[0] - circuits.nothing)
-    judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), show_other_mediators=True)
-    return replace(judged, parts=circuits.parts(kept))
+    restored_score = circuits.floor.without_rounding(circuits.scores([members])[0] - circuits.nothing)
+    result = verdict(
+        claim, estimate, bound, tuple((restored_score / circuits.span.mean()).tolist()), show_other_mediators=True
+    )
+    return replace(result, parts=circuits.parts(restored_score))
 
 
 def _completeness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ...]) -> Verdict:
     """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
 
-    Noise can only increase a mean of absolute values, so that the interval errs against the claim.
+    Noise can only increase a mean of absolute values, so the interval is conservative for an upper bound on it.
     """
     circuits.require_span()
-    sets = _knock_outs(members)
-    within = circuits.scores([[node for node in members if node not in out] for out in sets])
-    differences = within - circuits.knocked_out(sets)
-    how = "bootstrap of the mean |difference|"
-    estimate = ratio_summary_interval(differences, circuits.span, _mean_size, CIRCUIT_EFFECT_NAME, how, circuits.floor)
-    worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
-    change = differences[worst].mean() / circuits.span.mean()
-    claim = Claim("completeness", nodes=node_names_of(members), n=len(sets), **bound.sides)
+    knock_outs = _knock_outs(members)
+    without_in_circuit = circuits.scores([[node for node in members if node not in out] for out in knock_outs])
+    differences = without_in_circuit - circuits.knocked_out(knock_outs)
+    method = "bootstrap of the mean |difference|"
+    estimate = ratio_summary_interval(
+        differences, circuits.span, _mean_absolute, CIRCUIT_EFFECT_NAME, method, circuits.floor
+    )
+    worst = max(range(len(knock_outs)), key=lambda i: abs(differences[i].mean()))
+    largest_difference = differences[worst].mean() / circuits.span.mean()
+    claim = Claim("completeness", nodes=node_names_of(members), n=len(knock_outs), **bound.sides)
+    # The absolute value is that of a mean over prompts, so that there are no values per prompt.
     return replace(
         verdict(claim, estimate, bound, ()),
-        detail=f"largest difference without {listed(sets[worst])}: {signed_number(change, 3)}",
-        parts=ratio_summary_parts(differences, circuits.span, _mean_size, circuits.unit, CIRCUIT_EFFECT_NAME, how),
+        detail=f"largest difference without {listed(knock_outs[worst])}: {signed_number(largest_difference, 3)}",
+        parts=ratio_summary_parts(
+            differences, circuits.span, _mean_absolute, circuits.unit, CIRCUIT_EFFECT_NAME, method
+        ),
     )
 
 
-def _mean_size(shares: Floats) -> Floats:
-    """Return the mean absolute value over knock-outs, `set …` → `…`."""
-    return np.asarray(np.abs(shares).mean(0))
+def _mean_absolute(fractions: Floats) -> Floats:
+    """Return the mean absolute value over knock-outs, `knock_out …` → `…`."""
+    return np.asarray(np.abs(fractions).mean(0))
 
 
 def _knock_outs(members: tuple[Node, ...]) -> list[tuple[Node, ...]]:

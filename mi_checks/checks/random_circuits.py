@@ -81,9 +81,9 @@ def _fraction_ahead(ahead: Floats, floor: float, *, exhaustive: bool) -> Estimat
     wins = int((ahead.mean(1) > floor).sum())
     resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > floor).mean(1)
     low, high = (float(side) for side in np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2]))
-    share, unit = wins / n, "fraction of circuits of its size"
+    fraction, unit = wins / n, "fraction of circuits of its size"
     if exhaustive:
-        return Estimate(share, low, high, n, unit, "bootstrap over prompts", "circuits")
+        return Estimate(fraction, low, high, n, unit, "bootstrap over prompts", "circuits")
     wilson = proportion_interval(wins, n)
     wider = "Wilson score over circuits and bootstrap over prompts, the wider"
-    return Estimate(share, min(low, wilson.low), max(high, wilson.high), n, unit, wider, "circuits")
+    return Estimate(fraction, min(low, wilson.low), max(high, wilson.high), n, unit, wider, "circuits")

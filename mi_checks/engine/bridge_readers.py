@@ -1,9 +1,9 @@
-"""Readers of TransformerLens' bridges: the weights and settings of each known family as a `Transformer`.
+"""Conversion of TransformerLens bridges: the weights and settings of each known family as a `Transformer`.
 
-A bridge's state dict has the same names for all families, with fused queries, keys and values separated, and in
-compatibility mode it holds the processed weights. Families and options that are not known here are left to the
-reference engine, and so are models that fail the probes of `mi_checks.engine.choose_engine`. Those probes are too short
-to reveal a sliding window.
+State dicts have the same names in all families, and fused QKV is split. In compatibility mode they hold the processed
+weights. Families and options that are not known here are left to the reference engine, and so are models that fail the
+probes of `mi_checks.engine.choose_engine`. These probes are too short (`N_PROBE_TOKENS`) to reveal a sliding window,
+so `_read_llama` checks it.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
 from mi_checks.engine.residual_stream import is_parallel
-from mi_checks.engine.transformer import ACTIVATIONS, Rotary, Transformer
+from mi_checks.engine.transformer import ACTIVATIONS, NORMS, Rotary, Transformer
 
 # Kinds of rotary embedding whose angles do not depend on the length of the prompt.
 _FIXED_ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 
 
 def read_transformer(bridge: TransformerBridge) -> Transformer | None:
-    """Return the function of a bridge, or None if its family, or an option it uses, is not known."""
+    """Return the bridge as a `Transformer`, or None if its family, or an option it uses, is not known."""
     reader = _READERS.get(bridge.cfg.architecture)
     return None if reader is None else reader(bridge)
 
 
 def _read_native(bridge: TransformerBridge) -> Transformer | None:
-    """Read a model in TransformerLens' own format, in all its forms except bidirectional attention."""
+    """Read a TransformerLens-native model; None if its attention is bidirectional."""
     cfg: Any = bridge.cfg
     if cfg.attention_dir != "causal":
         return None
     rotary = None
     if (cfg.positional_embedding_type or "standard").lower() == "rotary":
-        tables = NativeRotary(cfg)  # holds each angle twice, for both dimensions of a pair
+        tables = NativeRotary(cfg)  # the tables repeat each angle for both dimensions of a pair
         rotary = Rotary(tables.cos_cached[:, ::2], tables.sin_cached[:, ::2], "adjacent")
     return _build_transformer(bridge, _read_weights(bridge), rotary)
 
 
 def _read_gpt2(bridge: TransformerBridge) -> Transformer | None:
-    """Read GPT-2, whose matrices, except those of queries, keys and values, are stored as `in out`."""
+    """Read GPT-2, whose matrices, except QKV, are stored as (d_in, d_out), the transpose of `nn.Linear`."""
     config: Any = bridge.original_model.config
     if config.scale_attn_by_inverse_layer_idx:
         return None
@@ -93,7 +93,7 @@ def _read_rotary(bridge: TransformerBridge) -> Rotary | None:
     device = module.inv_freq.device
     with torch.no_grad():  # the angles are float32; they are cast to the model's dtype only when they are used
         cos, sin = module(torch.zeros((), device=device), torch.arange(cfg.n_ctx, device=device)[None])
-    pairs = cos.shape[-1] // 2  # each angle is there twice, for both halves
+    pairs = cos.shape[-1] // 2  # the second half repeats the first
     return Rotary(cos[0, :, :pairs], sin[0, :, :pairs], "half")
 
 
@@ -103,8 +103,14 @@ def _build_transformer(
     cfg: Any = bridge.cfg
     act_fn = (cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower()
     device = weights["embed.weight"].device
-    usable = all(weight.device == device and weight.is_floating_point() for weight in weights.values())
-    if act_fn not in ACTIVATIONS or not usable or device.type == "meta":  # quantised, on several devices or offloaded
+    norm = None if cfg.normalization_type is None else cfg.normalization_type.upper()
+    if (
+        act_fn not in ACTIVATIONS
+        or norm not in (None, *NORMS)
+        or not all(weight.is_floating_point() for weight in weights.values())  # quantised
+        or any(weight.device != device for weight in weights.values())  # on several devices
+        or device.type == "meta"  # offloaded
+    ):
         return None
     return Transformer(
         weights=weights,
@@ -116,7 +122,7 @@ def _build_transformer(
         parallel=is_parallel(bridge),
         gated=bool(cfg.gated_mlp),
         act_fn=act_fn,
-        norm=None if cfg.normalization_type is None else cfg.normalization_type.upper(),
+        norm=norm,
         final_rms=bool(cfg.final_rms),
         norm_eps=cfg.eps,
         attention_scale=cfg.attn_scale if cfg.use_attn_scale and cfg.attn_scale > 0 else math.sqrt(cfg.d_head),

@@ -26,6 +26,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
+NORMS = ("LN", "LNPRE", "RMS", "RMSPRE")  # TransformerLens' normalization types, in capitals
+_CENTRING_NORMS = ("LN", "LNPRE")
+
 MAX_NEURON_VALUES_PER_THREAD = 2**19  # computed at once on a CPU, so that they fit its inner cache
 
 
@@ -72,13 +75,21 @@ class Transformer:
     parallel: bool  # attention and MLP read the same residual stream
     gated: bool
     act_fn: str
-    norm: str | None  # "LN", "RMS", "LNPRE", "RMSPRE" or None
+    norm: str | None  # one of `NORMS`, or None
     final_rms: bool
     norm_eps: float
     attention_scale: float  # attention scores are divided by it
     attention_score_cap: float  # no cap if ≤ 0
     logit_cap: float  # no cap if ≤ 0
     rotary: Rotary | None  # None if positions are embedded
+
+    def norm_kind(self, *, final: bool = False) -> str | None:
+        """Return the kind of the layers' norms, or of the final norm, which may be an RMS norm by itself."""
+        return "RMS" if final and self.final_rms else self.norm
+
+    def centres(self, *, final: bool = False) -> bool:
+        """Return whether the layers' norms, or the final norm, subtract the stream's mean over its dimensions."""
+        return self.norm_kind(final=final) in _CENTRING_NORMS
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Return the stream before layer 0 for tokens and positions, `row pos`, which are negative before a prompt."""
@@ -228,22 +239,22 @@ class Transformer:
         vocabulary, to which softmax is blind. The norm's scale, which varies by token, is left out. This is how Geva et
         al. 2022 (arXiv:2203.14680) read feed-forward layers, with the final norm added.
         """
-        written = self._centre(self.w_out(layer)[index].float(), rms=self.final_rms)
-        if self.norm is not None or self.final_rms:
+        written = self._centre(self.w_out(layer)[index].float(), final=True)
+        if self.norm_kind(final=True) is not None:
             written = written * self.weights.get("ln_final.weight", torch.ones_like(written))
         logits = self.weights["unembed.weight"].float() @ written
         return logits - logits.mean()
 
     def final_norm(self, resid: Tensor) -> Tensor:
         """Return the input of the unembedding from the final residual stream, `… d_model` → `… d_model`."""
-        return self._apply_norm("ln_final", resid, rms=self.final_rms)
+        return self._apply_norm("ln_final", resid, final=True)
 
     def final_norm_adjoint(self, resid: Tensor, direction: Tensor) -> Tensor:
         """Return the vector v with v · part = `final_norm`(part) · direction for parts of the final stream.
 
         The scale is that of the whole stream, and the bias is left out; all are `row d_model`.
         """
-        return self._centre(self._gain("ln_final", resid, rms=self.final_rms).float() * direction, rms=self.final_rms)
+        return self._centre(self._gain("ln_final", resid, final=True).float() * direction, final=True)
 
     def logits(self, final: Tensor) -> Tensor:
         """Return the logits, `row d_vocab`, float32, from the normed final residual stream, `row d_model`."""
@@ -269,24 +280,24 @@ class Transformer:
     def _weight_and_bias(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
 
-    def _gain(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
+    def _gain(self, name: str, x: Tensor, *, final: bool = False) -> Tensor:
         """Return the factor a norm applies to a centred stream: weight / scale, broadcasting with the stream."""
-        if self.norm is None and not rms:
+        if self.norm_kind(final=final) is None:
             return torch.ones_like(x[..., :1])
-        wide = self._centre(x.float(), rms=rms)
+        wide = self._centre(x.float(), final=final)
         gain = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.norm_eps)
         weight = self.weights.get(f"{name}.weight")
         return (gain if weight is None else gain * weight).to(x.dtype)
 
-    def _centre(self, x: Tensor, *, rms: bool = False) -> Tensor:
+    def _centre(self, x: Tensor, *, final: bool = False) -> Tensor:
         """Return the stream minus its mean if the norm centres, otherwise unchanged."""
-        return x if self.norm is None or rms or self.norm in ("RMS", "RMSPRE") else x - x.mean(-1, keepdim=True)
+        return x - x.mean(-1, keepdim=True) if self.centres(final=final) else x
 
-    def _apply_norm(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
+    def _apply_norm(self, name: str, x: Tensor, *, final: bool = False) -> Tensor:
         weight, bias = self.weights.get(f"{name}.weight"), self.weights.get(f"{name}.bias")
-        if self.norm is None and not rms:
+        if self.norm_kind(final=final) is None:
             return x
-        if rms or self.norm in ("RMS", "RMSPRE"):
+        if not self.centres(final=final):
             wide = x.float()
             normed = (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.norm_eps)).to(x.dtype)
             return normed if weight is None else weight * normed

@@ -72,10 +72,10 @@ class CutPath(Mutation):
 def _basis(directions: Tensor, model: Transformer, norm: str) -> Tensor:
     """Return an orthonormal basis of what a norm makes of directions, `d_model basis`, float64."""
     seen = directions.double()
-    rms = norm == "ln_final" and model.final_rms
-    if model.norm in ("LN", "LNPRE") and not rms:
+    final = norm == "ln_final"
+    if model.centres(final=final):
         seen = seen - seen.mean(-1, keepdim=True)
-    if model.norm is not None or rms:
+    if model.norm_kind(final=final) is not None:
         weight = model.weights.get(f"{norm}.weight")
         seen = seen if weight is None else seen * weight.double()
     _, sizes, axes = torch.linalg.svd(seen, full_matrices=False)

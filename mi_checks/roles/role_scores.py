@@ -75,9 +75,12 @@ def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     eigenvalues as W_O W_U W_E W_V, `d_head d_head`. Biases and MLPs are excluded.
     """
     model = _readable("copying", loaded_model, model)
-    kind = "RMS" if model.final_rms else model.norm
-    final = _centred(kind, _gained(model, "ln_final", model.weights["unembed.weight"].double()))
-    embed = _centred(model.norm, model.weights["embed.weight"].double())
+    final = _gained(model, "ln_final", model.weights["unembed.weight"].double())
+    if model.centres(final=True):
+        final = final - final.mean(-1, keepdim=True)
+    embed = model.weights["embed.weight"].double()
+    if model.centres():
+        embed = embed - embed.mean(-1, keepdim=True)
     tokens = min(len(final), len(embed))  # either may be padded
     rows = []
     for layer in range(model.n_layers):
@@ -176,10 +179,6 @@ def _readable(name: str, loaded_model: LoadedModel, model: Transformer | None) -
             "use an attention score or a score of your own (pytest_mi_role_scores)"
         )
     return model
-
-
-def _centred(kind: str | None, vectors: Tensor) -> Tensor:
-    return vectors if kind is None or kind.startswith("RMS") else vectors - vectors.mean(-1, keepdim=True)
 
 
 def _gained(model: Transformer, norm: str, vectors: Tensor) -> Tensor:

@@ -115,8 +115,12 @@ def test_a_circuit_like_any_other_is_not(judged, around, aspect):
 
 
 def test_members_outside_what_is_ablated(judged, around):
-    with pytest.raises(MiChecksError, match=r"L0\.mlp in a circuit among heads of .*: these are never ablated"):
+    with pytest.raises(MiChecksError) as caught:
         judged(circuit(["L0H1", "L0.mlp"], faithfulness={"at_least": 0.5}), around(5))
+    assert str(caught.value) == (
+        "circuit[L0H1+L0.mlp,faithfulness]: on nano-attn-2l, the circuit cannot contain L0.mlp, because 'among: heads' "
+        "ablates only heads; set 'among: heads_and_mlps'"
+    )
 
 
 def test_a_circuit_that_is_the_whole_model(judged, around):

@@ -294,3 +294,10 @@ def test_quantised_weights_are_left_to_the_reference(make, monkeypatch):
     weights["blocks.0.mlp.in.weight"] = weights["blocks.0.mlp.in.weight"].to(torch.int8)
     monkeypatch.setattr(type(bridge), "state_dict", lambda self: weights)
     assert read_transformer(bridge) is None
+
+
+def test_an_unknown_norm_is_left_to_the_reference(make, monkeypatch):
+    bridge = make("gpt2").bridge
+    assert read_transformer(bridge) is not None
+    monkeypatch.setattr(bridge.cfg, "normalization_type", "Dyt")
+    assert read_transformer(bridge) is None
