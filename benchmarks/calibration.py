@@ -37,22 +37,28 @@ def remarks(counted: Calibration) -> list[str]:
         each for each in counted.rejections if each.values == "skewed downwards: exponential" and each.n == 64
     )
     return [
-        f"- Without an effect, no claim held to its null value passed in more than {_percent(most)} of runs, "
-        + ("all within binomial error of 2.5 % or below." if not above else f"above 2.5 %: {', '.join(above)}."),
+        "- If there is no effect and the bound is the value without an effect, no claim passed in more than "
+        f"{_percent(most)} of runs. "
+        + (
+            "All of these rates are below 2.5 %, or above it by no more than binomial error."
+            if not above
+            else f"These claims are significantly above 2.5 %: {', '.join(above)}."
+        ),
         f"- With typical bounds, {len(shipped)} of {len(without)} claims ever passed, in at most {_percent(worst)} of "
-        "runs: claims about fractions, in the runs in which the effect size was above zero by chance. Their behaviour "
-        "fails nevertheless, because its `logit_diff` fails.",
+        "runs. They are claims about fractions, and passed in runs in which the effect size was above zero by chance. "
+        "The behaviour fails nevertheless, because its `logit_diff` fails.",
         "- Claims about fractions are conservative without an effect, because they need an effect size above zero. In "
-        "runs that have one by chance they often pass: a node that writes the logits also writes the noise that the "
-        "effect size consists of. `minimal`, `sufficient` and `necessary` are conservative because of their "
+        "runs that have one by chance they often pass, because a node that writes the logits also writes the noise "
+        "that the effect size consists of. `minimal`, `sufficient` and `necessary` are conservative because of their "
         "corrections and because the wider of two intervals is used.",
         f"- `{writes.claim}`, the fraction of another head's input that a head writes, is {writes.shipped} in "
-        f"{_percent(writes.as_shipped)} of untrained models: it measures a size, and is no evidence of learning.",
-        "- Attention is skewed over prompts, especially near 1, and its interval is too short on that side: held to "
-        f"its true value, `{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of runs. "
-        "Choose bounds on attention with a margin.",
-        "- Completeness is a mean of absolute values, which noise increases: held to its true value, it fails in "
-        f"{_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}, so it errs against "
+        f"{_percent(writes.as_shipped)} of untrained models. It measures a magnitude, and a high value is not evidence "
+        "of learning.",
+        "- Attention is skewed over prompts, especially near 1, and its interval is too short on that side. If the "
+        f"bound is the true value, `{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of "
+        "runs. Choose bounds on attention with a margin.",
+        "- Completeness is a mean of absolute values, which noise increases. If the bound is the true value, it fails "
+        f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}, so it errs against "
         "the claim.",
         "- The coverage of the percentile bootstrap is below nominal for few prompts with skewed values: for lognormal "
         f"values it is {_covered(counted, 'bootstrap', SKEWED, 16)} with 16 prompts, "
@@ -61,10 +67,10 @@ def remarks(counted: Calibration) -> list[str]:
         f"{_covered(counted, 'bootstrap-t', SKEWED, 64)} and {_covered(counted, 'bootstrap-t', SKEWED, 256)}; but with "
         f"64 prompts it is {_covered(counted, 'bootstrap-t', TAILS, 64)} for heavy tails (percentile: "
         f"{_covered(counted, 'bootstrap', TAILS, 64)}) and {_covered(counted, 'bootstrap-t', ALIKE, 64)} for nearly "
-        f"equal values (percentile: {_covered(counted, 'bootstrap', ALIKE, 64)}); BCa lies between the two. None is "
-        "better everywhere; more prompts always help (`--mi-count`).",
-        "- Holm's correction keeps the family-wise error rate of t-tests on symmetric values. If the effects of all "
-        "nodes are independently skewed downwards, a node is falsely called above the bound in "
+        f"equal values (percentile: {_covered(counted, 'bootstrap', ALIKE, 64)}); BCa lies between the two. No method "
+        "is better in every case; more prompts always help (`--mi-count`).",
+        "- Holm's correction controls the family-wise error rate of t-tests on symmetric values. If the effects of all "
+        "nodes are independently skewed downwards, a node is falsely found to be above the bound in "
         f"{_percent(family.rejected)} of families with 64 prompts.",
     ]
 

@@ -95,17 +95,17 @@ def total_lines(rows: Sequence[ProgramJudgement]) -> tuple[str, ...]:
         f"nodes: {nodes.right} of {nodes.true} are found, and {nodes.false} others are named",
         f"paths: {paths.right} of {paths.true} are found, and {paths.false} others are named",
         f"neurons: of those with an effect clearly beyond {MIN_FRACTION:g}, {strong.right} of {strong.true} are found; "
-        f"of those with a smaller or less clear effect, {neurons.right - strong.right} are found, and "
+        f"of those with a smaller or less certain effect, {neurons.right - strong.right} are found, and "
         f"{neurons.false} others are named",
         f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
         f"nodes to be found for which a claim passes that they recover or remove at least {MIN_FRACTION:g}, or at most "
         f"−{MIN_FRACTION:g}: {right.passed} of {right.made}",
-        f"the same claims about nodes and paths that carry nothing: {wrong.passed} of {wrong.made} pass",
+        f"the same claims about nodes and paths that do not carry the difference: {wrong.passed} of {wrong.made} pass",
     )
 
 
 def miss_lines(rows: Sequence[ProgramJudgement]) -> tuple[str, ...]:
-    """Return sentences about missed nodes and paths, and about named ones that carry nothing."""
+    """Return sentences about missed nodes and paths, and about named ones that do not carry the difference."""
     return (
         *(
             f"`{row.name}`: {each.node} is missed; it computes {each.computes}, carries {each.carries:.0%} of pairs, "
@@ -115,7 +115,7 @@ def miss_lines(rows: Sequence[ProgramJudgement]) -> tuple[str, ...]:
         ),
         *(f"`{row.name}`: the path {path} is missed" for row in rows for path in row.missed_paths),
         *(
-            f"`{row.name}`: {name} is named, and carries nothing"
+            f"`{row.name}`: {name} is named, but does not carry the difference"
             for row in rows
             for name in (*row.false, *row.false_paths)
         ),

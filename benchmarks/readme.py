@@ -19,7 +19,7 @@ import zoo
 TEXT = """\
 # Benchmarks
 
-Timings depend on the machine and are not part of the tests. Every figure below was printed by the command above it
+Timings depend on the machine and are not part of the tests. Every number below was measured by the command above it
 ({machine}), written to `results/`, and inserted here by `python benchmarks/readme.py`.
 
 ## Sweeps compared with TransformerLens
@@ -28,30 +28,31 @@ Timings depend on the machine and are not part of the tests. Every figure below 
 
 One run measures the same effects with `transformer_lens.patching` (or, if it has no such sweep, with one hooked forward
 pass for each effect) and with the replay engine, on seeded native models and random pairs of 64 tokens that differ in
-the middle. In long rows, TransformerLens is timed on a random sample of its forward passes (`--whole` times all). The
-limits that this project must meet are in brackets.
+the middle. For long sweeps, TransformerLens is timed on a random sample of its forward passes (`--whole` times all).
+The limits that this project must meet are in parentheses.
 
 | sweep | TransformerLens, s | replay, s | ratio | largest difference, logits | floor, s | floor ÷ replay |
 |---|---|---|---|---|---|---|
 {sweeps}
 
 The floor is the time of the matrix products that seemed unavoidable when the engine was planned
-([products.py](products.py)), with each shape timed alone in the same run. The engine comes near the floor, or goes
-below it, because it computes the last layer's attention from END without projecting keys and values
-(`attend_from` of [transformer.py](../mi_checks/engine/transformer.py)).
+([products.py](products.py)), with each shape timed alone in the same run. The engine comes close to the floor, or is
+faster, because it computes the last layer's attention from END without projecting keys and values (`attend_from` of
+[transformer.py](../mi_checks/engine/transformer.py)).
 
 `python benchmarks/profile_sweep.py ROW` prints torch's profile, which shows where the rest of the time goes. In the
 4-layer GELU row, nearly all of it is spent on the matrix products of the MLPs and projections. In the small
 attention-only row, half of it is spent on moving memory: joining unchanged and changed columns, layer norms, and laying
 out the heads' differences. The row of neurons is limited by the last layer's MLP at END, once per neuron and prompt,
-which no exact method avoids, and by the layer norm of every changed position, which a rank-one form could avoid.
+which no exact method avoids, and by the layer norm of every changed position, which a rank-one update could avoid.
 
 ## Growth
 
     python benchmarks/growth.py --json benchmarks/results/growth.json
 
-The sweep over all heads is repeated with one size at a time increased. More heads of the same width make the model
-wider too, so that the cost grows faster than their square. More layers mean more patches, with more layers after each.
+The sweep over all heads is repeated while one size at a time is increased. More heads of the same width also make the
+model wider, so the cost grows faster than the square of their number. More layers mean more patches, with more layers
+after each.
 
 | growing | seconds at each size | exponent |
 |---|---|---|
@@ -69,10 +70,10 @@ Six behaviours with every kind of check, on all bundled models (name other behav
 
     python benchmarks/history.py --json benchmarks/results/history.json
 
-The database holds {history_runs:,} runs with {history_results:,} results, added in {history_filling:.0f} s in the same
-way as by pytest and `history import`. The file has {history_megabytes:,.0f} MB, including the JSON of the runs. Each
-query opens its own connection, and its time includes formatting the answer; `mi-checks history` takes about half a
-second more to start. The limit is one second.
+The database has {history_runs:,} runs with {history_results:,} results, which were added in {history_filling:.0f} s in
+the way that pytest and `history import` add them. The file takes {history_megabytes:,.0f} MB, including the JSON of the
+runs. Each query opens its own connection, and its time includes formatting the answer; `mi-checks history` takes about
+half a second more to start. The limit is one second.
 
 | query | median, s | largest, s |
 |---|---|---|
@@ -84,8 +85,8 @@ second more to start. The limit is one second.
 
 pytest runs the same six behaviours on three models with and without baselines to compare with, alternately in one
 process. Times are CPU seconds of all items, the shortest of several runs for each item. Baselines may add at most 5 %
-to a run that measures everything. If all measurements come from the cache, little other work remains, and the fraction
-is larger.
+to a run that measures everything. If all measurements come from the cache, little other work remains, so the added time
+is a larger part of the run.
 
 {baselines}
 
@@ -108,10 +109,10 @@ corrupt prompt. If the output is a number x, the logit of a candidate v is propo
 for the nearest candidate.
 
 AUROC compares every node to be found with every other node of the model: it is the fraction of these comparisons in
-which the node to be found has the larger effect. It is given for the larger of a node's two effects, for what the node
-recovers alone, and for what it removes alone. The last row has the sums, and the lowest AUROC of any program. In a
-model as large as this one, discovery screens the neurons within a time limit, so the number of neurons found depends on
-the machine.
+which the node to be found has the larger effect. The last three columns give it for the larger of a node's two effects,
+for what the node recovers alone, and for what it removes alone. The last row has the sums, and the lowest AUROC of any
+program. In a model as large as this one, discovery preselects neurons within a time limit, so the number of neurons
+found depends on the machine.
 
 {compiled}
 
