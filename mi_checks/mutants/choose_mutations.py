@@ -13,8 +13,6 @@ from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.nodes import Node
-from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.models.model_names import bundled_models
 from mi_checks.mutants.exchange_partners import (
     attention_rank,
     composition_rank,
@@ -36,64 +34,44 @@ from mi_checks.mutants.node_mutations import (
     ZeroedNodes,
 )
 from mi_checks.mutants.path_mutations import CUTTABLE_KINDS, CutPath
-from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, ModelEntry
 from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
-from mi_checks.spec.roles import RoleCheck
+from mi_checks.spec.roles import ATTENTION_SCORES, RoleCheck
 
 
 def negated_logits(target: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation that negates the logits; for an upper bound, only if the negated value is above the bound."""
     if target.claims_large or target.bound is None:
         return (NegatedLogits(),)
-    unpatched, against = target.measurements.unpatched, getattr(target.check, "against", "foils")
-    values = unpatched.effect_size if against == "corrupt" else unpatched.clean.logit_diff
+    unpatched = target.measurements.unpatched
+    values = unpatched.effect_size if target.against == "corrupt" else unpatched.clean.logit_diff
     negated_value = (values < 0).mean() if isinstance(target.check, AccuracyCheck) else -values.mean()
     return (NegatedLogits(),) if target.bound.at_most is not None and negated_value > target.bound.at_most else ()
 
 
 def silenced_heads(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation without heads, for a claim against the corrupt prompt.
+    """Return a mutation that silences every head, for a claim against the corrupt prompt.
 
-    Without heads, a difference between the prompts cannot reach END, unless the prompts differ there already.
+    Without heads, a difference between the prompts cannot reach END, unless the prompts already differ at END or in
+    length.
     """
-    against = getattr(target.check, "against", "foils")
     ends = ((pair.clean.tokens[-1], len(pair.clean.tokens), pair.corrupt) for pair in target.measurements.batch.pairs)
     alike = all(token == other.tokens[-1] and length == len(other.tokens) for token, length, other in ends)
-    return (SilencedHeads(),) if against == "corrupt" and alike and target.claims_large else ()
-
-
-def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
-    """Return the bundled models declared to have a behaviour, those with the same bounds as an absent one first."""
-    bundled = bundled_models()
-    entries = {
-        name: entry for name, entry in behaviour.models.items() if name in bundled and isinstance(entry, ModelEntry)
-    }
-    preferences = [entry.check for entry in behaviour.checks if entry.check.kind in BEHAVIOUR_KINDS]
-
-    def has_own_bounds(name: str) -> bool:
-        return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in preferences)
-
-    return tuple(sorted(entries, key=has_own_bounds))  # the sort is stable, so ties stay in the order of the file
-
-
-def read_same_prompts(loaded_model: LoadedModel, other: LoadedModel) -> bool:
-    """Return whether the prompts of two models are the same."""
-    return loaded_model.prompt_dependencies == other.prompt_dependencies
+    return (SilencedHeads(),) if target.against == "corrupt" and alike and target.claims_large else ()
 
 
 def nodes_zeroed_together(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which none of the nodes writes anything."""
+    """Return a mutation that zeroes the output of all the nodes at once."""
     nodes = tuple(sorted(node for node in target.nodes if node.kind in KINDS_WITH_OUTPUT))
     return (ZeroedNodes(nodes),) if nodes and target.claims_large else ()
 
 
 def nodes_zeroed_singly(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return one mutation for each node, in which it writes nothing, for a claim about each node by itself."""
+    """Return one mutation for each node that zeroes its output, for a claim about each node by itself."""
     return tuple(ZeroedNodes((node,)) for node in sorted(target.nodes) if node.kind in KINDS_WITH_OUTPUT)
 
 
@@ -115,7 +93,7 @@ def exchanged_heads(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def exchanged_mediators(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return exchanges of the claimed heads of each layer with heads that are not mediators."""
+    """Return one exchange per layer, of its claimed heads with non-mediators."""
     check = cast("MediatorsCheck", target.check)
     shape = target.measurements.loaded_model.shape
     if check.component == "neuron" or (check.component in ("k", "v") and group_size(shape) > 1):
@@ -131,7 +109,7 @@ def exchanged_mediators(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def exchanged_attention_heads(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return exchanges in each layer with the heads that attend there least, or most if the claim is an upper bound."""
+    """Return one exchange per layer, with the heads that attend there least, or most if the claim is an upper bound."""
     check = cast("AttentionCheck", target.check)
     rank = attention_rank(target.measurements, check.from_, check.to)
     return exchange_by_layer(
@@ -144,22 +122,22 @@ def uniform_heads(target: MutationTarget) -> tuple[Mutation, ...]:
     return tuple(UniformHeads((head,)) for head in target.heads) if target.claims_large else ()
 
 
-ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # role scores that depend on attention alone
-
-
 def exchanged_role_heads(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return exchanges of the heads of each layer with any others: the role moves with them."""
+    """Return one exchange per layer, of its role heads with any others: the role moves with them."""
     return exchange_by_layer(target.heads, target.measurements.loaded_model.shape, lambda _head: 0.0)
 
 
 def disabled_role_heads(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return one mutation for each head, in which it loses the role: it attends uniformly or writes nothing."""
+    """Return one mutation per head that removes what the role score measures: its attention pattern, or its output."""
     by_attention_alone = cast("RoleCheck", target.check).role.score in ATTENTION_SCORES
     return tuple(UniformHeads((head,)) if by_attention_alone else ZeroedNodes((head,)) for head in target.heads)
 
 
 def exchanged_writers(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return an exchange of all writers, because one is enough, with the heads that compose least with the readers."""
+    """Return one exchange of all writers together (the claim holds if a single writer composes).
+
+    They are exchanged with the heads that compose least with the readers.
+    """
     check = cast("ComposesCheck", target.check)
     readers = receivers(target.measurements, check.to, check.via)
     rank = composition_rank(target.measurements, check, readers, writing=True)
@@ -169,7 +147,7 @@ def exchanged_writers(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def exchanged_readers(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return exchanges of the readers of each layer with the heads that compose least with the writers."""
+    """Return one exchange per layer, of its readers with the heads that compose least with the writers."""
     check = cast("ComposesCheck", target.check)
     shape = target.measurements.loaded_model.shape
     readers = heads_among(target.measurements.nodes(check.to), shape)
@@ -186,7 +164,7 @@ def cut_compositions(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def cut_paths(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a cut for each hop whose senders write into few directions."""
+    """Return a cut for each hop whose senders are all heads or neurons, which write into few directions."""
     check, measured = cast("PathCheck | ComposesCheck", target.check), target.measurements
     hops = check.hops if isinstance(check, PathCheck) else (PathHop(nodes=check.to, via=check.via),)
     cuts, senders = [], target.nodes
@@ -198,7 +176,7 @@ def cut_paths(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def zeroed_members(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which the members write nothing, for a claim that the circuit is good."""
+    """Return a mutation that zeroes the output of all the members, for a claim that the circuit suffices."""
     return (ZeroedNodes(tuple(sorted(target.nodes))),) if _claims_circuit_suffices(target) else ()
 
 
@@ -211,7 +189,7 @@ def exchanged_members(target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def zeroed_others(target: MutationTarget) -> tuple[Mutation, ...]:
-    """Return a mutation in which only the circuit writes anything, for a claim that the circuit is not good."""
+    """Return a mutation that zeroes the output of all nodes outside, for a claim that the circuit does not suffice."""
     check = cast("CircuitCheck", target.check)
     if _claims_circuit_suffices(target) or check.nodes is None or check.aspect == "minimal":
         return ()
@@ -225,13 +203,30 @@ def negated_curve_logits(_target: MutationTarget) -> tuple[Mutation, ...]:
 
 
 def _claims_circuit_suffices(target: MutationTarget) -> bool:
-    """Return whether the check claims that the circuit is good; a good completeness is a small difference."""
+    """Return whether the check bounds the circuit's quality from below (completeness: from above)."""
     if cast("CircuitCheck", target.check).aspect == "completeness":
         return target.bound is not None and target.bound.at_most is not None
     return target.claims_large
 
 
 MakeMutations = Callable[[MutationTarget], tuple[Mutation, ...]]
+
+
+# `absent` is not here: its mutant is a bundled model that has the behaviour (`mi_checks.suite.against_mutants`).
+MUTATIONS_BY_CHECK: dict[type[Check], tuple[MakeMutations, ...]] = {
+    LogitDiffCheck: (negated_logits, silenced_heads),
+    AccuracyCheck: (negated_logits, silenced_heads),
+    PatchingCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    AblationCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    MediatorsCheck: (nodes_zeroed_singly, exchanged_mediators, negated_nodes),
+    AttentionCheck: (uniform_heads, exchanged_attention_heads),
+    DirectLogitAttributionCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    PathCheck: (nodes_zeroed_together, exchanged_heads, cut_paths),
+    ComposesCheck: (exchanged_writers, exchanged_readers, cut_compositions),
+    CircuitCheck: (zeroed_members, exchanged_members, zeroed_others),
+    CurveCheck: (negated_curve_logits,),
+    RoleCheck: (exchanged_role_heads, disabled_role_heads),
+}
 
 
 def mutations_of(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
@@ -249,19 +244,3 @@ def mutations_of(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
     return tuple(
         dict.fromkeys(mutation for make in MUTATIONS_BY_CHECK.get(type(check), ()) for mutation in make(target))
     )
-
-
-MUTATIONS_BY_CHECK: dict[type[Check], tuple[MakeMutations, ...]] = {
-    LogitDiffCheck: (negated_logits, silenced_heads),
-    AccuracyCheck: (negated_logits, silenced_heads),
-    PatchingCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    AblationCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    MediatorsCheck: (nodes_zeroed_singly, exchanged_mediators, negated_nodes),
-    AttentionCheck: (uniform_heads, exchanged_attention_heads),
-    DirectLogitAttributionCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    PathCheck: (nodes_zeroed_together, exchanged_heads, cut_paths),
-    ComposesCheck: (exchanged_writers, exchanged_readers, cut_compositions),
-    CircuitCheck: (zeroed_members, exchanged_members, zeroed_others),
-    CurveCheck: (negated_curve_logits,),
-    RoleCheck: (exchanged_role_heads, disabled_role_heads),
-}

@@ -36,6 +36,11 @@ class MutationTarget:
         return heads_among(self.nodes, self.measurements.loaded_model.shape)
 
     @property
+    def against(self) -> str:
+        """Return what the check compares the answer with: foils, the vocabulary or the corrupt prompt."""
+        return str(getattr(self.check, "against", "foils"))
+
+    @property
     def claims_large(self) -> bool:
         """Return whether the check claims that something is large; zeroing cannot falsify a claim that it is small."""
         return self.bound is None or self.bound.at_least is not None

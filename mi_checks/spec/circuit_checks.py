@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
 from mi_checks.spec.check import Bound, Check, NodeNames, Scale, id_text
-from mi_checks.spec.edges import EDGE_SYNTAX, Edge, parse_edge
+from mi_checks.spec.edges import EDGE_SYNTAX, EdgeText, parse_edge
 from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG
 from mi_checks.spec.problems import describe
 
@@ -115,7 +115,7 @@ class CircuitCheck(_AspectsCheck):
     kind = "circuit"
     aspects = _CIRCUIT_SCALES
     nodes: NodeNames | None = Field(None, description="heads, and MLP layers such as L0.mlp; not beside `edges`")
-    edges: Annotated[tuple[Edge, ...], Field(min_length=1)] | None = Field(None, description=EDGE_SYNTAX)
+    edges: Annotated[tuple[EdgeText, ...], Field(min_length=1)] | None = Field(None, description=EDGE_SYNTAX)
     faithfulness: Bound | None = None
     completeness: Bound | None = None
     sufficient: Bound | None = None

@@ -20,39 +20,42 @@ from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, ListedValu
 from mi_checks.spec.yaml_source import NON_TEXT_CHARACTER, YamlSource, missing_file_message, read_text, resolve_beside
 
 TextFields = dict[str, str]
-NumberedRow = tuple[
-    int, TextFields | str
-]  # a line number, with the row that begins there or a message about the mistake in it
+# A line number, with the row that begins there or a message about the mistake in it.
+NumberedRow = tuple[int, TextFields | str]
 
 MAX_REPORTED_MISTAKES = 10  # in one file: a mistake in a column repeats in every row
 
 
-def read_rows(path: Path, shown: str) -> tuple[TextFields, ...]:
-    """Return the rows of a data file, cached until the file changes.
+def read_rows(path: Path, display_path: str) -> tuple[TextFields, ...]:
+    """Return the rows of a data file; a repeated call re-reads it only if mtime or size changed.
+
+    Args:
+        path: the file.
+        display_path: the file as the user would name it.
 
     Raises:
-        SpecError: the file has mistakes; at least the first ten are listed.
+        SpecError: the file has mistakes; the first ten are listed, with the number of the rest.
         MiChecksError: the file cannot be read.
     """
     state = path.stat()
-    return _read(path, shown, state.st_mtime_ns, state.st_size)
+    return _read(path, display_path, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[TextFields, ...]:
+def _read(path: Path, display_path: str, _changed: int, _size: int) -> tuple[TextFields, ...]:
     rows: list[TextFields] = []
     mistakes: list[SpecProblem] = []
-    for line, row in ROW_READERS[path.suffix](read_text(path, shown)):
+    for line, row in ROW_READERS[path.suffix](read_text(path, display_path)):
         message = row if isinstance(row, str) else _forbidden_character(row)
         if message:
-            mistakes.append(SpecProblem(shown, line, 1, message))
+            mistakes.append(SpecProblem(display_path, line, 1, message))
         elif isinstance(row, dict):
             rows.append(row)
     if len(mistakes) > MAX_REPORTED_MISTAKES:
         more = f"… and {len(mistakes) - MAX_REPORTED_MISTAKES} more mistakes in this file"
-        mistakes[MAX_REPORTED_MISTAKES:] = [SpecProblem(shown, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
+        mistakes[MAX_REPORTED_MISTAKES:] = [SpecProblem(display_path, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
     if not rows and not mistakes:
-        mistakes.append(SpecProblem(shown, 1, 1, "the file has no rows; add at least one"))
+        mistakes.append(SpecProblem(display_path, 1, 1, "the file has no rows; add at least one"))
     if mistakes:
         raise SpecError(mistakes)
     return tuple(rows)
@@ -67,7 +70,7 @@ def _forbidden_character(row: TextFields) -> str | None:
     return None
 
 
-def _csv(text: str) -> Iterator[NumberedRow]:
+def _read_csv(text: str) -> Iterator[NumberedRow]:
     # Without `strict`, an unclosed quote would swallow the rest of the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
@@ -84,20 +87,20 @@ def _csv(text: str) -> Iterator[NumberedRow]:
             continue  # a blank line
         if header is None:
             header = [name.strip() for name in fields]  # spaces matter in a value, but not in a column's name
-            if message := _bad_header(header):
+            if message := _header_problem(header):
                 yield line, message
                 return
         elif len(fields) != len(header):
-            yield line, f"this row has {_fields(len(fields))}, but the header has {len(header)}: {listed(header)}"
+            yield line, f"this row has {_field_count(len(fields))}, but the header has {len(header)}: {listed(header)}"
         else:
             yield line, dict(zip(header, fields, strict=True))
 
 
-def _fields(count: int) -> str:
+def _field_count(count: int) -> str:
     return f"{count} field{'' if count == 1 else 's'}"
 
 
-def _bad_header(header: list[str]) -> str | None:
+def _header_problem(header: list[str]) -> str | None:
     for place, name in enumerate(header):
         if not name:
             return f"the header has no name for column {place + 1}; the first line names the columns"
@@ -106,7 +109,7 @@ def _bad_header(header: list[str]) -> str | None:
     return None
 
 
-def _jsonl(text: str) -> Iterator[NumberedRow]:
+def _read_jsonl(text: str) -> Iterator[NumberedRow]:
     first: TextFields | None = None
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip():
@@ -137,13 +140,13 @@ def _json_row(line: str) -> TextFields | str:
     except (RecursionError, ValueError):  # very deep nesting, or a number with thousands of digits
         return "not valid JSON: it is nested too deeply, or a number is too large"
     if not isinstance(row, dict) or not row:
-        kind = "an empty one" if isinstance(row, dict) else describe(row)
-        return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}, not {kind}'
+        kind = "empty" if isinstance(row, dict) else describe(row)
+        return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}; it is {kind}'
     if repeated_keys:
         return f"the field {repeated_keys[0]!r} appears twice"
     for field, value in row.items():
         if not field.strip():
-            return "a field has no name"
+            return "a field has no name; name it or remove it"
         if not isinstance(value, str):
             return f"{field!r} must be text, not {describe(value)}" + (
                 "" if value is None else "; put quotes around it"
@@ -151,16 +154,22 @@ def _json_row(line: str) -> TextFields | str:
     return row
 
 
-ROW_READERS: dict[str, Callable[[str], Iterator[NumberedRow]]] = {".csv": _csv, ".jsonl": _jsonl}
+ROW_READERS: dict[str, Callable[[str], Iterator[NumberedRow]]] = {".csv": _read_csv, ".jsonl": _read_jsonl}
 
 
 def load_values(
     source: YamlSource, prompts: AnyPrompts, pools: Mapping[str, tuple[str, ...]]
 ) -> tuple[AnyPrompts, list[SpecProblem]]:
-    """Return the prompts with the values of data files and of the project's pools, and the mistakes in the files."""
-    problems: list[SpecProblem] = []
+    """Return the prompts with values read from data files and the project's pools, and the mistakes in the files.
+
+    Args:
+        source: the behaviour file that contains the prompts; paths of data files are relative to it.
+        prompts: the prompts, whose variables may name a file or a pool.
+        pools: the values of each pool that the project adds; other pools stay as they are.
+    """
     if isinstance(prompts, QuotedPrompts):
-        return prompts, problems
+        return prompts, []
+    problems: list[SpecProblem] = []
     variables: dict[str, AnyVariable] = {}
     for name, variable in prompts.variables.items():
         variables[name] = variable
@@ -183,11 +192,11 @@ def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> SuppliedV
     if path.suffix not in ROW_READERS:
         message = f"{variable.file!r} is not a data file; its name must end with {' or '.join(ROW_READERS)}"
         return (source.problem(place, message + did_you_mean(path.suffix, ROW_READERS)),)
-    if not os.path.isfile(path):  # Path.is_file would raise for a name that is too long
+    if not os.path.isfile(path):  # Path.is_file raises OSError for an overlong name
         return (source.problem(place, missing_file_message(path, variable.file)),)
-    shown = source.position(place).file or source.display_path
+    display_path = source.position(place).file or source.display_path
     try:
-        rows = read_rows(path, (Path(shown).parent / variable.file).as_posix())
+        rows = read_rows(path, (Path(display_path).parent / variable.file).as_posix())
     except SpecError as error:
         return error.problems
     except MiChecksError as error:

@@ -16,14 +16,13 @@ from pydantic import AfterValidator, Field
 
 from mi_checks.spec.node_names import NodeName, parse_node
 
-LOGITS_NAME = "logits"  # the end of a path or an edge that does not end in a node
+LOGITS_NAME = "logits"  # the receiver name of a path or edge into the logits
 HeadInput = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
 
 _EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
 EDGE_SYNTAX = (
-    "edges are written like 'L0H3 -> L1H6.k', also with roles and node sets, and end in a head's q, k or "
-    "v, an MLP layer "
-    "or 'logits'"
+    "edges are written like 'L0H3 -> L1H6.k', also with roles and node sets, and end in a head's q, k or v, an MLP "
+    "layer or 'logits'"
 )
 
 
@@ -44,7 +43,7 @@ def parse_edge(text: str) -> EdgeName | None:
     match = _EDGE.fullmatch(" ".join(text.split()))
     if match is None:
         return None
-    via: HeadInput | None = match["via"]  # type: ignore[assignment]  # the pattern admits no other
+    via: HeadInput | None = match["via"]  # type: ignore[assignment]  # `_EDGE` allows only q, k, v
     return EdgeName(match["sender"], match["receiver"], via)
 
 
@@ -54,7 +53,7 @@ def _require_edge(text: str) -> str:
     return text
 
 
-Edge = Annotated[
+EdgeText = Annotated[
     str, AfterValidator(_require_edge), Field(json_schema_extra={"pattern": "^[^<>]*[^<> ] *-> *[^<> ][^<>]*$"})
 ]  # fmt: skip
 
@@ -94,20 +93,22 @@ def unreachable_reason(sender: str, receiver: str, via: HeadInput | None = None)
         return None
     if writes.component not in WRITING_COMPONENTS or reads.component not in ("head", "mlp"):
         return None  # a component that cannot send or receive is reported elsewhere
-    also = ", and what heads of its own layer write" if reads.component == "mlp" else ""
-    what = f"{receiver}.{via}" if via else receiver
-    return f"{sender!r} does not come before {what!r}, which reads only what earlier layers write{also}"
+    extra = ", and what heads of its own layer write" if reads.component == "mlp" else ""
+    target = f"{receiver}.{via}" if via else receiver
+    return f"{sender!r} does not come before {target!r}, which reads only what earlier layers write{extra}"
 
 
 def _precedes(sender: NodeName, receiver: NodeName) -> bool:
-    own = receiver.component == "mlp" and sender.component in ("head", "attn") and sender.layer == receiver.layer
-    return sender.layer < receiver.layer or own
+    same_layer_mlp = (
+        receiver.component == "mlp" and sender.component in ("head", "attn") and sender.layer == receiver.layer
+    )
+    return sender.layer < receiver.layer or same_layer_mlp
 
 
 def impossible_step(stops: Iterable[PathStop]) -> ImpossibleStep | None:
     """Return the first impossible step of a path, or None if every step is possible.
 
-    Each node of a stop must be able to read each node of the stop before.
+    Every node of a stop must be able to read from every node of the previous stop.
     """
     for index, (before, after) in enumerate(pairwise(stops), start=1):
         if LOGITS_NAME in after.nodes:

@@ -11,6 +11,7 @@ from mi_checks.spec.check import Bound, Check, Scale
 from mi_checks.spec.part import GrammarPart
 
 ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")
+ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # those that depend on attention alone
 LOCK_FILE_NAME = "roles.lock.yaml"  # beside the behaviours; records the nodes to which roles are bound
 
 

@@ -11,11 +11,12 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
-from mi_checks.models.model_names import resolve
-from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_prompts
+from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.models.model_names import bundled_models, resolve
 from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
 from mi_checks.output.claim_text import claim_text
 from mi_checks.results.run import FileLine, Mutant, MutantsResult
+from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, ModelEntry
 from mi_checks.spec.behaviour_checks import AbsentCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -97,9 +98,9 @@ class MutantSuite:
         """Return, as a mutant, a bundled model that has the behaviour, in place of a model declared not to have it."""
         suite = self._suite
         measured = suite.measurements(loaded, model)
-        for name in bundled_models_with(loaded.behaviour):
+        for name in _bundled_models_with(loaded.behaviour):
             loaded_model = suite.loaded_models.loaded_model(name)
-            if read_same_prompts(loaded_model, measured.loaded_model):
+            if _has_same_prompts(loaded_model, measured.loaded_model):
                 engine = choose_engine(suite.settings.engine, loaded_model, measured.batch, score=loaded.score)
                 return (stand_in_mutant(measured, name, engine),), ""
         return (), "no bundled model with this tokenizer is declared to have the behaviour"
@@ -107,3 +108,22 @@ class MutantSuite:
 
 def _replay_engine(suite: Suite, loaded: LoadedBehaviour, model: str) -> ReplayEngine:
     return cast("ReplayEngine", suite.engine_of(loaded, model))  # the caller has checked that the model is replayable
+
+
+def _bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
+    """Return the bundled models declared to have a behaviour, those with the same bounds as an absent one first."""
+    bundled = bundled_models()
+    entries = {
+        name: entry for name, entry in behaviour.models.items() if name in bundled and isinstance(entry, ModelEntry)
+    }
+    behaviour_checks = [entry.check for entry in behaviour.checks if entry.check.kind in BEHAVIOUR_KINDS]
+
+    def has_own_bounds(name: str) -> bool:
+        return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in behaviour_checks)
+
+    return tuple(sorted(entries, key=has_own_bounds))  # the sort is stable, so ties stay in the order of the file
+
+
+def _has_same_prompts(loaded_model: LoadedModel, other: LoadedModel) -> bool:
+    """Return whether both models turn the behaviour into the same prompts."""
+    return loaded_model.prompt_dependencies == other.prompt_dependencies

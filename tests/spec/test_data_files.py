@@ -155,15 +155,15 @@ def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Pat
         (
             "n.jsonl",
             '["a"]\n',
-            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}, not a list',
+            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}; it is a list',
         ),
         (
             "n.jsonl",
             "{}\n",
-            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}, not an empty one',
+            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}; it is empty',
         ),
         ("n.jsonl", '{"one": "a", "one": "b"}\n', "n.jsonl:1:1: the field 'one' appears twice"),
-        ("n.jsonl", '{"": "a"}\n', "n.jsonl:1:1: a field has no name"),
+        ("n.jsonl", '{"": "a"}\n', "n.jsonl:1:1: a field has no name; name it or remove it"),
         ("n.jsonl", '{"one": 1}\n', "n.jsonl:1:1: 'one' must be text, not 1; put quotes around it"),
         ("n.jsonl", '{"one": null}\n', "n.jsonl:1:1: 'one' must be text, not nothing"),
         (
