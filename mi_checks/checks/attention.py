@@ -29,10 +29,10 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.measure(AttentionBetweenLabels(node, check.from_, check.to))[0]
-        judged = verdict(
+        result = verdict(
             claim, mean_interval(values, "attention probability", measured.intervals), bound, tuple(values.tolist())
         )
-        verdicts.append(replace(judged, deciding=str(node) if len(nodes) > 1 else ""))
+        verdicts.append(replace(result, deciding=str(node) if len(nodes) > 1 else ""))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 
 

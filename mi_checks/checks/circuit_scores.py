@@ -114,9 +114,9 @@ class CircuitScores:
         """Return the unit of the score."""
         return score_unit(self._measured.batch.score)
 
-    def parts(self, kept: Floats) -> Parts:
-        """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
-        return ratio_parts(kept, self.span, self.unit, CIRCUIT_EFFECT_NAME, self.cache)
+    def parts(self, numerators: Floats) -> Parts:
+        """Return the numerator and the denominator of a fraction of m(M) − m(∅), from its numerators, `prompt`."""
+        return ratio_parts(numerators, self.span, self.unit, CIRCUIT_EFFECT_NAME, self.cache)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)
@@ -152,12 +152,12 @@ def require_span(
     floor = measured.floor.select(prompts)
     try:
         require_effect_size(span[prompts], CIRCUIT_EFFECT_NAME, floor)
-    except NoEffectSize as none:
+    except NoEffectSize as error:
         if kind == "zero":
             raise
         zero = by_zero()[prompts]
         causes = tuple(_reasons(span[prompts], zero, measured, kind, what))
-        raise NoEffectSize(none.of, none.whole, none.rounding, causes) from None
+        raise NoEffectSize(error.of, error.whole, error.rounding, causes) from None
 
 
 def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: AblationKind, what: str) -> list[str]:

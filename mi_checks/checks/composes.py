@@ -67,10 +67,10 @@ def _of_reader(
     ]
     best = int(np.argmax([values.mean() for values in fractions]))
     unit = "fraction of the input's norm"
-    judged = verdict(
+    result = verdict(
         claim, mean_interval(fractions[best], unit, measured.intervals), bound, tuple(fractions[best].tolist())
     )
-    return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
+    return replace(result, deciding=str(reader), detail=f"most from {before[best]}")
 
 
 def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:

@@ -42,10 +42,11 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     if key not in measured.curves:
         measured.curves[key] = _measure(circuits, measured)
     curve = measured.curves[key]
-    judged = verdict(claim, area_interval(curve, area, sign), bound, ())
+    result = verdict(claim, area_interval(curve, area, sign), bound, ())
     summary, how = _summary(curve, area), _method(sign)
     return replace(
-        judged, parts=ratio_summary_parts(curve.kept, curve.span, summary, circuits.unit, CIRCUIT_EFFECT_NAME, how)
+        result,
+        parts=ratio_summary_parts(curve.restored_scores, curve.span, summary, circuits.unit, CIRCUIT_EFFECT_NAME, how),
     )
 
 
@@ -56,7 +57,7 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
         NoEffectSize: m(M) − m(∅) is not above zero.
     """
     return ratio_summary_interval(
-        curve.kept, curve.span, _summary(curve, area), CIRCUIT_EFFECT_NAME, _method(sign), curve.floor
+        curve.restored_scores, curve.span, _summary(curve, area), CIRCUIT_EFFECT_NAME, _method(sign), curve.floor
     )
 
 
@@ -72,8 +73,8 @@ def _method(sign: str) -> str:
 def _measure(circuits: CircuitScores, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
-    kept = circuits.scores([order[:size] for size in sizes])[:, ODD_PROMPTS] - circuits.nothing[ODD_PROMPTS]
-    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD_PROMPTS], circuits.floor.select(ODD_PROMPTS))
+    restored_scores = circuits.scores([order[:size] for size in sizes])[:, ODD_PROMPTS] - circuits.nothing[ODD_PROMPTS]
+    return MeasuredCurve(tuple(sizes), restored_scores, circuits.span[ODD_PROMPTS], circuits.floor.select(ODD_PROMPTS))
 
 
 def cpr(node_fractions: Floats, f: Floats) -> Floats:

@@ -44,7 +44,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
             "remove edges from it"
         )
     fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
-    circuits = [EdgeCircuit(kept, check.with_, mlps) for kept in ((), edges, *fewer)]
+    circuits = [EdgeCircuit(remaining, check.with_, mlps) for remaining in ((), edges, *fewer)]
     try:
         nothing, whole_circuit, *without = measured.edge_circuits(circuits)
     except ValueError as error:
@@ -68,9 +68,11 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         )
     if check.aspect == "faithfulness":
         claim = Claim("faithfulness", edges=tuple(map(shown, edges)), **bound.sides)
-        kept = floor.without_rounding(whole_circuit - nothing)
-        judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), show_other_mediators=True)
-        return replace(judged, parts=ratio_parts(kept, span, unit, CIRCUIT_EFFECT_NAME, measured.intervals))
+        restored_score = floor.without_rounding(whole_circuit - nothing)
+        result = verdict(
+            claim, faithfulness, bound, tuple((restored_score / span.mean()).tolist()), show_other_mediators=True
+        )
+        return replace(result, parts=ratio_parts(restored_score, span, unit, CIRCUIT_EFFECT_NAME, measured.intervals))
     changes = floor.without_rounding(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)

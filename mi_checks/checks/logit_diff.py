@@ -30,16 +30,16 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     values = measured.floor.without_rounding(preference(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
-    judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
+    result = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
     if values.any() or not only_above_zero(bound):
-        return judged
+        return result
     equal = (
         "the answer and the foils have equal scores"
         if check.against == "foils"
         else "clean and corrupt prompts have equal scores"
     )
     return replace(
-        judged, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: there is no preference"
+        result, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: there is no preference"
     )
 
 

@@ -104,13 +104,13 @@ class MeasuredCurve:
 
     Attributes:
         sizes: the number of nodes in each circuit; the last has all.
-        kept: m(C) − m(∅), `size prompt`.
+        restored_scores: m(C) − m(∅), `size prompt`.
         span: m(M) − m(∅), `prompt`.
         floor: the size of a difference that rounding may produce.
     """
 
     sizes: tuple[int, ...]
-    kept: Floats
+    restored_scores: Floats
     span: Floats
     floor: RoundingFloor
 

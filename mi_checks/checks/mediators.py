@@ -49,8 +49,8 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         )
     try:
         require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)
-    except NoEffectSize as none:
-        return no_effect_verdict(claim, bound, none, measured)
+    except NoEffectSize as error:
+        return no_effect_verdict(claim, bound, error, measured)
     recovered = measured.floor.without_rounding(sweep.recovered)
     if not recovered.any():  # otherwise "none is above the threshold" would pass although nothing was tested
         why = why_untested(denoise(*sweep.nodes, at=check.at), measured)

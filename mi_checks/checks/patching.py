@@ -49,22 +49,22 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
     moved = measured.floor.without_rounding(moved)
     try:
         estimate = ratio_interval(moved, unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
-    except NoEffectSize as none:
-        return no_effect_verdict(claim, bound, none, measured)
+    except NoEffectSize as error:
+        return no_effect_verdict(claim, bound, error, measured)
     # A prompt is divided by the mean effect size: their mean is the estimate, and no single small one can inflate it.
-    judged = verdict(
+    result = verdict(
         claim, estimate, bound, tuple((moved / unpatched.effect_size.mean()).tolist()), show_other_mediators=True
     )
     parts = ratio_parts(moved, unpatched.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
-    judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
+    result = replace(result, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
-        return judged
+        return result
     why = why_untested(intervention, measured)
     if why is not None:
-        return replace(judged, outcome="fail", reason=why, show_other_mediators=False)
-    if judged.outcome == "pass" and not only_above_zero(bound):
-        return judged
-    return replace(judged, outcome="fail", reason=effect_of_zero(intervention, measured))
+        return replace(result, outcome="fail", reason=why, show_other_mediators=False)
+    if result.outcome == "pass" and not only_above_zero(bound):
+        return result
+    return replace(result, outcome="fail", reason=effect_of_zero(intervention, measured))
 
 
 def check_ablation(check: AblationCheck, bound: Bound, measured: Measurements) -> Verdict:

@@ -89,8 +89,8 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     values = measured.floor.without_rounding(measured.measure(DirectEffects(nodes)).sum(0))
     claim = Claim("direct logit attribution", nodes=node_names_of(nodes), **bound.sides)
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
-    judged = verdict(claim, estimate, bound, tuple(values.tolist()), show_other_mediators=True)
+    result = verdict(claim, estimate, bound, tuple(values.tolist()), show_other_mediators=True)
     if not values.any() and only_above_zero(bound):
         nothing = f"what {listed(nodes)} write directly into the logit difference is rounding error on every prompt"
-        judged = replace(judged, outcome="fail", reason=nothing)
-    return replace(judged, nodes=nodes, at=END)
+        result = replace(result, outcome="fail", reason=nothing)
+    return replace(result, nodes=nodes, at=END)

@@ -28,7 +28,7 @@ class Verdict:
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         show_other_mediators: whether the message of a failure shows which other nodes mediate instead.
-        sweep: the sweep in which these are found; None for one of all heads, or of neurons if `nodes` are neurons.
+        sweep: the sweep in which those nodes are sought; None for one of all heads, or of neurons if `nodes` are.
         nodes: the nodes that the claim is about.
         at: the label or position that was patched; None for all positions.
         headline: the first line of the message, if it is not the measured value.
@@ -95,8 +95,8 @@ def only_above_zero(bound: Bound) -> bool:
     return bound.at_least == 0 and bound.at_most is None
 
 
-def no_effect_verdict(claim: Claim, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
+def no_effect_verdict(claim: Claim, bound: Bound, error: NoEffectSize, measured: Measurements) -> Verdict:
     """Return the failure of a claim about a fraction whose denominator is not above zero."""
     unit = score_unit(measured.batch.score)
-    reason = f"there is no effect to mediate: {none.in_unit(unit)}"
-    return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(none.whole, unit=unit), none.of))
+    reason = f"there is no effect to mediate: {error.in_unit(unit)}"
+    return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(error.whole, unit=unit), error.of))

@@ -125,7 +125,9 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
                 map(
                     CurvePoint,
                     curve.sizes,
-                    ratio_intervals(curve.kept, curve.span, CIRCUIT_EFFECT_NAME, curve.floor, measured.intervals),
+                    ratio_intervals(
+                        curve.restored_scores, curve.span, CIRCUIT_EFFECT_NAME, curve.floor, measured.intervals
+                    ),
                 )
             ),
             cpr=area_interval(curve, cpr, "CPR"),

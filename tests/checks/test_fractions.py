@@ -1,4 +1,4 @@
-"""Patching and ablation: shares of the clean − corrupt logit difference."""
+"""Patching and ablation: fractions of the clean − corrupt logit difference."""
 
 import numpy as np
 import pytest
