@@ -8,16 +8,17 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import refuse_unequal_lengths
 from mi_checks.engine.interventions import AblationKind, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.output.numbers import precise
+from mi_checks.output.numbers import first_names, precise
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import Among
-from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_interval, ratio_parts, require_effect_size
+
+MAX_NAMED_TEXTS = 3  # answers, and foils
 
 
 class CircuitScores:
@@ -190,9 +191,5 @@ def _one_direction(batch: PromptBatch) -> str | None:
     foils = dict.fromkeys(visible(text) for pair in batch.pairs for text in pair.foils)
     if answers.keys() & foils.keys():
         return None
-    return f"answers are {_some(answers)}, foils are {_some(foils)}, never the reverse"
-
-
-def _some(texts: dict[str, None]) -> str:
-    names = list(texts)
-    return listed(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    shown = [first_names(list(texts), MAX_NAMED_TEXTS) for texts in (answers, foils)]
+    return f"answers are {shown[0]}, foils are {shown[1]}, never the reverse"

@@ -114,12 +114,13 @@ def _drift(
     if change.is_significant:
         parts = fraction_change(change, sizes)
         return Drift(name, change, is_better(change, favoured_direction(result), parts), parts=parts)
-    if change.prompts is not None and change.prompts.apart:
+    if change.prompts is not None and change.prompts.exceeds_rounding:
         return Drift(name, change, None, prompts=change.prompts, parts=fraction_change(change, sizes))
     measured_once = (change.before.estimate is None) != (change.after.estimate is None)
     return Drift(name, change, None) if measured_once else None
 
 
+LABELS = {"only_denominator_changed": "relative"}  # the other lists of heads are labelled by their field's name
 MAX_NAMED = 12  # checks, and heads, in a full message
 MAX_NAMED_IN_TERMINAL = 2  # checks, and heads, in the terminal
 
@@ -136,7 +137,7 @@ def mismatch_message(mismatches: Mapping[str, str], shown: str) -> str:
 def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: BaselineHeader, shown: str) -> str:
     """Say what drifted, smallest p-value and largest change first, and which heads stopped or started to mediate."""
     drifts, mediators = comparison.drifts, comparison.mediators
-    heads = mediators.signed
+    heads = mediators.with_signs
     parts = [f"{len(drifts)} of {comparison.compared} effects"] if drifts else []
     parts += [f"mediators {', '.join(heads[:MAX_NAMED])}"] if heads else []
     lines = [f"drifted: {'; '.join(parts)}", f"  recorded  {shown}"]
@@ -146,7 +147,7 @@ def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: Bas
     drift_lines = [line for drift in drifts[:MAX_NAMED] for line in _drift_lines(drift)]
     drift_lines += [f"and {len(drifts) - MAX_NAMED} more"] if len(drifts) > MAX_NAMED else []
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(drift_lines)]
-    lines += mediator_lines(mediators, ("lost", "gained", "relative"))
+    lines += mediator_lines(mediators, ("lost", "gained", "only_denominator_changed"))
     return "\n".join([*lines, _remedy(comparison)])
 
 
@@ -172,7 +173,7 @@ def mediator_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = 
     The change of the effect size comes last, if it is known, because every fraction is of it.
     """
     lines = [
-        f"  {kind if i == 0 else '':<9} {name} {interval_text(before)} → {interval_text(after)}"
+        f"  {LABELS.get(kind, kind) if i == 0 else '':<9} {name} {interval_text(before)} → {interval_text(after)}"
         f"{_in_units(change, before, after)}"
         for kind in kinds
         for i, (name, (before, after)) in enumerate(list(getattr(change, kind).items())[:most])
@@ -192,7 +193,7 @@ def _in_units(change: MediatorSetChange, before: Estimate | None, after: Estimat
     if change.effects is None:
         return ""
     values = zip((before, after), change.effects, strict=True)
-    then, now = ("—" if share is None else number(share.value * effect, 3) for share, effect in values)
+    then, now = ("—" if fraction is None else number(fraction.value * effect, 3) for fraction, effect in values)
     return f" ({then} → {now} {change.unit})"
 
 

@@ -1,12 +1,14 @@
 """The margins of a change: how much two measurements may differ and still count as the same, and why.
 
-There are four questions about two measurements on the same prompts, and each has its own margin:
+These are the questions about two measurements on the same prompts, each with its own margin:
 
 - Has the value changed? `mi-checks compare` and the baseline item ask this with `change_margin`, so that they cannot
   disagree on the same two runs.
 - Is the behaviour equivalent? `--mi-base` asks this with `equivalence_margin`, which is never smaller than
   `change_margin`. So a fine-tune may differ significantly from its reference model and still keep the behaviour.
 - Is it the same model, prompt by prompt? Single prompts have no sampling error, so this is `prompt_margin`, not a test.
+- Does a head mediate? That is a threshold and not a margin: `MIN_MEDIATOR_FRACTION` of `results.evidence`, which runs
+  need too. A head has left the set of mediators only if it is also below by `MEDIATOR_CHANGE`.
 - Do neighbouring models differ at all? `mi-checks matrix` compares different models and asks with `NO_MARGIN`.
 """
 

@@ -13,8 +13,9 @@ from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
 MEDIATOR_METHOD = (
-    "a head mediates if the interval of the fraction that it recovers alone lies above 0.1; it has left or joined the "
-    "set if it also recovers significantly less or more than before, and not only because clean − corrupt changed"
+    f"a head mediates if the interval of the fraction that it recovers alone lies above {MIN_MEDIATOR_FRACTION:g}; it "
+    "has left or joined the set if it also recovers significantly less or more than before, and not only because clean "
+    "− corrupt changed"
 )
 
 FractionPairs = Mapping[str, tuple[Estimate | None, Estimate | None]]
@@ -29,17 +30,18 @@ class MediatorSetChange:
         gained: those that mediate, and recovered significantly less before.
         stayed: those that mediate in both.
         uncertain: those that mediate in one run, with an inconclusive change.
-        relative: those whose fraction crossed the threshold only because clean − corrupt shrank or grew: what they
-            recover, in the score's unit, did not rise or fall with it. They have neither left nor joined.
+        only_denominator_changed: those whose fraction crossed the threshold only because clean − corrupt shrank or
+            grew: what they recover, in the score's unit, did not rise or fall with it. They have neither left nor
+            joined.
         effects: the mean effect size, clean − corrupt, in both runs, in the score's unit; None if it is not known.
-        unit: of the score.
+        unit: the unit of the score.
     """
 
     lost: FractionPairs = field(default_factory=dict)
     gained: FractionPairs = field(default_factory=dict)
     stayed: FractionPairs = field(default_factory=dict)
     uncertain: FractionPairs = field(default_factory=dict)
-    relative: FractionPairs = field(default_factory=dict)
+    only_denominator_changed: FractionPairs = field(default_factory=dict)
     effects: tuple[float, float] | None = None
     unit: str = ""
 
@@ -49,8 +51,8 @@ class MediatorSetChange:
         return bool(self.lost or self.gained)
 
     @property
-    def signed(self) -> tuple[str, ...]:
-        """`−L1H2`, `+L1H5`."""
+    def with_signs(self) -> tuple[str, ...]:
+        """The names of the heads lost and gained with their signs: `−L1H2`, `+L1H5`."""
         return (*(f"−{name}" for name in self.lost), *(f"+{name}" for name in self.gained))
 
 
@@ -68,27 +70,28 @@ def mediator_set_change(
         then: the strongest heads of the earlier run's sweeps.
         now: the strongest heads of the later run's sweeps.
         effect_sizes: clean − corrupt score in both runs, `prompt`; empty if it is not known.
-        unit: of the score.
+        unit: the unit of the score.
     """
     effects = (fmean(effect_sizes[0]), fmean(effect_sizes[1])) if all(map(len, effect_sizes)) else None
     found: dict[str, dict[str, tuple[Estimate | None, Estimate | None]]] = {
-        kind: {} for kind in ("lost", "gained", "stayed", "uncertain", "relative")
+        kind: {} for kind in ("lost", "gained", "stayed", "uncertain", "only_denominator_changed")
     }
     for at in sorted({each.at for each in then} & {each.at for each in now}):
         before, after = ({each.node: each.estimate for each in side if each.at == at} for side in (then, now))
-        left, joined = _left(before, after), _left(after, before)
-        relative = {node for node in left if effects and not _less(before, after, node, effects)}
-        relative |= {node for node in joined if effects and not _less(after, before, node, effects[::-1])}
-        left, joined = left - relative, joined - relative
+        left, joined = _heads_that_left(before, after), _heads_that_left(after, before)
+        rescaled = {node for node in left if effects and not _recovers_less(before, after, node, effects)}
+        rescaled |= {node for node in joined if effects and not _recovers_less(after, before, node, effects[::-1])}
+        left, joined = left - rescaled, joined - rescaled
         mediating = [
-            {node for node, share in side.items() if share.low > MIN_MEDIATOR_FRACTION} for side in (before, after)
+            {node for node, fraction in side.items() if fraction.low > MIN_MEDIATOR_FRACTION}
+            for side in (before, after)
         ]
         kinds = {
             "lost": left,
             "gained": joined,
             "stayed": mediating[0] & mediating[1],
-            "uncertain": (mediating[0] ^ mediating[1]) - left - joined - relative,
-            "relative": relative,
+            "uncertain": (mediating[0] ^ mediating[1]) - left - joined - rescaled,
+            "only_denominator_changed": rescaled,
         }
         where = f" at {at}" if at else ""
         for kind, nodes in kinds.items():
@@ -104,15 +107,17 @@ def all_mediators_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
     )
 
 
-def _less(more: Mapping[str, Estimate], less: Mapping[str, Estimate], node: str, effects: tuple[float, float]) -> bool:
-    """Whether a head recovers less in the second run in the score's unit too, and not only as a fraction."""
-    there = less[node].value if node in less else min(estimate.value for estimate in less.values())
-    return there * effects[1] < more[node].value * effects[0]
+def _recovers_less(
+    more: Mapping[str, Estimate], less: Mapping[str, Estimate], node: str, effects: tuple[float, float]
+) -> bool:
+    """Return whether a head recovers less in the second run in the score's unit too, and not only as a fraction."""
+    second = less[node].value if node in less else min(estimate.value for estimate in less.values())
+    return second * effects[1] < more[node].value * effects[0]
 
 
-def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[str]:
-    """Return the heads that mediate in the first, and in the second recover significantly less and do not mediate."""
-    weakest = min(estimate.value for estimate in after.values())  # a head that is not listed recovers no more than it
+def _heads_that_left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[str]:
+    """Return the heads that mediate in the first run, and in the second do not and recover significantly less."""
+    weakest = min(estimate.value for estimate in after.values())  # an unlisted head recovers at most this
     found = set()
     for node, estimate in before.items():
         other = after.get(node)

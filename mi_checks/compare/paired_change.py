@@ -84,7 +84,7 @@ class PromptAgreement:
     n: int
 
     @property
-    def apart(self) -> bool:
+    def exceeds_rounding(self) -> bool:
         """Whether single prompts differ by more than rounding."""
         return self.flipped > MAX_ROUNDED_FLIPS if self.flipped is not None else self.rms > self.margin
 
@@ -171,7 +171,7 @@ class PairedChange:
         This says nothing of other prompts: a proportion of 64 prompts that all agree may still differ on the next 64.
         """
         if self.evidence == "paired" and self.prompts is not None:
-            same_outcomes = self.prompts.flipped is not None and not self.prompts.apart
+            same_outcomes = self.prompts.flipped is not None and not self.prompts.exceeds_rounding
             return same_outcomes or self.prompts.rms <= self.margin
         if self.before.estimate is None or self.after.estimate is None:
             return False

@@ -178,7 +178,7 @@ def _without_significant_change(
     if change.evidence == "none":
         when = "before" if after.estimate is None else "after"
         return CheckChange(pair, "drifted", change, (*notes, f"it could be measured only {when}"))
-    if before.model == after.model and change.prompts is not None and change.prompts.apart:
+    if before.model == after.model and change.prompts is not None and change.prompts.exceeds_rounding:
         unit = "" if after.estimate is None else after.estimate.unit
         state: State = "drifted" if same_weights else "prompts moved"
         return CheckChange(pair, state, change, (*notes, change.prompts.text(unit)), prompts=change.prompts)

@@ -1,9 +1,11 @@
-"""Numbers, estimates, intervals, durations and counts as text, in every output alike.
+"""Numbers, estimates, intervals, durations, counts and shortened lists as text, in every output alike.
 
 Minus signs are true minus signs, and an estimate has no more decimals than its interval supports.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from mi_checks.stats.estimate import Estimate
 
@@ -103,3 +105,9 @@ def p_value(p: float) -> str:
 
 def _interval(estimate: Estimate, places: int) -> str:
     return f"[{number(estimate.low, places)}, {number(estimate.high, places)}]"
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """Return the first names, and how many more there are: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

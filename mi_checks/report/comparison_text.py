@@ -66,7 +66,7 @@ def _mediator_lines(change: MediatorChange) -> list[str]:
     where = change.after if change.before == change.after else f"{change.before} → {change.after}"
     heads = {f"−{name}": fractions for name, fractions in change.heads.lost.items()}
     heads |= {f"+{name}": fractions for name, fractions in change.heads.gained.items()}
-    title = f"  {change.behaviour} mediators  {' '.join(change.heads.signed)}  ({where})"
+    title = f"  {change.behaviour} mediators  {' '.join(change.heads.with_signs)}  ({where})"
     rows = [(name, f"{_fraction_text(before)} → {_fraction_text(after)}") for name, (before, after) in heads.items()]
     lines = [title, *(f"    {line}" for line in terminal_table(rows))]
     if change.heads.effects is not None:
@@ -141,7 +141,12 @@ def _change_json(change: CheckChange) -> dict[str, Any]:
 
 def _mediators_json(change: MediatorChange) -> dict[str, Any]:
     heads = change.heads
-    kinds = {"lost": heads.lost, "gained": heads.gained, "stayed": heads.stayed, "relative": heads.relative}
+    kinds = {
+        "lost": heads.lost,
+        "gained": heads.gained,
+        "stayed": heads.stayed,
+        "relative": heads.only_denominator_changed,
+    }
     return {
         "behaviour": change.behaviour,
         "before": change.before,

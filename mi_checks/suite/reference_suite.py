@@ -114,13 +114,13 @@ class ReferenceSuite:
             identity,
             outcome,
             claim=Claim("reference model", against=self._reference.name_as_given),
-            estimate=None if deciding is None else deciding.change,
+            estimate=None if deciding is None else deciding.paired_difference,
             bound=None if deciding is None else deciding.bound,
             message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
         )
         return replace(
             result,
-            bound="" if deciding is None else f"within ±{deciding.equivalence.margin:.3g}",
+            bound="" if deciding is None else f"within ±{deciding.equivalence_test.margin:.3g}",
             verdict="" if comparison is None else comparison.verdict,
             per_prompt=() if deciding is None else deciding.per_prompt,
             reason="" if outcome == "pass" else _brief(comparison, message),

@@ -29,7 +29,7 @@ def run(*evidence):
 
 def test_a_set_that_changed_is_a_difference_of_sets_with_shares():
     (change,) = mediator_changes(run(shown(*THEN)), run(shown(*NOW)))
-    assert (change.behaviour, change.heads.signed) == ("induction", ("−L1H2", "+L1H5"))
+    assert (change.behaviour, change.heads.with_signs) == ("induction", ("−L1H2", "+L1H5"))
     assert [share.value for share in change.heads.lost["L1H2"]] == [0.6, 0.01]
     assert change.size == pytest.approx(0.59)
 

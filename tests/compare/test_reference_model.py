@@ -1,4 +1,4 @@
-"""A model against its base: what is kept, what has changed, and what cannot be told."""
+"""A model against its reference model: what is kept, what has changed, and what is inconclusive."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def judged(then, now, mediators=None):
 
 
 def shifted(by, spread=0.0):
-    """The effect of the base with that much more on each prompt, give or take."""
+    """The effect of the reference model with that much more on each prompt, give or take."""
     then = result()
     return with_values(then, np.array(then.per_prompt) + by + spread * NOISE[::-1])
 
@@ -27,7 +27,7 @@ def shifted(by, spread=0.0):
 def test_within_a_tenth_it_is_kept(by):
     found = judged(result(), shifted(by, 0.01))
     assert (found.behaviour, found.verdict, found.outcome) == ("kept", "behaviour kept", "pass")
-    assert found.deciding.equivalence.margin == pytest.approx(0.2, rel=1e-3)
+    assert found.deciding.equivalence_test.margin == pytest.approx(0.2, rel=1e-3)
 
 
 @pytest.mark.parametrize("by", [-0.3, 0.3])
@@ -39,24 +39,24 @@ def test_beyond_a_tenth_it_has_changed_either_way(by):
 def test_what_cannot_be_told_is_not_kept():
     """No difference is found, and one of three tenths could hide in the interval."""
     found = judged(result(), shifted(0, spread=3))
-    assert found.deciding.change.low < -0.2 < 0.2 < found.deciding.change.high
+    assert found.deciding.paired_difference.low < -0.2 < 0.2 < found.deciding.paired_difference.high
     assert (found.behaviour, found.verdict, found.outcome) == (
         "inconclusive",
         "behaviour inconclusive",
         "inconclusive",
     )
-    assert "prompts needed" in reference_message(found, "m", ("1" * 64, "2" * 64))
+    assert "prompts would settle it" in reference_message(found, "m", ("1" * 64, "2" * 64))
 
 
 def test_of_an_effect_next_to_nothing_the_spread_says_what_matters():
-    assert judged(result(mean=0.001), shifted(0)).deciding.equivalence.margin == pytest.approx(0.1, rel=0.05)
+    assert judged(result(mean=0.001), shifted(0)).deciding.equivalence_test.margin == pytest.approx(0.1, rel=0.05)
 
 
 def test_chance_alone_is_read_as_changed_about_as_often_as_it_says():
     """A difference of exactly what matters is the hardest case of «not more than matters»."""
     draw = np.random.default_rng(2)
     then = result()
-    margin = judged(then, then).deciding.equivalence.margin
+    margin = judged(then, then).deciding.equivalence_test.margin
     changed = kept = 0
     for _ in range(300):
         values = np.array(then.per_prompt) + margin + draw.normal(size=256)
@@ -76,14 +76,16 @@ def test_shares_may_shift_as_long_as_the_same_heads_mediate():
 def test_another_head_is_another_mechanism():
     found = judged(result(), result(), (SAME[0], (mediator("L0H1", 0.02), mediator("L0H2", 0.5))))
     assert (found.mechanism, found.verdict) == ("changed", "behaviour kept by another mechanism")
-    assert found.mediators.signed == ("−L0H1", "+L0H2")
+    assert found.mediators.with_signs == ("−L0H1", "+L0H2")
 
 
 def test_a_head_that_may_or_may_not_mediate_is_not_told():
     found = judged(result(), result(), ((mediator("L0H1", 0.13),), (mediator("L0H1", 0.11),)))
     assert (found.mechanism, found.outcome) == ("inconclusive", "inconclusive")
     message = reference_message(found, "m", ("1" * 64, "2" * 64))
-    assert message.startswith("behaviour kept, mechanism inconclusive: whether L0H1 mediates in both\n")
+    assert message.startswith(
+        "behaviour kept, mechanism inconclusive: uncertain whether L0H1 mediates in both models\n"
+    )
 
 
 def test_where_no_head_mediates_there_is_no_mechanism():

@@ -243,14 +243,16 @@ def test_the_three_never_contradict_each_other(pair):
         assert direction in ("unchanged", "inconclusive")
     if before.per_prompt and before.parts is None and before.deciding == after.deciding:
         (effect_change,) = of_reference(before, after).effects
-        equivalence = effect_change.equivalence.direction
-        assert effect_change.difference.direction == direction
+        equivalence = effect_change.equivalence_test.direction
+        assert effect_change.difference_test.direction == direction
         if equivalence in ("rose", "fell"):  # beyond the larger margin is beyond the smaller one
             assert direction == equivalence
         if direction == "unchanged":  # within the smaller margin is within the larger one
             assert equivalence == "unchanged"
         if effect_change.state == "kept" and direction in ("rose", "fell"):  # another question, and the text says so
-            assert f"though it {direction} significantly" in reference_model._effect_line(effect_change)
+            assert f"(it {direction} significantly, but within the margin)" in reference_model._effect_line(
+                effect_change
+            )
 
 
 @given(st.integers(2, 12), st.integers(0, 100))

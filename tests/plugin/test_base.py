@@ -44,8 +44,8 @@ def test_heads_that_have_changed_places_are_another_mechanism(whole, folder):
     assert (found["verdict"], found["outcome"]) == ("behaviour kept by another mechanism", "fail")
     assert lines[0] == "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
     assert lines[1] == "  reference nano-attn-2l, measured in this run"
-    assert lines[3].startswith("  effects   logit_diff 4.218 [3.424, 5.019] → 4.218 [3.424, 5.019] logits, differs by ")
-    assert lines[3].endswith("±0.422 matters: kept")
+    assert lines[3].startswith("  effects   logit_diff 4.218 [3.424, 5.019] → 4.218 [3.424, 5.019] logits, difference ")
+    assert lines[3].endswith("equivalence margin ±0.422: kept")
     assert lines[5].startswith("  lost      L1H2 0.580 [0.536, 0.622] → 0.003 ")
     assert lines[6].startswith("  gained    L1H4 0.003 ")
     assert [line[12:16] for line in lines[7:9]] == ["L0H3", "L1H1"]
@@ -55,8 +55,8 @@ def test_half_the_logits_are_another_behaviour_by_the_same_mechanism(whole, fold
     _, found, lines = judged(whole, folder(logits=0.5))
     assert found["verdict"] == "mechanism kept but behaviour changed"
     assert lines[0] == "mechanism kept but behaviour changed: logit_diff 4.218 → 2.109 logits"
-    assert "±0.422 matters: changed; prompts differ by 2." in lines[3]
-    assert lines[4].endswith("fraction of prompts, differs by 0.000 [−0.030, 0.030], ±0.091 matters: kept")
+    assert "equivalence margin ±0.422: changed; prompts differ by 2." in lines[3]
+    assert lines[4].endswith("fraction of prompts, difference 0.000 [−0.030, 0.030], equivalence margin ±0.091: kept")
 
 
 def test_a_head_less_changes_both(whole, folder):
@@ -75,7 +75,7 @@ def test_what_so_few_prompts_cannot_tell_is_not_kept(whole, folder):
     _, found, lines = judged(whole, folder(logits=0.92), "--mi-count", "8")
     assert found["outcome"] == "inconclusive"
     assert lines[0].startswith("mechanism kept, behaviour inconclusive: logit_diff ")
-    assert "prompts needed" in "\n".join(lines)
+    assert "prompts would settle it" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("spelled", ["nano-attn-2l={}", "{}"])
