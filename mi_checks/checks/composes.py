@@ -41,8 +41,8 @@ def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -
         at=str(check.at) if not in_weights else "",
         **bound.sides,
     )
-    found = [_of_reader(check, claim, bound, measured, writers, reader) for reader in readers]
-    return min(found, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
+    verdicts = [_of_reader(check, claim, bound, measured, writers, reader) for reader in readers]
+    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 
 
 def _of_reader(
@@ -50,9 +50,12 @@ def _of_reader(
 ) -> Verdict:
     before = [writer for writer in writers if writer.layer < reader.layer]
     if not before:
-        raise MiChecksError(f"{check.id}: none of {listed(writers)} is in a layer before {reader}")
+        raise MiChecksError(
+            f"{check.id}: on {measured.loaded_model.name}, none of {listed(writers)} is in a layer before "
+            f"{reader}; name an earlier writer or a later reader"
+        )
     if check.times_random is not None:
-        estimate = _times_random(measured, before, reader)
+        estimate = _times_random(check.id, measured, before, reader)
         outcome = judge(estimate, bound)
         reason = {
             "pass": "",
@@ -73,14 +76,14 @@ def _of_reader(
     return replace(result, deciding=str(reader), detail=f"most from {before[best]}")
 
 
-def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:
+def _times_random(check_id: str, measured: Measurements, writers: list[Node], reader: Node) -> Estimate:
     """Divide the highest score by the mean highest score of random matrices, with an interval from 2.5 % to 97.5 %."""
     scores, random = measured.composition(reader.kind)
     undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
     if undefined:
         raise MiChecksError(
-            f"{measured.loaded_model.name}: the composition score of {listed(undefined)} with {reader} is undefined, "
-            "because all weights of one of the heads are zero; name other heads"
+            f"{check_id}: on {measured.loaded_model.name}, the composition score of {listed(undefined)} with "
+            f"{reader} is undefined, because all weights of one of the heads are zero; name other heads"
         )
     own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)
     generator = np.random.default_rng(len(writers))

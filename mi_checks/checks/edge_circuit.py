@@ -40,8 +40,8 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     mlps = check.among == "heads_and_mlps"
     if set(edges) == set(all_edges(measured.loaded_model.shape, mlps=mlps)):
         raise MiChecksError(
-            f"{check.id}: the circuit has all edges of {measured.loaded_model.name}, so that nothing is ablated; "
-            "remove edges from it"
+            f"{check.id}: on {measured.loaded_model.name}, the circuit contains all edges, so nothing would be "
+            "ablated; leave out at least one"
         )
     fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
     circuits = [EdgeCircuit(remaining, check.with_, mlps) for remaining in ((), edges, *fewer)]
@@ -116,7 +116,9 @@ def _edges(check: CircuitCheck, measured: Measurements) -> tuple[Edge, ...]:
             raise ValueError(f"{text!r} is not an edge")  # unreachable: the grammar allows only edges
         ends = receivers(measured, name.receiver, name.via)
         found += [(sender, end) for sender in measured.nodes(name.sender) for end in ends]
-    twice = next((edge for edge in found if found.count(edge) > 1), None)
-    if twice is not None:
-        raise MiChecksError(f"{check.id}: the edge {shown(twice)} is named twice on {measured.loaded_model.name}")
+    repeated = next((edge for edge in found if found.count(edge) > 1), None)
+    if repeated is not None:
+        raise MiChecksError(
+            f"{check.id}: on {measured.loaded_model.name}, the edge {shown(repeated)} is named twice; name it once"
+        )
     return tuple(found)

@@ -66,7 +66,7 @@ def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:
 
 
 def check_absent(measured: Measurements) -> Verdict:
-    """Pass if each of these checks fails, fail if one passes, and be inconclusive otherwise.
+    """Judge absence: pass if each of these checks fails, fail if one passes, and otherwise inconclusive.
 
     A model that passes some of them has part of the behaviour, which is therefore not absent.
     """

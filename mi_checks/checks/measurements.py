@@ -35,7 +35,6 @@ from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import ratio_intervals
 
 N_RANDOM_PAIRS = 1000  # pairs of random matrices that composition scores are compared with
-MAX_DENOISED_NEURONS = 32  # neurons, of those that attribution patching ranks first
 
 
 class MeasurementSource(Protocol):
@@ -202,8 +201,9 @@ class Measurements:
         """Return the logit differences under many interventions, `intervention prompt`."""
         new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
         if new:
-            whole = f"{self.behaviour.name} {self.loaded_model.name}: {title}"
-            self._measured.update(zip(new, self._engine.measure(InterventionScores(tuple(new), whole)), strict=True))
+            full_title = f"{self.behaviour.name} {self.loaded_model.name}: {title}"
+            scores = self._engine.measure(InterventionScores(tuple(new), full_title))
+            self._measured.update(zip(new, scores, strict=True))
         return np.stack([self._measured[each] for each in interventions])
 
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
@@ -235,20 +235,22 @@ class Measurements:
                 if not names(self._bound.get(part, part)):
                     raise MiChecksError(f"the role {part!r} is not bound to any node of {self.loaded_model.name}")
         shape = self.loaded_model.shape
-        found = expand_nodes(expression, self._bound, shape)
-        for node in found:  # for models that the file names, collection has reported this already
+        expanded = expand_nodes(expression, self._bound, shape)
+        for node in expanded:  # for models that the file names, collection has reported this already
             place = node_names.parse_node(node)
             missing = None if place is None else out_of_range(place, shape)
             if missing:
                 raise MiChecksError(
                     f"{listed(names(expression))!r}: {self.loaded_model.name} has {missing}, so {node} does not exist"
                 )
-        if names(expression) and not found:
+        if names(expression) and not expanded:
             raise MiChecksError(f"{listed(names(expression))!r} does not name any node of {self.loaded_model.name}")
-        twice = next((node for node in found if found.count(node) > 1), None)
-        if twice is not None:
-            raise MiChecksError(f"{id_text(expression)} names {twice} twice on {self.loaded_model.name}")
-        return tuple(map(parse_node, found))
+        repeated = next((node for node in expanded if expanded.count(node) > 1), None)
+        if repeated is not None:
+            raise MiChecksError(
+                f"{id_text(expression)} names {repeated} twice on {self.loaded_model.name}; name each node once"
+            )
+        return tuple(map(parse_node, expanded))
 
     def edge_circuits(self, circuits: Sequence[EdgeCircuit]) -> Floats:
         """Return the scores of circuits given by their edges, `circuit prompt`."""

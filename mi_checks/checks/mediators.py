@@ -13,6 +13,7 @@ from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS
+from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Outcome
@@ -41,11 +42,11 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         threshold=check.above,
     )
     sweep = measured.sweep(check.component, check.layers, check.at)
-    missed = sorted(claimed - set(sweep.nodes))
-    if missed:  # otherwise they would be ignored silently
+    unswept = sorted(claimed - set(sweep.nodes))
+    if unswept:  # otherwise they would be ignored silently
         raise MiChecksError(
-            f"mediators claims {', '.join(map(str, missed))}, which is outside the layers that it sweeps; "
-            "widen 'layers', or take it out of the claim"
+            f"{check.id}: on {measured.loaded_model.name}, {listed(unswept)} is claimed but not swept; "
+            "widen 'layers', or remove it from the claim"
         )
     try:
         require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)

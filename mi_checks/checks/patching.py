@@ -112,9 +112,9 @@ def why_untested(intervention: Intervention, measured: Measurements) -> str | No
         why = _ALREADY[intervention.value]
         return f"the intervention changes nothing, so it tests nothing: the activation of {what} {why}"
     if not seen.any():
-        way = " along this path" if intervention.hops else ""
+        route = " along this path" if intervention.hops else ""
         return (
-            f"the intervention tests nothing: the change to {what} cannot reach END{way} in any model, because it is "
+            f"the intervention tests nothing: the change to {what} cannot reach END{route} in any model, because it is "
             "before END, where only attention in later layers could read it; name a label at END, or an earlier layer"
         )
     return None

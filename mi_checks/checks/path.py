@@ -24,16 +24,16 @@ from mi_checks.stats.intervals import mean_interval
 
 
 def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Path patching along one hop or several (Wang et al. 2022, arXiv:2211.00593).
+    """Judge the effect along a path of one hop or several (path patching, Wang et al. 2022, arXiv:2211.00593).
 
     Raises:
         MiChecksError: the path does not exist, as one of its stops does not come after the one before; or one sender
             is part of another.
     """
     senders = measured.nodes(check.from_)
-    twice = overlap_problem(map(str, senders))
-    if twice is not None:
-        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
+    problem = overlap_problem(map(str, senders))
+    if problem is not None:
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {problem}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
     patch = denoise if check.recovers else noise
     try:
@@ -61,11 +61,12 @@ def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | No
     if expression == LOGITS_NAME:
         return (LOGITS,)
     nodes = measured.nodes(expression)
-    wanted = "mlp" if via is None else "head"
+    expected_kind = "mlp" if via is None else "head"
     for node in nodes:
-        if node.kind != wanted:
+        if node.kind != expected_kind:
             raise MiChecksError(
-                f"a path must end in the q, k or v of a head ('via'), an MLP layer or the logits, not in {node}"
+                f"on {measured.loaded_model.name}, a path cannot end in {node}; it must end in the q, k or v of a head "
+                "('via'), an MLP layer or the logits"
             )
     if via is None:
         return nodes
@@ -83,9 +84,9 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
         MiChecksError: the score is not linear in the logits, or one node is part of another.
     """
     nodes = measured.nodes(check.nodes)
-    twice = overlap_problem(map(str, nodes))
-    if twice is not None:
-        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
+    problem = overlap_problem(map(str, nodes))
+    if problem is not None:
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {problem}")
     values = measured.floor.without_rounding(measured.measure(DirectEffects(nodes)).sum(0))
     claim = Claim("direct logit attribution", nodes=node_names_of(nodes), **bound.sides)
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)

@@ -29,7 +29,7 @@ def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: 
             to be written.
     """
     bound = Bound(at_least=binding.at_least)
-    now = scored(binding.nodes)
+    now = scores_text(binding.nodes)
     claim = Claim(
         "role",
         nodes=tuple(binding.nodes if free and binding.nodes else locked or ()),
@@ -44,7 +44,7 @@ def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: 
     if not binding.nodes:
         nearest = dict(list(binding.ranked.items())[:MAX_NAMED_CANDIDATES])
         none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
-        headline = f"{none}; the highest: {scored(nearest)}"
+        headline = f"{none}; the highest: {scores_text(nearest)}"
         lost = tuple(locked or ())
         return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline, lost=lost)
     if locked is None:
@@ -61,8 +61,8 @@ def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: 
     return Verdict("pass", claim, None, bound, "")
 
 
-def scored(nodes: Mapping[str, float]) -> str:
-    """`L1H1 0.83, L1H2 0.71`."""
+def scores_text(nodes: Mapping[str, float]) -> str:
+    """Return nodes with their scores as messages list them: `L1H1 0.83, L1H2 0.71`."""
     return ", ".join(f"{node} {number(score)}" for node, score in nodes.items())
 
 
@@ -74,6 +74,5 @@ def _old(binding: RoleBinding, locked: Mapping[str, float]) -> str:
     there = {node: score for node, score in now.items() if score is not None}
     gone = [node for node, score in now.items() if score is None]
     outside = [f"{listed(gone)} outside the model"] if gone else []
-    return (
-        f"recorded as {scored(locked)}\nwhose scores are now {'; '.join(([scored(there)] if there else []) + outside)}"
-    )
+    present_scores = "; ".join(([scores_text(there)] if there else []) + outside)
+    return f"recorded as {scores_text(locked)}\nwhose scores are now {present_scores}"

@@ -10,7 +10,7 @@ from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.nodes import Node, all_nodes
 
-N_DENOISED_NEURONS = 32  # those that attribution patching ranks first
+MAX_DENOISED_NEURONS = 32  # those that attribution patching ranks first
 
 
 def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str | int | None) -> Sweep:
@@ -26,5 +26,5 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
             return sweep
     nodes = all_nodes("neuron", measured.loaded_model.shape)
     estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.unpatched.effect_size.mean()
-    chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:N_DENOISED_NEURONS]]
+    chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:MAX_DENOISED_NEURONS]]
     return measured.sweep_of(chosen, at, "neurons")

@@ -19,11 +19,12 @@ from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
+# Relative to the largest probe logit.
 RELATIVE_TOLERANCES = {
     torch.float32: 1e-4,
     torch.float16: 2e-2,
     torch.bfloat16: 1e-1,
-}  # relative to the largest probe logit
+}
 N_PROBE_PROMPTS = 2  # number of probe prompts of random tokens
 N_PROBE_TOKENS = 24  # tokens
 

@@ -370,9 +370,8 @@ def attend_from(
     n_earlier = 0 if earlier_keys is None else earlier_keys.shape[1]
     w_v, b_v = model.projection(layer, "v")
     new = pattern[..., n_earlier:]
-    mixed_sources = (new @ sources).unflatten(
-        2, (model.n_kv_heads, model.queries_per_key)
-    )  # prompt variant kv_head group d_model
+    # prompt variant kv_head group d_model
+    mixed_sources = (new @ sources).unflatten(2, (model.n_kv_heads, model.queries_per_key))
     z = torch.einsum("pvkgd,khd->pvkgh", mixed_sources, w_v)
     if b_v is not None:
         z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.queries_per_key))[..., None] * b_v[:, None]

@@ -10,9 +10,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.node_names import ModelShape
 
-PromptDependencies = tuple[
-    str, int | None, int | None, int
-]  # tokenizer's digest, first token, embedded tokens, context length
+# Tokenizer's digest, first token, embedded tokens, context length.
+PromptDependencies = tuple[str, int | None, int | None, int]
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,14 @@ from mi_checks.mutants.mutation import (
 )
 from mi_checks.spec.problems import listed
 
+# Kinds of nodes that have output weights of their own.
 KINDS_WITH_OUTPUT = (
     "head",
     *HEAD_PARTS,
     "neuron",
     "attn",
     "mlp",
-)  # kinds of nodes that have output weights of their own
+)
 
 
 @dataclass(frozen=True)

@@ -196,12 +196,10 @@ class CheckItem(pytest.Item):
         super().__init__(**kwargs)
         self.check = check
         self.place = place
-        self.user_properties.append(
-            ("mi_location", f"{place.file}:{place.line}")
-        )  # junit's xunit2 has no file and line
-        self.selectable_id = (
-            self.nodeid
-        )  # `pytest -n --dist loadgroup` changes `nodeid` so that it no longer selects the item
+        # junit's xunit2 has no file and line.
+        self.user_properties.append(("mi_location", f"{place.file}:{place.line}"))
+        # `pytest -n --dist loadgroup` changes `nodeid` so that it no longer selects the item.
+        self.selectable_id = self.nodeid
 
     def reportinfo(self) -> tuple[Path, int, str]:
         case = f"{self.parent.loaded.case}::" if self.parent.loaded.case else ""

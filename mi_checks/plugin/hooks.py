@@ -88,6 +88,7 @@ OPTIONS = (
         "retains more than the whole model, an effect that is a bigram statistic (default: warn)",
     ),
 )
+# Options without a value.
 SWITCHES = (
     "--mi-no-cache",
     "--mi-update",
@@ -96,7 +97,7 @@ SWITCHES = (
     "--mi-mutants",
     "--mi-debug",
     "--mi-strict",
-)  # options without a value
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

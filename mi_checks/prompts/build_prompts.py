@@ -78,9 +78,8 @@ class QuotedPairBuilder:
 
 
 MAX_REJECTED_DRAWS_PER_PAIR = 50  # distinct draws per pair; a template that fails more often is wrong, not unlucky
-MAX_DRAWS_PER_PAIR = (
-    2000  # per pair, including repeats, which are cheap; the last unused value of a small pool is rarely drawn
-)
+# Per pair, including repeats, which are cheap; the last unused value of a small pool is rarely drawn.
+MAX_DRAWS_PER_PAIR = 2000
 
 
 def build_prompts(

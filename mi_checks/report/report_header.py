@@ -28,9 +28,8 @@ class ReportHeader:
     cut_short: str  # how many checks an interrupted run completed; empty for a complete run
     setup: tuple[tuple[str, str], ...]  # versions and settings, shown on one line
     omitted: tuple[str, ...]  # sentences about what could not be added to the run's record
-    reference_verdicts: tuple[
-        tuple[int, str], ...
-    ]  # counts of verdicts, where a model was compared with its reference model
+    # Counts of verdicts, where a model was compared with its reference model.
+    reference_verdicts: tuple[tuple[int, str], ...]
 
 
 def report_header(run: Run) -> ReportHeader:

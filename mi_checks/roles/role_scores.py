@@ -86,9 +86,8 @@ def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     for layer in range(model.n_layers):
         normed_embed = _gained(model, f"blocks.{layer}.ln1", embed)[:tokens]
         unembed_embed = final[:tokens].T @ normed_embed  # d_model d_model, W_U W_E
-        values = (
-            model.projection(layer, "v")[0].double().repeat_interleave(model.queries_per_key, 0)
-        )  # head d_head d_model
+        # head d_head d_model
+        values = model.projection(layer, "v")[0].double().repeat_interleave(model.queries_per_key, 0)
         head_product = model.w_o(layer).double() @ unembed_embed @ values.mT  # head d_head d_head
         eigenvalues = torch.linalg.eigvals(head_product)
         size = eigenvalues.abs().sum(-1)

@@ -27,9 +27,8 @@ BoundOrTrue = Annotated[
     | Annotated[Literal[True], BeforeValidator(_require_true), Tag(UNION_TAG + "plain")],
     PLAIN_OR_MAPPING,
 ]
-DEFAULT_MINIMAL_BOUND = (
-    0.01  # fraction of m(M) − m(∅) by which removing any node must change the score for `minimal: true`
-)
+# The fraction of m(M) − m(∅) by which removing any node must change the score for `minimal: true`.
+DEFAULT_MINIMAL_BOUND = 0.01
 
 
 class _AspectsCheck(Check):

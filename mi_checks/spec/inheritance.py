@@ -16,9 +16,8 @@ from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, dott
 from mi_checks.spec.variables import VARIABLE_SOURCES
 from mi_checks.spec.yaml_source import Position, YamlSource, missing_file_message, parse_yaml, read_text, resolve_beside
 
-PATHS_MERGED_BY_KEY: frozenset[Keys] = frozenset(
-    {(), ("prompts",), ("prompts", "variables"), ("models",)}
-)  # merged key by key
+# Merged key by key.
+PATHS_MERGED_BY_KEY: frozenset[Keys] = frozenset({(), ("prompts",), ("prompts", "variables"), ("models",)})
 
 
 def overlay(parent: YamlSource, child: YamlSource) -> YamlSource:

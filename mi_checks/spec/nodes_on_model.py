@@ -33,13 +33,11 @@ def problems_on_model(
     source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
 ) -> Iterator[SpecProblem]:
     """Yield the mistakes in the nodes of a check, taken together, on a model that it is for."""
-    sets = {
-        name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS_NAME
-    }  # reported elsewhere
+    # A set called `logits` is reported elsewhere.
+    sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS_NAME}
     on = _NodesOnModel(model, sets, shape)
-    may_be_empty = (
-        isinstance(check, MediatorsCheck) and check.exactly is not None
-    )  # "no node mediates" is a valid claim
+    # That no node mediates is a valid claim.
+    may_be_empty = isinstance(check, MediatorsCheck) and check.exactly is not None
     empty = (
         "an empty circuit claims nothing; name at least one node"
         if isinstance(check, CircuitCheck)

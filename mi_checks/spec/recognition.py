@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+# The top-level keys of a behaviour file.
 BEHAVIOUR_KEYS = frozenset(
     ["name", "extends", "summary", "source", "marks", "prompts", "roles", "checks", "models", "cases"]
-)  # the top-level keys of a behaviour file
+)
 _DISTINCTIVE_KEYS = frozenset(["prompts", "checks", "extends"])  # a behaviour file has at least one of these
 _MIN_KEYS = 3  # of KEYS; a behaviour with a misspelt or missing key still has this many
 MAX_BYTES_READ = 1_000_000  # the part of a file that is read

@@ -83,9 +83,8 @@ def template_labels(template: str) -> tuple[str, ...]:
     return tuple(label for label in labels if label is not None)
 
 
-_TYPICAL_WORD = (
-    " abcdefghijklmnopqrstuvwxyz"  # stands for a token or a pool's word; has every letter that a filter may need
-)
+# Stands for a token or a pool's word; has every letter that a filter may need.
+_TYPICAL_WORD = " abcdefghijklmnopqrstuvwxyz"
 
 
 def too_much_text(text: str, variables: Mapping[str, AnyVariable]) -> str | None:

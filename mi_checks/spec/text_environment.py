@@ -15,9 +15,8 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS
 from jinja2.sandbox import SandboxedEnvironment
 
-MAX_RENDERED_CHARACTERS = (
-    1_000_000  # read and written by all filters and output in one rendering; a prompt has far fewer
-)
+# Read and written by all filters and output in one rendering; a prompt has far fewer.
+MAX_RENDERED_CHARACTERS = 1_000_000
 MAX_TEMPLATE_NODES = 2_000  # in a template's syntax tree
 MAX_TEMPLATE_DEPTH = 50  # of the syntax tree, well below Python's recursion limit
 

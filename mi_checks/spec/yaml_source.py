@@ -18,9 +18,8 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.core_scalars import RESOLVERS, SCALAR_READERS, kind_of
 from mi_checks.spec.problems import Keys, SpecError, SpecProblem
 
-MAX_YAML_NODES = (
-    100_000  # values; aliases are copied wherever they are used, so a few lines of aliases could mean billions
-)
+# Values; aliases are copied wherever they are used, so a few lines of aliases could mean billions.
+MAX_YAML_NODES = 100_000
 MAX_YAML_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
 
 _CORE = "tag:yaml.org,2002:"

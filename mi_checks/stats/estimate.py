@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+# What a fraction is a fraction of; the latter for circuits.
 EFFECT_SIZE, CIRCUIT_EFFECT_NAME = (
     "clean − corrupt",
     "m(M) − m(∅)",
-)  # what fractions are fractions of; the latter for circuits
+)
 PROPORTION = "fraction of prompts"  # the unit of a value that is yes or no for each prompt
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements, Sweep
-from mi_checks.checks.strongest_neurons import N_DENOISED_NEURONS, strongest_neurons
+from mi_checks.checks.strongest_neurons import MAX_DENOISED_NEURONS, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import SideRun
@@ -99,7 +99,7 @@ def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
     sweep, among = verdict.sweep, ""
     if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
         sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
-        if len(sweep.nodes) <= N_DENOISED_NEURONS:
+        if len(sweep.nodes) <= MAX_DENOISED_NEURONS:
             among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
     if sweep is None:
         sweep = measured.sweep("head", at=measured.default_position)

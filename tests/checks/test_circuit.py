@@ -137,8 +137,8 @@ def test_a_circuit_of_all_edges(judged, around):
     with pytest.raises(MiChecksError) as caught:
         judged({"circuit": {"edges": edges, "faithfulness": {"at_least": 0.5}}}, around(5))
     assert str(caught.value).endswith(
-        "all_heads->logits,faithfulness]: the circuit has all edges of nano-attn-2l, so that nothing is ablated; "
-        "remove edges from it"
+        "all_heads->logits,faithfulness]: on nano-attn-2l, the circuit contains all edges, so nothing would be "
+        "ablated; leave out at least one"
     )
 
 

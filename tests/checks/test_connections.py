@@ -52,8 +52,8 @@ def test_weights_that_are_zero_have_no_composition_score(composing):
     with pytest.raises(MiChecksError) as caught:
         composing({"times_random": {"at_most": 0.5}}, scores=np.nan)
     assert str(caught.value) == (
-        "nano-attn-2l: the composition score of L0H1 with L1H0.k is undefined, because all weights of one of the "
-        "heads are zero; name other heads"
+        "composes[L0H1->L1H0.k]: on nano-attn-2l, the composition score of L0H1 with L1H0.k is undefined, because all "
+        "weights of one of the heads are zero; name other heads"
     )
 
 

@@ -120,5 +120,5 @@ def test_a_claimed_node_outside_the_swept_layers_is_not_passed_over(judged, arou
     with pytest.raises(MiChecksError) as error:
         judged(check, around(EFFECT_SIZE, seed=9))
     assert str(error.value) == (
-        "mediators claims L0H1, which is outside the layers that it sweeps; widen 'layers', or take it out of the claim"
+        "mediators[head]: on nano-attn-2l, L0H1 is claimed but not swept; widen 'layers', or remove it from the claim"
     )

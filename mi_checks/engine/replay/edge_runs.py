@@ -73,9 +73,8 @@ class EdgeCircuitRuns:
             if self.all_write_alike:
                 inputs.append(self._combined(layer, kind, clean, only_end=only_end))
                 continue
-            seen = model.attention_input(
-                layer, self._streams(layer, kind, clean, only_end=only_end)
-            )  # row variant reader pos d_model
+            # row variant reader pos d_model
+            seen = model.attention_input(layer, self._streams(layer, kind, clean, only_end=only_end))
             weight, bias = model.projection(layer, kind)
             new = torch.einsum("bvrpd,rhd->bvprh", seen, weight)
             inputs.append(new if bias is None else new + bias)

@@ -44,10 +44,11 @@ FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS = (
     "random circuits",
 )
 NULLS = (FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS)
+# As behaviours/induction_circuit.yaml has them.
 SHIPPED_ROLES = tuple(
     RoleCheck(name=name, role=Role(score=name, at_least=least))
     for name, least in (("previous_token", 0.4), ("induction", 0.5))
-)  # as behaviours/induction_circuit.yaml has them
+)
 
 
 def fresh_models(

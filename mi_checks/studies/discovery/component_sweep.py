@@ -34,15 +34,13 @@ MAX_DIVIDED_AT_ONCE = 8  # groups that are divided at a time
 MIN_GROUP_EFFECT = 0.7  # fraction of the threshold; groups with a smaller effect are not divided
 PROGRESS_TITLE = "groups of neurons"
 NeuronGroup = tuple[Node, ...]
-GroupEffects = Callable[
-    [Sequence[NeuronGroup]], Floats
-]  # takes groups and returns their effects as fractions of clean − corrupt
+# Takes groups and returns their effects as fractions of clean − corrupt.
+GroupEffects = Callable[[Sequence[NeuronGroup]], Floats]
 MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes selected by their estimates, depending on the time
 N_SAMPLED = 32  # other nodes, drawn at random, to see what the selection may have missed
 MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
-EstimateNodes = Callable[
-    [], Floats
-]  # returns `estimate node`, fractions of clean − corrupt; computed when first needed
+# Returns `estimate node`, fractions of clean − corrupt; computed when first needed.
+EstimateNodes = Callable[[], Floats]
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,12 @@ from mi_checks.output.progress import Progress
 from mi_checks.stats.floor import Floats
 
 INTERPOLATION_POINTS = (0.25, 0.5, 0.75)  # fractions of the way from the corrupted embedding to the clean one
+# By the gradient in the corrupted run, in the clean run, and in between.
 ESTIMATE_ROWS = (
     "recovers",
     "removes",
     "between",
-)  # by the gradient in the corrupted run, in the clean run, and in between
+)
 MIN_ESTIMATE = 1e-5  # fraction of clean − corrupt; a smaller estimate is zero up to rounding
 MIN_COMPARED_NODES = 8  # nodes with estimates and exact values; with fewer, a rank correlation is meaningless
 # fraction of their estimates, or exact values, that are tied; with more, the correlation would reflect ties

@@ -142,9 +142,8 @@ class TimeBudget:
         if not unknown:
             return 0.0
         measured.unpatched  # noqa: B018 — the unpatched runs, which every intervention needs, are not part of its time
-        block = max(
-            1, timed // N_TIMED_BLOCKS
-        )  # similar interventions are measured together, so consecutive ones are needed
+        # Similar interventions are measured together, so consecutive ones are needed.
+        block = max(1, timed // N_TIMED_BLOCKS)
         begins = np.linspace(0, max(0, len(unknown) - block), min(N_TIMED_BLOCKS, timed)).astype(int)
         places = sorted({place for begin in begins for place in range(begin, min(begin + block, len(unknown)))})
         some = [unknown[place] for place in places]

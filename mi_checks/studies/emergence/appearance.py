@@ -23,12 +23,13 @@ METHOD_TEXT = (
     "of effects are bootstrapped over prompts and not corrected."
 )
 AppearanceKind = Literal["appears", "from the start", "does not appear", "inconclusive"]
+# In the order of tables.
 APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
     "appears",
     "from the start",
     "does not appear",
     "inconclusive",
-)  # in the order of tables
+)
 
 
 @dataclass(frozen=True)

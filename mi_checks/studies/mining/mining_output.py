@@ -27,10 +27,11 @@ from mi_checks.studies.mining.trigrams import (
 
 RowGroup = tuple[TrigramRow, ...]  # one trigram, or two that share a token
 DATA_FILE_SUFFIXES = (".csv", ".jsonl")
+# The columns of a pair's other trigram, by the token that they share.
 PARTNER_COLUMNS = {
     "a": ("b2", "c2"),
     "b": ("a2", "c2"),
-}  # the columns of a pair's other trigram, by the token that they share
+}
 
 
 def measure_rows(

@@ -20,13 +20,13 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
 from mi_checks.suite.evidence.node_cards import head_cards, neuron_cards
 
+# Prompt pairs on which paths are measured: all would take as long as the sweep of heads.
 MIN_PATH_PROMPTS, MAX_PATH_PROMPTS = (
     16,
     48,
-)  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
-MIN_STANDARD_ERRORS = (
-    4  # by which the mean effect size of as many pairs lies above zero, as far as `MAX_PATH_PROMPTS` allows
 )
+# By which the mean effect size of as many pairs lies above zero, as far as `MAX_PATH_PROMPTS` allows.
+MIN_STANDARD_ERRORS = 4
 MAX_DRAWN_NODES = 10  # nodes in the drawing, except those that paths pass through
 MAX_PATH_ENDS = 4  # nodes between which paths are looked for: those with the largest effects
 MAX_CLAIMED_EDGES = 24  # claimed edges that are measured

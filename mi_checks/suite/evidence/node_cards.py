@@ -24,9 +24,8 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 
-MAX_PATTERN_TOKENS = (
-    40  # of an example whose whole attention pattern is stored; for longer ones, only that of the last token
-)
+# Of an example whose whole attention pattern is stored; for longer ones, only that of the last token.
+MAX_PATTERN_TOKENS = 40
 SOURCE_DECIMALS = 4  # of the direct effect from one token
 
 
