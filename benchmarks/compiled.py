@@ -94,9 +94,9 @@ def total_lines(rows: Sequence[ProgramJudgement]) -> tuple[str, ...]:
     return (
         f"nodes: {nodes.right} of {nodes.true} are found, and {nodes.false} others are named",
         f"paths: {paths.right} of {paths.true} are found, and {paths.false} others are named",
-        f"neurons: of those with an effect clearly beyond {MIN_FRACTION:g}, {strong.right} of {strong.true} are found; "
-        f"of those with a smaller or less certain effect, {neurons.right - strong.right} are found, and "
-        f"{neurons.false} others are named",
+        f"neurons: of those with an effect four standard errors beyond {MIN_FRACTION:g}, {strong.right} of "
+        f"{strong.true} are found; of the others, {neurons.right - strong.right} are found, and "
+        f"{neurons.false} other neurons are named",
         f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
         f"nodes to be found for which a claim passes that they recover or remove at least {MIN_FRACTION:g}, or at most "
         f"−{MIN_FRACTION:g}: {right.passed} of {right.made}",
