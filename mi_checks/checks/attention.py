@@ -23,9 +23,9 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     """
     nodes = measured.nodes(check.nodes)
     claim = Claim("attention probability", nodes=node_names_of(nodes), at=check.from_, to=check.to, **bound.sides)
-    always = _of_every_head(check, measured)
-    if always is not None:
-        return Verdict("fail", claim, None, bound, always)
+    untestable = _untestable_reason(check, measured)
+    if untestable is not None:
+        return Verdict("fail", claim, None, bound, untestable)
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.measure(AttentionBetweenLabels(node, check.from_, check.to))[0]
@@ -36,7 +36,7 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 
 
-def _of_every_head(check: AttentionCheck, measured: Measurements) -> str | None:
+def _untestable_reason(check: AttentionCheck, measured: Measurements) -> str | None:
     """Return why causal attention is the same for every head on every prompt, or None if it is not."""
     places = zip(measured.batch.positions(check.from_), measured.batch.positions(check.to), strict=True)
     reads = [(set(sources), set(range(destinations[-1] + 1))) for destinations, sources in places]

@@ -23,28 +23,28 @@ def run_check(check: Check, measured: Measurements) -> Verdict:
     """Measure one check on one model and judge it against the bound that the behaviour gives for that model."""
     if isinstance(check, AbsentCheck):
         return check_absent(measured)
-    own = measured.behaviour.bound_for(check, measured.loaded_model.name)
+    bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
     match check:
         case MediatorsCheck():
-            return check_mediators(check, own or Bound(at_least=check.above), measured)
+            return check_mediators(check, bound or Bound(at_least=check.above), measured)
         case LogitDiffCheck():
-            return check_logit_diff(check, own or check.bound, measured)
+            return check_logit_diff(check, bound or check.bound, measured)
         case AccuracyCheck():
-            return check_accuracy(check, own or check.bound, measured)
-        case PatchingCheck() if own is not None:
-            return check_patching(check, own, measured)
+            return check_accuracy(check, bound or check.bound, measured)
+        case PatchingCheck() if bound is not None:
+            return check_patching(check, bound, measured)
         case AblationCheck():
-            return check_ablation(check, own or check.bound, measured)
+            return check_ablation(check, bound or check.bound, measured)
         case AttentionCheck():
-            return check_attention(check, own or check.bound, measured)
-        case PathCheck() if own is not None:
-            return check_path(check, own, measured)
-        case ComposesCheck() if own is not None:
-            return check_composes(check, own, measured)
+            return check_attention(check, bound or check.bound, measured)
+        case PathCheck() if bound is not None:
+            return check_path(check, bound, measured)
+        case ComposesCheck() if bound is not None:
+            return check_composes(check, bound, measured)
         case DirectLogitAttributionCheck():
-            return check_attribution(check, own or check.bound, measured)
-        case CircuitCheck() if own is not None:
-            return check_circuit(check, own, measured)
-        case CurveCheck() if own is not None:
-            return check_curve(check, own, measured)
+            return check_attribution(check, bound or check.bound, measured)
+        case CircuitCheck() if bound is not None:
+            return check_circuit(check, bound, measured)
+        case CurveCheck() if bound is not None:
+            return check_curve(check, bound, measured)
     raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar allows no other kind

@@ -44,7 +44,7 @@ def hypothesis(measured: Measurements) -> Hypothesis:
     nodes: dict[Node, str] = {}
     edges: dict[Edge, None] = {}
     for check in checks_on_model(measured):
-        if not _claims_much(check, measured):
+        if not _claims_large_effect(check, measured):
             continue
         try:
             for node, role in _nodes(check, measured):
@@ -63,7 +63,7 @@ def checks_on_model(measured: Measurements) -> Iterator[Check]:
             yield check
 
 
-def _claims_much(check: Check, measured: Measurements) -> bool:
+def _claims_large_effect(check: Check, measured: Measurements) -> bool:
     if check.kind in BEHAVIOUR_KINDS or isinstance(check, CurveCheck):
         return False
     if isinstance(check, MediatorsCheck | CircuitCheck):
@@ -78,23 +78,23 @@ def _nodes(check: Check, measured: Measurements) -> Iterator[tuple[Node, str]]:
             if parse_group(name) is not None:
                 continue
             for node in measured.nodes(name):
-                whole = Node(node.layer, "head", node.index) if node.kind in HEAD_PARTS else node
-                if whole.kind in WRITER_KINDS:
-                    yield whole, "" if name == str(node) else name
+                writer = Node(node.layer, "head", node.index) if node.kind in HEAD_PARTS else node
+                if writer.kind in WRITER_KINDS:
+                    yield writer, "" if name == str(node) else name
 
 
 def _edges(check: Check, measured: Measurements) -> Iterator[Edge]:
     if isinstance(check, PathCheck):
         stops: list[NodeNames] = [check.from_, *(hop.nodes for hop in check.hops)]
         for (start, end), hop in zip(pairwise(stops), check.hops, strict=True):
-            if not _grouped(start) and not _grouped(end):
+            if not _names_group(start) and not _names_group(end):
                 yield from product(measured.nodes(start), receivers(measured, end, hop.via))
     elif isinstance(check, CircuitCheck):
         for text in check.edges or ():
             edge = parse_edge(text)
-            if edge is not None and not _grouped(edge.sender) and not _grouped(edge.receiver):
+            if edge is not None and not _names_group(edge.sender) and not _names_group(edge.receiver):
                 yield from product(measured.nodes(edge.sender), receivers(measured, edge.receiver, edge.via))
 
 
-def _grouped(expression: NodeNames) -> bool:
+def _names_group(expression: NodeNames) -> bool:
     return expression != LOGITS_NAME and any(parse_group(name) is not None for name in names(expression))

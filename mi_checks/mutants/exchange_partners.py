@@ -64,7 +64,7 @@ def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) ->
 
 
 def recovery_rank(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
-    """Rank the heads of some heads' layers by what they recover when denoised alone."""
+    """Return a rank by what each head recovers when denoised alone, for the layers of some heads."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.loaded_model.shape, layers)
     recovered = measured.sweep_of(nodes, at or measured.default_position, "heads").recovered.mean(1)
@@ -72,12 +72,12 @@ def recovery_rank(measured: Measurements, heads: Iterable[Node], at: str | None 
 
 
 def attention_rank(measured: Measurements, destination: str, source: str) -> Rank:
-    """Rank heads by how much they attend from one label to another."""
+    """Return a rank by how much each head attends from one label to another."""
     return lambda head: float(measured.measure(AttentionBetweenLabels(head, destination, source)).mean())
 
 
 def composition_rank(measured: Measurements, check: ComposesCheck, others: Iterable[Node], *, writing: bool) -> Rank:
-    """Rank heads by their strongest composition with any of the others, as writers to them or readers of them."""
+    """Return a rank by each head's strongest composition with any of the others, as a writer or a reader."""
     shape, others = measured.loaded_model.shape, tuple(others)
 
     def endpoint(head: Node) -> Node:
@@ -98,7 +98,7 @@ def composition_rank(measured: Measurements, check: ComposesCheck, others: Itera
 
 
 def reversed_rank(rank: Rank) -> Rank:
-    """Reverse a rank, for a claim that something is small."""
+    """Return the reversed rank, for a claim that something is small."""
 
     def negated_rank(head: Node) -> float | None:
         value = rank(head)

@@ -66,7 +66,7 @@ def test_of_mediators_the_claimed_nodes_alone_are_measured_where_they_decide(cla
     for mutation in mutations_of(check, measured):
         weights = mutation.apply(engine.model)
         other = Counted(engine.with_weights(weights, mutation.first_changed_layer(engine.model)))
-        whole = run_check(check, measured.by(other.engine, weights))
+        whole = run_check(check, measured.with_engine(other.engine, weights))
         assert whole.outcome != "pass"
         assert judge_check(check, measured, other, weights).outcome != "pass"
         assert other.interventions == 3  # of twelve heads

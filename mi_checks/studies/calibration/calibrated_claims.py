@@ -137,7 +137,7 @@ def random_circuit_claims(kinds: Collection[str] = ()) -> tuple[CalibratedClaim,
 
 
 def _omitted_with_effect(check: Check) -> bool:
-    """Return whether `with_effect` omits a check: it has a random label, or its estimate is not a mean over prompts."""
+    """Return whether `true_claims` omits a check: it has a random label, or its estimate is not a mean over prompts."""
     match check:
         case AttentionCheck():
             return check.to == RANDOM

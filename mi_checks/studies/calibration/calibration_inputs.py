@@ -94,7 +94,7 @@ def fresh_model(seed: int, tokens: Tokenization, *, mlps: bool) -> LoadedModel:
 
 
 def draw_batch(tokenization: Tokenization, count: int, seed: int) -> PromptBatch:
-    """Return a number of prompt pairs, all of them `POSITIONS` tokens long."""
+    """Return a number of prompt pairs, all of them `N_POSITIONS` tokens long."""
     return build_prompts(PROMPT_SPEC, tokenization, behaviour="calibration", count=count, seed=seed)
 
 

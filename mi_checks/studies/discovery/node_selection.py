@@ -47,7 +47,7 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
         progress: shows how many gradients are computed.
 
     Returns:
-        `estimate node`, means over prompts: one row for each of `ESTIMATES`.
+        `estimate node`, means over prompts: one row for each of `ESTIMATE_ROWS`.
 
     Raises:
         MiChecksError: a gradient is NaN or infinite.

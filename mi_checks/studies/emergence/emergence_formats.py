@@ -108,7 +108,7 @@ def _bracket_data(bracket: Bracket | None, series: CheckpointSeries) -> dict[str
 
 
 def formatted(emergence: Emergence, form: str, width: int) -> str:
-    """Return the document in one of `FORMATS`; `width`, in characters, applies to text only."""
+    """Return the document in one of `EMERGENCE_FORMATS`; `width`, in characters, applies to text only."""
     if form == "html":
         return emergence_page.render_page(emergence)
     if form == "json":
