@@ -63,9 +63,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "mediators", parents=[query_options, ordered], help="show since when, and until when, a head mediates a "
         "behaviour",
         description="Show in which runs a head mediates a behaviour: the whole 95 % interval of the fraction of clean "
-        "− "
-        "corrupt that it recovers alone is above 0.1. A run has intervals for its strongest heads; for the others, it "
-        "has only the fraction.",
+        "− corrupt that it recovers alone is above 0.1. A run has intervals for its strongest heads; for the others, "
+        "it has only the fraction.",
     )  # fmt: skip
     mediating.add_argument("behaviour", metavar="BEHAVIOUR", help="the name of a behaviour, such as induction")
     mediating.add_argument("node", metavar="NODE", help="a head, such as L1H2")

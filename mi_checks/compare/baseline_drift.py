@@ -86,17 +86,12 @@ def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], ev
         results: the results of all checks except roles, by id.
         evidence: the run's evidence of this behaviour, with the strongest heads of each sweep.
     """
-    mismatches = {name: "not recorded yet" for name in results if name not in then.checks}
-    mismatches |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
+    mismatches = find_mismatches(then, results)
     pairs: dict[str, PairedChange] = {}
     for name, result in results.items():
-        if name in mismatches:
-            continue
-        now, before = recorded_check(result), then.checks[name]
-        if before.claim is not None and now.claim != before.claim:
-            mismatches[name] = f"recorded for another claim: {claim_text(before.claim)}"
-            continue
-        pairs[name] = change_between(before, now, change_margin(before.estimate))
+        if name not in mismatches:
+            before = then.checks[name]
+            pairs[name] = change_between(before, recorded_check(result), change_margin(before.estimate))
     sizes = then.effect_sizes, evidence.effect_sizes
     drifts = [
         drift
@@ -106,6 +101,17 @@ def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], ev
     drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -drift.size))
     heads = mediator_set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
     return BaselineComparison(mismatches, tuple(drifts), heads, len(pairs))
+
+
+def find_mismatches(then: Baseline, results: Mapping[str, CheckResult]) -> dict[str, str]:
+    """Return why a check is not the recorded one, by id: it was added, removed, or claims something else."""
+    mismatches = {name: "not recorded yet" for name in results if name not in then.checks}
+    mismatches |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
+    for name, result in results.items():
+        recorded = then.checks.get(name)
+        if recorded is not None and recorded.claim is not None and recorded_check(result).claim != recorded.claim:
+            mismatches[name] = f"recorded for another claim: {claim_text(recorded.claim)}"
+    return mismatches
 
 
 def _drift(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from mi_checks.results.claim import Claim, without_bounds
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import BASELINE, LINT, REFERENCE, CheckResult
-from mi_checks.stats.estimate import Estimate, Parts
+from mi_checks.stats.estimate import Estimate, Outcome, Parts
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
@@ -50,6 +50,21 @@ class Baseline:
     checks: Mapping[str, RecordedCheck]
     mediators: tuple[Mediator, ...]
     effect_sizes: tuple[float, ...] = ()
+
+
+def comparison_blocked(results: Mapping[str, CheckResult]) -> tuple[Outcome, str] | None:
+    """Return the outcome and the message of a comparison of results of which one was skipped or could not be measured.
+
+    Returns:
+        None if there is no such result.
+    """
+    for result in results.values():
+        if result.outcome == "skipped":
+            return "skipped", f"not compared: {result.message.splitlines()[0]}"
+    for result in results.values():
+        if result.outcome == "error":
+            return "error", f"not compared: {result.check} could not be measured"
+    return None
 
 
 def baseline_of(

@@ -131,10 +131,10 @@ class ReferenceComparison:
     @property
     def behaviour(self) -> Equivalence:
         """Changed if any effect changed significantly, kept if every one is kept."""
-        return self.deciding.state
+        return self.deciding_effect.state
 
     @property
-    def deciding(self) -> EffectChange:
+    def deciding_effect(self) -> EffectChange:
         """The first effect that changed, or else the first inconclusive one, or else the first."""
         order: tuple[Equivalence, ...] = ("changed", "inconclusive", "kept")
         return min(self.effects, key=lambda effect: order.index(effect.state))
@@ -224,7 +224,7 @@ def reference_message(comparison: ReferenceComparison, reference: str, weights: 
 def reference_reason(comparison: ReferenceComparison) -> str:
     """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
     heads = brief_mediator_lines(comparison.mediators, ("lost", "gained", "uncertain"))
-    return "\n".join([_effect_line(comparison.deciding), *heads])
+    return "\n".join([_effect_line(comparison.deciding_effect), *heads])
 
 
 def verdict_lines(results: Iterable[CheckResult], reference: str) -> list[str]:
@@ -245,7 +245,7 @@ def verdict_lines(results: Iterable[CheckResult], reference: str) -> list[str]:
 
 
 def _reasons(comparison: ReferenceComparison) -> Iterator[str]:
-    effect, heads = comparison.deciding, comparison.mediators
+    effect, heads = comparison.deciding_effect, comparison.mediators
     if effect.state != "kept":
         reference, model = effect.reference_estimate, effect.model_estimate
         yield f"{effect.name} {number(reference.value, 3)} → {number(model.value, 3)} {model.unit}"

@@ -10,7 +10,7 @@ from mi_checks.results.evidence import Effect, Evidence
 from mi_checks.results.run import CheckResult, Run
 
 HASH_CHARACTERS = 12  # of a hash that are shown
-EFFECT = "effect"  # the id of the pair if two models share no check
+EFFECT = "effect"  # the id under which the effects of two models are compared if they share no check
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Readout:
 
     Args:
         batch: the prompts.
-        rows: the rows that are run, see `mi_checks.engine.prompt_layout.rows_of`.
+        rows: the rows that are run, see `mi_checks.engine.prompt_layout.prompt_rows`.
         device: the device of the logits.
         score_function: the project's own score function, or None.
 

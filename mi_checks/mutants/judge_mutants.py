@@ -21,6 +21,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.mutants.choose_mutations import mutations_of
 from mi_checks.mutants.mutation import Mutation
+from mi_checks.output.failure_lines import footer
 from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
@@ -205,8 +206,7 @@ def survivors_message(claim: str, bound: str, mutants: tuple[Mutant, ...], *, lo
         f"  claim     {claim}",
         *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in survivors),
         *(f"  killed    {mutant.mutation}: {_measured(mutant)}" for mutant in mutants if mutant.killed),
-        f"  claimed   {location}",
-        f"  re-run    {rerun}",
+        *footer(location, rerun),
     ]
     return "\n".join(lines)
 

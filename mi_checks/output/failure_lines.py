@@ -10,7 +10,7 @@ from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import COMPARISON_KINDS, FailureGroup, failure_groups
 from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Evidence, Example
-from mi_checks.results.run import LINT, CheckResult
+from mi_checks.results.run import LINT, CheckResult, FileLine
 from mi_checks.spec.scoring import score_name
 
 MAX_MESSAGE_LINES = 12
@@ -41,8 +41,12 @@ def brief_message(message: str, result: CheckResult | None, rerun: str | None = 
         shown.append(f"  measured  {precise(measured)} {measured.unit} ({how})")
     reason = _shortened(result.reason.splitlines(), MAX_REASON_LINES)
     shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
-    shown.append(f"  claimed   {result.place}")
-    return "\n".join([*shown, *([] if rerun is None else [f"  re-run    {rerun}"])])
+    return "\n".join([*shown, *footer(result.place, rerun)])
+
+
+def footer(place: FileLine | str, rerun: str | None) -> list[str]:
+    """Return the last lines of a message: where the claim is made and, unless it is None, the command to run again."""
+    return [f"  claimed   {place}", *([] if rerun is None else [f"  re-run    {rerun}"])]
 
 
 def failure_summary(

@@ -11,6 +11,7 @@ from mi_checks.baselines.baseline_file import baseline_path, orphaned_baselines,
 from mi_checks.compare.baseline_record import (
     NO_CHECKS,
     baseline_of,
+    comparison_blocked,
     environment_differences,
     header_of,
     reason_not_comparable,
@@ -106,18 +107,18 @@ class BaselineFiles:
         if self.options.overrides:
             why = f"not compared: {self.options.overrides} measures on different prompts or in another precision"
             return BaselineOutcome("skipped", why)
-        skipped = [result for result in results.values() if result.outcome == "skipped"]
-        if skipped:
-            return BaselineOutcome("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
+        blocked = comparison_blocked(results)
+        if blocked is not None and blocked[0] == "skipped":
+            return BaselineOutcome(*blocked)
         shown = display_path(baseline_path(loaded, model), self._root)
         try:
             then = read_baseline(baseline_path(loaded, model), shown)
         except MiChecksError as error:
             return BaselineOutcome("error", f"invalid: {error}")
-        errors = [result.check for result in results.values() if result.outcome == "error"]
-        if errors or evidence is None or provenance is None:
-            which = errors[0] if errors else loaded.behaviour.name
-            return BaselineOutcome("error", f"not compared: {which} could not be measured")
+        if blocked is not None:
+            return BaselineOutcome(*blocked)
+        if evidence is None or provenance is None:
+            return BaselineOutcome("error", f"not compared: {loaded.behaviour.name} could not be measured")
         now = header_of(evidence, provenance, self._versions)
         why = reason_not_comparable(then.header, now)
         if why:

@@ -21,6 +21,7 @@ from mi_checks.faults.unexpected import (
     report_errors_at,
 )
 from mi_checks.models.model_names import resolve
+from mi_checks.output.failure_lines import footer
 from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
@@ -199,7 +200,7 @@ class ItemRunner:
         except MiChecksError as error:
             why = f"the check itself cannot be measured: {error}"
             if isinstance(error, UnexpectedError):
-                outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
+                outcome, why = "error", "\n".join([str(error), *footer(location, rerun)])
             claims = _claims(model)
             result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, item.claimed_at)
         return self.session_results.mutants.add(result)
@@ -315,7 +316,7 @@ class ItemRunner:
 
     def _where(self, item: ItemRequest) -> str:
         """Return where an item is claimed and how to run it again, for the end of a message."""
-        return f"\n  claimed   {item.location}\n  re-run    {self.rerun(item.node_id, item.model)}"
+        return "".join(f"\n{line}" for line in footer(item.location, self.rerun(item.node_id, item.model)))
 
     def _or_error(self, measure: Callable[[], CheckResult], item: ItemRequest, check: tuple[str, str]) -> CheckResult:
         """Return the result of a measurement, or a result that says why it failed.

@@ -87,8 +87,7 @@ def no_embedding_message(token: int, tokenization: Tokenization) -> str:
     """Return the message for a text with a token that lies beyond the last row of the embedding."""
     return (
         f"contains the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has "
-        "no embedding: "
-        f"it embeds only {tokenization.rows} tokens"
+        f"no embedding: it embeds only {tokenization.rows} tokens"
     )
 
 

@@ -31,8 +31,8 @@ class Scoring(GrammarPart):
         min_length=1,
         description="first_token: the logit of a continuation's first token; first_difference: that of the first token "
         "in which answers and foils differ, after the tokens they share are appended to the prompt; "
-        "log_probability: the "
-        "teacher-forced log-probability of all its tokens; or a score that a conftest.py adds with pytest_mi_scores",
+        "log_probability: the teacher-forced log-probability of all its tokens; or a score that a conftest.py adds "
+        "with pytest_mi_scores",
     )
     answer_reduction: Reduction = Field("mean", description="how the scores of several answers are combined")
     foil_reduction: Reduction = Field("mean", description="how the scores of several foils are combined")

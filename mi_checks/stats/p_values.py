@@ -97,7 +97,11 @@ def prompts_for_significance(p_value: float, n: int, comparisons: int) -> int | 
 def holm(p_values: Floats) -> Floats:
     """Return p-values adjusted by Holm's step-down method (Holm 1979).
 
-    They control the family-wise error rate under any dependence between the tests.
+    They control the family-wise error rate under any dependence between the tests. Each caller corrects its own family:
+    the nodes of a `mediators` check (`checks.mediators`), the nodes or edges of a `minimal` claim (`checks.minimality`,
+    `checks.edge_circuit`), the changes of one comparison (`compare.paired_change`), the nodes that a failure message or
+    a discovery tests (`suite.failure_message`, `studies.discovery.node_effects`), and the checkpoints of an emergence
+    table (`studies.emergence.appearance`).
     """
     order = np.argsort(p_values)
     m = len(p_values)

@@ -10,6 +10,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import SideRun
 from mi_checks.output.claim_text import claim_text
+from mi_checks.output.failure_lines import footer
 from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
@@ -22,7 +23,11 @@ from mi_checks.stats.p_values import holm, ratio_p_values
 
 
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
-    """Return the whole message, whose first line fits pytest's short summary."""
+    """Return the whole message of a check, whose first line fits pytest's short summary.
+
+    The messages of other items are made by `compare.reference_model`, `compare.baseline_drift` and
+    `mutants.judge_mutants`, and by `plugin.run_items` for lints.
+    """
     estimate = verdict.estimate
     of = f" of {verdict.deciding}" if verdict.deciding else ""
     value = "nothing measured" if estimate is None else f"measured {precise(estimate)}{of}"
@@ -39,8 +44,7 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
         lines += _worst_prompt(verdict, measured)
     if measured is not None and verdict.show_other_mediators:
         lines += mediator_lines(verdict, measured)
-    lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *footer(location, rerun)])
 
 
 def _about(verdict: Verdict) -> list[str]:

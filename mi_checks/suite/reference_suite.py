@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mi_checks.baselines.baseline_file import baseline_path, read_baseline
-from mi_checks.compare.baseline_drift import compare_with_baseline, mismatch_message
+from mi_checks.compare.baseline_drift import find_mismatches, mismatch_message
 from mi_checks.compare.baseline_record import (
     BaselineHeader,
     RecordedCheck,
+    comparison_blocked,
     header_of,
     reason_not_comparable,
     recorded_check,
@@ -21,12 +22,14 @@ from mi_checks.compare.reference_model import (
     reference_message,
     reference_reason,
 )
+from mi_checks.compare.run_pairs import EFFECT
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import resolve
 from mi_checks.models.stand_in_models import check_same_heads
+from mi_checks.output.failure_lines import footer
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
-from mi_checks.results.evidence import Effect, Evidence, Mediator
+from mi_checks.results.evidence import Effect, Mediator
 from mi_checks.results.run import NO_LINE, REFERENCE, CheckResult, FileLine
 from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
 from mi_checks.spec.behaviour_checks import ABSENT
@@ -34,8 +37,6 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.suite import CacheCounts, Suite
-
-EFFECT = "effect"  # what is compared if the reference model has no check of the preference
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class _ReferenceMeasurement:
 
 
 class ReferenceSuite:
-    """Compares the behaviours of a suite's model with a reference model, which has a suite of its own.
+    """A suite's model compared with a reference model in each behaviour.
 
-    It needs one because both run under one name: that of the reference model, whose claims the model is held to.
+    Both models are known to a suite by the reference model's name, so each needs its own suite.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class ReferenceSuite:
 
         Args:
             suite: the suite that measures the model.
-            reference: the reference model, as `resolve` takes it.
+            reference: the reference model's name, as written after `--mi-base`.
             root: the folder to which paths in messages are relative.
             versions: the version of each library.
             overrides: whether options change the prompts or the precision, so that baselines cannot be used.
@@ -84,10 +85,10 @@ class ReferenceSuite:
         place: FileLine,
         rerun: str,
     ) -> CheckResult:
-        """Compare a model with the reference model in one behaviour, of which every check was measured on the model.
+        """Compare a model with the reference model in one behaviour, after all its checks ran on the model.
 
         Args:
-            loaded: the behaviour, whose file lists the reference model.
+            loaded: the behaviour; the reference model must be listed in the behaviour file.
             model: the model as the suite knows it, which runs under the reference model's name.
             results: the results of all checks except roles, by id.
             node_id: pytest's id of the item.
@@ -96,33 +97,30 @@ class ReferenceSuite:
         """
         comparison: ReferenceComparison | None = None
         outcome: Outcome = "error"
-        skipped = [result for result in results.values() if result.outcome == "skipped"]
-        errors = [result.check for result in results.values() if result.outcome == "error"]
-        if skipped:
-            outcome, message = "skipped", f"not compared: {skipped[0].message.splitlines()[0]}"
-        elif errors:
-            message = f"not compared: {errors[0]} could not be measured"
+        blocked = comparison_blocked(results)
+        if blocked is not None:
+            outcome, message = blocked
         else:
             try:
                 comparison, message = self._compare(loaded, model, results)
                 outcome = comparison.outcome
             except MiChecksError as error:
                 message = str(error)
-        deciding = None if comparison is None else comparison.deciding
+        deciding_effect = None if comparison is None else comparison.deciding_effect
         identity = ItemId(loaded.behaviour.name, self._reference.claims, REFERENCE, REFERENCE, node_id, place)
         result = check_result(
             identity,
             outcome,
             claim=Claim("reference model", against=self._reference.name_as_given),
-            estimate=None if deciding is None else deciding.paired_difference,
-            bound=None if deciding is None else deciding.bound,
-            message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
+            estimate=None if deciding_effect is None else deciding_effect.paired_difference,
+            bound=None if deciding_effect is None else deciding_effect.bound,
+            message="" if outcome == "pass" else "\n".join([message, *footer(place, rerun)]),
         )
         return replace(
             result,
-            bound="" if deciding is None else f"within ±{deciding.equivalence_test.margin:.3g}",
+            bound="" if deciding_effect is None else f"within ±{deciding_effect.equivalence_test.margin:.3g}",
             verdict="" if comparison is None else comparison.verdict,
-            per_prompt=() if deciding is None else deciding.per_prompt,
+            per_prompt=() if deciding_effect is None else deciding_effect.per_prompt,
             reason="" if outcome == "pass" else _brief(comparison, message),
             nodes_lost=() if comparison is None else tuple(comparison.mediators.lost),
             nodes_gained=() if comparison is None else tuple(comparison.mediators.gained),
@@ -147,31 +145,31 @@ class ReferenceSuite:
         """
         evidence = self._suite.evidence(loaded, model)
         now = header_of(evidence, self._suite.provenance()[self._reference.claims], self._versions)
-        present = loaded.behaviour.models[self._reference.claims] != ABSENT
-        checks = loaded.behaviour.checks_for(self._reference.claims)
-        preference = {check.id: check for check in checks if check.kind in BEHAVIOUR_KINDS} if present else {}
-        if preference and self._is_recorded(loaded):
-            reference = self._read(loaded, results, evidence, now)
+        claims_behaviour = loaded.behaviour.models[self._reference.claims] != ABSENT
+        checks = loaded.behaviour.checks_for(self._reference.claims) if claims_behaviour else ()
+        behavioural_checks = {check.id: check for check in checks if check.kind in BEHAVIOUR_KINDS}
+        if behavioural_checks and self._is_recorded(loaded):
+            reference = self._read(loaded, results, now)
         else:
-            reference = self._measure(loaded, model, preference, now, swept=present)
+            reference = self._measure(loaded, model, behavioural_checks, now, sweep_heads=claims_behaviour)
         effects = {
             name: _recorded_effect(evidence.effect) if name == EFFECT else recorded_check(results[name])
             for name in reference.effects
         }
-        if present and reference.mediators and not evidence.mediators_known:
+        if claims_behaviour and reference.mediators and not evidence.mediators_known:
             raise MiChecksError(f"not compared: which heads mediate in {model} is not known: {evidence.omitted[0]}")
-        mediators = (reference.mediators, evidence.mediators) if present and reference.mediators else None
+        mediators = (reference.mediators, evidence.mediators) if claims_behaviour and reference.mediators else None
         sizes = reference.effect_sizes, evidence.effect_sizes
         comparison = compare_with_reference(reference.effects, effects, mediators, sizes, evidence.logit_diff.unit)
         return comparison, reference_message(comparison, reference.description, (reference.header.weights, now.weights))
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:
-        # NAME=FOLDER is not the model whose baseline NAME has.
+        # The baseline of NAME was not recorded on the weights of NAME=FOLDER.
         is_itself = self._reference.name_as_given == self._reference.claims
         return is_itself and not self._overrides and baseline_path(loaded, self._reference.claims).exists()
 
     def _read(
-        self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], evidence: Evidence, now: BaselineHeader
+        self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], now: BaselineHeader
     ) -> _ReferenceMeasurement:
         path = baseline_path(loaded, self._reference.claims)
         shown = display_path(path, self._root)
@@ -183,19 +181,24 @@ class ReferenceSuite:
         why = reason_not_comparable(then.header, now)
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
-        preference = [name for name, result in results.items() if result.kind in BEHAVIOUR_KINDS]
-        mismatches = compare_with_baseline(then, results, evidence).mismatches
-        mismatches = {name: why for name, why in mismatches.items() if name in preference}
+        behavioural_ids = [name for name, result in results.items() if result.kind in BEHAVIOUR_KINDS]
+        mismatches = {name: why for name, why in find_mismatches(then, results).items() if name in behavioural_ids}
         if mismatches:
             raise MiChecksError(mismatch_message(mismatches, shown))
-        effects = {name: then.checks[name] for name in preference}
+        effects = {name: then.checks[name] for name in behavioural_ids}
         description = f"{self._reference.name_as_given}, recorded in {shown}"
         return _ReferenceMeasurement(description, then.header, effects, then.mediators, then.effect_sizes)
 
     def _measure(
-        self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: BaselineHeader, *, swept: bool
+        self,
+        loaded: LoadedBehaviour,
+        model: str,
+        behavioural_checks: Mapping[str, Check],
+        now: BaselineHeader,
+        *,
+        sweep_heads: bool,
     ) -> _ReferenceMeasurement:
-        """Measure the reference model: these checks, or its effect if there are none, and the model's sweeps."""
+        """Measure the reference model: the given checks (or, without any, the effect) and the model's head sweeps."""
         reference, suite = self._reference.name_as_given, self._reference_suite
         self._check_tokenizers(suite.loaded_models.loaded_model(reference).provenance.tokenizer_sha256, now.tokenizer)
         check_same_heads(
@@ -205,14 +208,15 @@ class ReferenceSuite:
         )
         try:
             measured = suite.measurements(loaded, reference)
-            for sweep in self._suite.measurements(loaded, model).sweeps if swept else ():
+            # Mediators are compared only at positions that were swept in both models.
+            for sweep in self._suite.measurements(loaded, model).sweeps if sweep_heads else ():
                 if sweep.nodes[0].kind == "head":
                     layers = tuple(sorted({node.layer for node in sweep.nodes}))
-                    every = len(layers) == measured.loaded_model.shape.n_layers
-                    measured.sweep("head", None if every else layers, sweep.at)
+                    all_layers = len(layers) == measured.loaded_model.shape.n_layers
+                    measured.sweep("head", None if all_layers else layers, sweep.at)
             results = {
                 name: suite.check(loaded, reference, check, node_id="", place=NO_LINE, rerun="")
-                for name, check in preference.items()
+                for name, check in behavioural_checks.items()
             }
             evidence = suite.evidence(loaded, reference)
         finally:
@@ -232,14 +236,14 @@ class ReferenceSuite:
     def _check_tokenizers(self, reference: str, model: str) -> None:
         if reference != model:
             raise MiChecksError(
-                f"not compared: --mi-base {self._reference.name_as_given} has another tokenizer ({reference[:12]}) "
-                f"than the model ({model[:12]}), so no prompt is the same in both; choose a reference model with the "
-                "same tokenizer"
+                f"not compared: --mi-base {self._reference.name_as_given} uses a different tokenizer "
+                f"({reference[:12]}) from the model's ({model[:12]}), so no prompt is the same in both; choose a "
+                "reference model with the same tokenizer"
             )
 
 
 def _brief(comparison: ReferenceComparison | None, message: str) -> str:
-    """Return the most important lines of the message, for the terminal."""
+    """Return the most important lines of the message, for the terminal, which also shows its first line."""
     return message.partition("\n")[2] if comparison is None else reference_reason(comparison)
 
 

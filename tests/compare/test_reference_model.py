@@ -27,7 +27,7 @@ def shifted(by, spread=0.0):
 def test_within_a_tenth_it_is_kept(by):
     found = judged(result(), shifted(by, 0.01))
     assert (found.behaviour, found.verdict, found.outcome) == ("kept", "behaviour kept", "pass")
-    assert found.deciding.equivalence_test.margin == pytest.approx(0.2, rel=1e-3)
+    assert found.deciding_effect.equivalence_test.margin == pytest.approx(0.2, rel=1e-3)
 
 
 @pytest.mark.parametrize("by", [-0.3, 0.3])
@@ -39,7 +39,7 @@ def test_beyond_a_tenth_it_has_changed_either_way(by):
 def test_what_cannot_be_told_is_not_kept():
     """No difference is found, and one of three tenths could hide in the interval."""
     found = judged(result(), shifted(0, spread=3))
-    assert found.deciding.paired_difference.low < -0.2 < 0.2 < found.deciding.paired_difference.high
+    assert found.deciding_effect.paired_difference.low < -0.2 < 0.2 < found.deciding_effect.paired_difference.high
     assert (found.behaviour, found.verdict, found.outcome) == (
         "inconclusive",
         "behaviour inconclusive",
@@ -49,14 +49,16 @@ def test_what_cannot_be_told_is_not_kept():
 
 
 def test_of_an_effect_next_to_nothing_the_spread_says_what_matters():
-    assert judged(result(mean=0.001), shifted(0)).deciding.equivalence_test.margin == pytest.approx(0.1, rel=0.05)
+    assert judged(result(mean=0.001), shifted(0)).deciding_effect.equivalence_test.margin == pytest.approx(
+        0.1, rel=0.05
+    )
 
 
 def test_chance_alone_is_read_as_changed_about_as_often_as_it_says():
     """A difference of exactly what matters is the hardest case of «not more than matters»."""
     draw = np.random.default_rng(2)
     then = result()
-    margin = judged(then, then).deciding.equivalence_test.margin
+    margin = judged(then, then).deciding_effect.equivalence_test.margin
     changed = kept = 0
     for _ in range(300):
         values = np.array(then.per_prompt) + margin + draw.normal(size=256)

@@ -164,7 +164,7 @@ def test_another_tokenizer_shares_no_prompts(whole, folder):
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))  # the same, written otherwise
     _, found, lines = judged(whole, model)
     assert found["outcome"] == "error"
-    assert lines[0].startswith("not compared: --mi-base nano-attn-2l has another tokenizer (")
+    assert lines[0].startswith("not compared: --mi-base nano-attn-2l uses a different tokenizer (")
     assert lines[0].endswith("no prompt is the same in both; choose a reference model with the same tokenizer")
 
 

@@ -69,7 +69,7 @@ def null_claims(positions: int, kinds: Collection[str] = ()) -> tuple[Calibrated
 
     Args:
         positions: the number of positions one of which is drawn, so that attention to it is 1/positions on average.
-        kinds: the kinds, out of `KINDS`; empty for all.
+        kinds: the kinds, out of `CALIBRATED_KINDS`; empty for all.
     """
     zero, half = {"at_least": 0.0}, {"at_least": 0.5}
     uniform = {"at_least": 1 / positions}

@@ -151,7 +151,7 @@ def calibration_json(calibration: Calibration) -> str:
 
 
 def read_calibration(text: str) -> Calibration:
-    """Parse the JSON of `document`."""
+    """Parse the JSON of `calibration_json`."""
     data = json.loads(text)
     return Calibration(
         data["runs"],

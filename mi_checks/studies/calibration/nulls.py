@@ -1,9 +1,11 @@
 """Runs in which a claim is false, or only just true, with the rate at which it passes.
 
-There are four nulls. *Fresh models*: nano-shaped untrained models, a new one in every run, on new prompts; no effect
-has a direction. *Random answers*: trained models, with two random tokens in random order as answer and foil; no effect
-has a direction, whatever the model does. *At the bound*: trained models with the true answers, and every claim held to
-exactly its true value. *Random circuits*: the same models, with circuits drawn at random from those of their size.
+There are five nulls. *Fresh models*: untrained models of the shape of the nano models, a new one in every run, on new
+prompts; no effect has a direction. *Roles by chance*: the same models, in which any head may have a role by chance;
+shown together with the fresh models. *Random answers*: trained models, with two random tokens in random order as answer
+and foil; no effect has a direction, whatever the model does. *At the bound*: trained models with the true answers, and
+every claim held to exactly its true value. *Random circuits*: the same models, with circuits drawn at random from those
+of their size.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ SHIPPED_ROLES = tuple(
 )
 
 
-def fresh_models(
+def measure_fresh_models(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure a new untrained model, random heads of it and new prompts in every run; every second one has MLPs."""
@@ -80,7 +82,7 @@ def fresh_seed(seed: int, run: int) -> int:
     return int(np.random.default_rng((seed, run, 5)).integers(2**31))
 
 
-def random_answers(
+def measure_random_answers(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure trained models with random tokens as answer and foil, swapped with probability 1/2."""
@@ -94,7 +96,7 @@ def random_answers(
     return _null_rates(RANDOM_ANSWERS, claims, _measure_runs(measured, runs if claims else 0, progress, RANDOM_ANSWERS))
 
 
-def at_the_bound(
+def measure_at_the_bound(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure trained models, with every claim held to its true value on the pool that its prompts come from."""
@@ -128,7 +130,7 @@ def at_the_bound(
     )
 
 
-def random_circuits(
+def measure_random_circuits(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Measure a trained model with a random circuit, whose rank among the circuits of its size is random too."""
@@ -235,7 +237,7 @@ def _at_true_value(claim: CalibratedClaim, population: Measurements) -> Check:
     raise RuntimeError(f"{claim.check.id} on {population.loaded_model.name}: no value that is true of it")
 
 
-def roles_by_chance(
+def measure_roles_by_chance(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
 ) -> tuple[ClaimRates, ...]:
     """Bind roles in fresh models: a role check passes if any head of the model has the role by chance."""

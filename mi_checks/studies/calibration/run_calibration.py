@@ -14,14 +14,14 @@ from mi_checks.studies.calibration.interval_coverage import (
     measure_rejections,
 )
 from mi_checks.studies.calibration.nulls import (
-    at_the_bound,
-    fresh_models,
-    random_answers,
-    random_circuits,
-    roles_by_chance,
+    measure_at_the_bound,
+    measure_fresh_models,
+    measure_random_answers,
+    measure_random_circuits,
+    measure_roles_by_chance,
 )
 
-MIN_DRAWS = 1000  # a lower bound; simulated effects are cheap
+MIN_DRAWS = 1000  # a lower bound: draws per simulated effect, even if `runs` is smaller, since draws are cheap
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Calibration:
 
     Attributes:
         runs: the number of runs of each null.
-        draws: the number of draws of each simulated effect.
+        draws: the number of draws of each simulated effect; 0 if only some kinds were selected.
         seed: the seed of all random draws.
         rows: how often claims passed, by null and claim.
         coverage: how often intervals covered the true value; empty if only some kinds of checks were selected.
@@ -51,21 +51,28 @@ def calibrate(
     """Run the calibration.
 
     Args:
-        runs: the number of runs of each null; trained models take turns.
+        runs: the number of runs of each null; the trained models are used in rotation.
         seed: the seed of all random draws.
-        kinds: the kinds of checks, out of `calibrated_claims.KINDS`; empty for all, with the simulated effects.
+        kinds: the kinds of checks, out of `calibrated_claims.CALIBRATED_KINDS`; simulated effects are measured only if
+            none are selected.
         progress: shows the progress.
     """
-    nulls = (fresh_models, roles_by_chance, random_answers, at_the_bound, random_circuits)
-    rows = tuple(row for null in nulls for row in null(runs, seed, kinds, progress))
+    nulls = (
+        measure_fresh_models,
+        measure_roles_by_chance,
+        measure_random_answers,
+        measure_at_the_bound,
+        measure_random_circuits,
+    )
+    claim_rates = tuple(row for null in nulls for row in null(runs, seed, kinds, progress))
     if kinds:
-        return Calibration(runs, 0, seed, rows)
+        return Calibration(runs, 0, seed, claim_rates)
     draws = max(MIN_DRAWS, runs)
     return Calibration(
         runs,
         draws,
         seed,
-        rows,
+        claim_rates,
         all_coverage(draws, seed, progress=progress),
         measure_rejections(draws, seed, progress=progress),
     )

@@ -66,7 +66,7 @@ def rise_bracket(values: Floats) -> Bracket | None:
 
 
 def fall_bracket(values: Floats) -> Bracket | None:
-    """Return the checkpoints between which a mean is last at half of its largest value; see `rise`.
+    """Return the checkpoints between which a mean is last at half of its largest value; see `rise_bracket`.
 
     Returns:
         The bracket, or None if the mean is not significantly below half at the end.

@@ -119,8 +119,8 @@ class TokenizedPart:
     """The tokens of the files to count in, or of the held-out files.
 
     Attributes:
-        tokens: the tokens, with `reach` times `NONE` before each file and once at the end, so that nothing is counted
-            across files.
+        tokens: the tokens, with `reach` times `NO_TOKEN` before each file and once at the end, so that nothing is
+            counted across files.
         files: the number of files.
     """
 

@@ -9,7 +9,7 @@ from mi_checks.spec.roles import Role
 from mi_checks.stats.intervals import mean_interval, ratio_interval
 from mi_checks.studies.calibration import nulls
 from mi_checks.studies.calibration.false_positive_rates import Rate
-from mi_checks.studies.calibration.nulls import roles_by_chance
+from mi_checks.studies.calibration.nulls import measure_roles_by_chance
 
 SOME = ("logit_diff", "accuracy", "patching", "attention")
 
@@ -40,12 +40,12 @@ def narrow(make):
 
 @pytest.fixture(scope="module")
 def fresh():
-    return nulls.fresh_models(32, 0, SOME)
+    return nulls.measure_fresh_models(32, 0, SOME)
 
 
 @pytest.fixture(scope="module")
 def bound():
-    return nulls.at_the_bound(120, 0, ("logit_diff", "patching", "ablation", "path", "mediators"))
+    return nulls.measure_at_the_bound(120, 0, ("logit_diff", "patching", "ablation", "path", "mediators"))
 
 
 def test_of_fresh_models_nothing_passes_more_often_than_nominal(fresh):
@@ -55,18 +55,18 @@ def test_of_fresh_models_nothing_passes_more_often_than_nominal(fresh):
 
 
 def test_no_head_of_fresh_models_has_a_role():
-    rows = roles_by_chance(10, 0)
+    rows = measure_roles_by_chance(10, 0)
     assert [(row.claim, row.shipped, row.as_shipped) for row in rows] == [
         ("role[previous_token]", "at least 0.4", Rate(0, 10, pytest.approx(0.025))),
         ("role[induction]", "at least 0.5", Rate(0, 10, pytest.approx(0.025))),
     ]
-    assert roles_by_chance(10, 0, ("path",)) == ()
+    assert measure_roles_by_chance(10, 0, ("path",)) == ()
 
 
 def test_a_role_that_anything_is_would_be_counted(monkeypatch):
     anything = nulls.SHIPPED_ROLES[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
     monkeypatch.setattr(nulls, "SHIPPED_ROLES", (anything,))
-    (row,) = roles_by_chance(4, 0)
+    (row,) = measure_roles_by_chance(4, 0)
     assert (row.as_shipped.hits, row.as_shipped.comparison) == (4, "above")
 
 
@@ -79,7 +79,7 @@ def test_a_share_passes_only_where_there_is_an_effect_size(fresh):
 
 
 def test_of_random_answers_nothing_passes_more_often_than_nominal():
-    rows = nulls.random_answers(80, 0, (*SOME, "ablation", "path"))
+    rows = nulls.measure_random_answers(80, 0, (*SOME, "ablation", "path"))
     assert too_often(rows) == []
     assert {row.passed.runs for row in rows} == {80}
     assert sum(row.passed.hits + (row.failed.hits if row.failed else 0) for row in rows) > 0  # it can happen
@@ -94,13 +94,13 @@ def test_held_to_what_is_true_claims_pass_as_often_as_nominal(bound):
 
 def test_too_narrow_an_interval_of_a_share_is_caught(monkeypatch):
     monkeypatch.setattr(patching, "ratio_interval", narrow(ratio_interval))
-    rows = nulls.at_the_bound(120, 0, ("patching",))
+    rows = nulls.measure_at_the_bound(120, 0, ("patching",))
     assert {rate.comparison for row in rows for rate in (row.passed, row.failed)} == {"above"}
 
 
 def test_too_narrow_an_interval_of_a_mean_is_caught(monkeypatch):
     monkeypatch.setattr("mi_checks.checks.logit_diff.mean_interval", narrow(mean_interval))
-    rows = nulls.random_answers(120, 0, ("logit_diff",))
+    rows = nulls.measure_random_answers(120, 0, ("logit_diff",))
     assert len(too_often(rows)) >= 3
 
 
@@ -113,12 +113,12 @@ def test_rates_are_of_the_verdicts_that_checks_give(monkeypatch):
         return replace(real(check, measured), outcome="pass" if asked.count(check.id) % 3 == 0 else "fail")
 
     monkeypatch.setattr(nulls, "run_check", every_third)
-    (row,) = (row for row in nulls.random_circuits(6, 0, ("circuit",)) if "sufficient" in row.claim)
+    (row,) = (row for row in nulls.measure_random_circuits(6, 0, ("circuit",)) if "sufficient" in row.claim)
     assert (row.passed.hits, row.as_shipped.hits) == (2, 2)
     assert row.as_shipped == Rate(2, 6, 1 - 0.9)
 
 
 def test_the_same_seed_gives_the_same_rates(bound):
-    assert nulls.at_the_bound(120, 0, ("ablation",)) == tuple(row for row in bound if row.kind == "ablation")
-    other = nulls.fresh_models(4, 1, ("logit_diff",))
-    assert other == nulls.fresh_models(4, 1, ("logit_diff",))
+    assert nulls.measure_at_the_bound(120, 0, ("ablation",)) == tuple(row for row in bound if row.kind == "ablation")
+    other = nulls.measure_fresh_models(4, 1, ("logit_diff",))
+    assert other == nulls.measure_fresh_models(4, 1, ("logit_diff",))
