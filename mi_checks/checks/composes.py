@@ -17,7 +17,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.path_checks import ComposesCheck
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import RoundingFloor
@@ -51,7 +51,7 @@ def _of_reader(
     before = [writer for writer in writers if writer.layer < reader.layer]
     if not before:
         raise MiChecksError(
-            f"{check.id}: on {measured.loaded_model.name}, none of {listed(writers)} is in a layer before "
+            f"{check.id}: on {measured.loaded_model.name}, none of {comma_list(writers)} is in a layer before "
             f"{reader}; name an earlier writer or a later reader"
         )
     if check.times_random is not None:
@@ -82,7 +82,7 @@ def _times_random(check_id: str, measured: Measurements, writers: list[Node], re
     undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
     if undefined:
         raise MiChecksError(
-            f"{check_id}: on {measured.loaded_model.name}, the composition score of {listed(undefined)} with "
+            f"{check_id}: on {measured.loaded_model.name}, the composition score of {comma_list(undefined)} with "
             f"{reader} is undefined, because all weights of one of the heads are zero; name other heads"
         )
     own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)

@@ -27,7 +27,7 @@ from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, id_text, names
 from mi_checks.spec.model_validation import out_of_range
 from mi_checks.spec.node_names import COMPONENT_PLURALS, expand_nodes, leaf_names
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
@@ -241,10 +241,11 @@ class Measurements:
             missing = None if place is None else out_of_range(place, shape)
             if missing:
                 raise MiChecksError(
-                    f"{listed(names(expression))!r}: {self.loaded_model.name} has {missing}, so {node} does not exist"
+                    f"{comma_list(names(expression))!r}: {self.loaded_model.name} has {missing}, so "
+                    f"{node} does not exist"
                 )
         if names(expression) and not expanded:
-            raise MiChecksError(f"{listed(names(expression))!r} does not name any node of {self.loaded_model.name}")
+            raise MiChecksError(f"{comma_list(names(expression))!r} does not name any node of {self.loaded_model.name}")
         repeated = next((node for node in expanded if expanded.count(node) > 1), None)
         if repeated is not None:
             raise MiChecksError(

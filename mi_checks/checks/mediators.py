@@ -13,7 +13,7 @@ from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Outcome
@@ -45,7 +45,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
     unswept = sorted(claimed - set(sweep.nodes))
     if unswept:  # otherwise they would be ignored silently
         raise MiChecksError(
-            f"{check.id}: on {measured.loaded_model.name}, {listed(unswept)} is claimed but not swept; "
+            f"{check.id}: on {measured.loaded_model.name}, {comma_list(unswept)} is claimed but not swept; "
             "widen 'layers', or remove it from the claim"
         )
     try:

@@ -12,7 +12,7 @@ from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
 from mi_checks.stats.floor import Floats
@@ -76,9 +76,9 @@ def check_minimality(bound: Bound, circuits: CircuitScores, members: Sequence[No
     claim = Claim("minimality", nodes=node_names_of(members), at_least=least)
     reason = []
     if wrong:
-        reason.append(f"not needed: {listed(members[i] for i in wrong)}")
+        reason.append(f"not needed: {comma_list(members[i] for i in wrong)}")
     if unsure:
-        reason.append(f"too close to the bound to decide: {listed(members[i] for i in unsure)}")
+        reason.append(f"too close to the bound to decide: {comma_list(members[i] for i in unsure)}")
     values = tuple((shown.change / span.mean()).tolist())
     return Verdict(
         outcome,

@@ -20,7 +20,7 @@ from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.nodes_on_model import whole_model_problem
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
@@ -45,7 +45,7 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
         mlp = any(node.kind == "mlp" for node in outside)
         remedy = "set 'among: heads_and_mlps'" if mlp else f"name only {ablated}"
         raise MiChecksError(
-            f"{check.id}: on {measured.loaded_model.name}, the circuit cannot contain {listed(outside)}, because "
+            f"{check.id}: on {measured.loaded_model.name}, the circuit cannot contain {comma_list(outside)}, because "
             f"'among: {check.among}' ablates only {ablated}; {remedy}"
         )
     problem = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
@@ -96,7 +96,7 @@ def _completeness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ..
     # The absolute value is that of a mean over prompts, so that there are no values per prompt.
     return replace(
         verdict(claim, estimate, bound, ()),
-        detail=f"largest difference without {listed(knock_outs[worst])}: {signed_number(largest_difference, 3)}",
+        detail=f"largest difference without {comma_list(knock_outs[worst])}: {signed_number(largest_difference, 3)}",
         parts=ratio_summary_parts(
             differences, circuits.span, _mean_absolute, circuits.unit, CIRCUIT_EFFECT_NAME, method
         ),

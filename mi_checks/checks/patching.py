@@ -13,7 +13,7 @@ from mi_checks.prompts.batch import END
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AblationCheck, PatchingCheck
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
@@ -134,4 +134,4 @@ def _what(intervention: Intervention) -> str:
     where = "" if intervention.at is None else f" at {intervention.at}"
     names = [str(node) for node in intervention.nodes]
     more = f" and {len(names) - MAX_NAMED_NODES} more" if len(names) > MAX_NAMED_NODES else ""
-    return f"{listed(names[:MAX_NAMED_NODES])}{more}{where}"
+    return f"{comma_list(names[:MAX_NAMED_NODES])}{more}{where}"

@@ -18,7 +18,7 @@ from mi_checks.spec.check import Bound, NodeNames
 from mi_checks.spec.edges import LOGITS_NAME, HeadInput
 from mi_checks.spec.nodes_on_model import overlap_problem
 from mi_checks.spec.path_checks import DirectLogitAttributionCheck
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import mean_interval
 
@@ -92,6 +92,6 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
     result = verdict(claim, estimate, bound, tuple(values.tolist()), show_other_mediators=True)
     if not values.any() and only_above_zero(bound):
-        nothing = f"what {listed(nodes)} write directly into the logit difference is rounding error on every prompt"
+        nothing = f"what {comma_list(nodes)} write directly into the logit difference is rounding error on every prompt"
         result = replace(result, outcome="fail", reason=nothing)
     return replace(result, nodes=nodes, at=END)

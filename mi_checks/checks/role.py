@@ -9,7 +9,7 @@ from mi_checks.output.numbers import number
 from mi_checks.results.claim import Claim
 from mi_checks.roles.role_binding import RoleBinding
 from mi_checks.spec.check import Bound
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.roles import LOCK_FILE_NAME
 
 MAX_NAMED_CANDIDATES = 3  # nodes with the highest scores, if none has the required score
@@ -51,7 +51,7 @@ def check_role(binding: RoleBinding, locked: Mapping[str, float] | None, model: 
         headline = f"the role is not in {LOCK_FILE_NAME} yet; it is bound to {now}; pytest --mi-update records it"
         return Verdict("fail", claim, None, bound, "", headline=headline)
     if set(locked) != set(binding.nodes):
-        headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"
+        headline = f"the role {binding.role} has moved: {comma_list(locked)} → {comma_list(binding.nodes)}"
         reason = f"now bound to {now}\n{_old(binding, locked)}\nif the move is intended, pytest --mi-update records it"
         lost, gained = (
             tuple(node for node in one if node not in other)
@@ -73,6 +73,6 @@ def _old(binding: RoleBinding, locked: Mapping[str, float]) -> str:
     now = {node: binding.score_of(node) for node in locked}
     there = {node: score for node, score in now.items() if score is not None}
     gone = [node for node, score in now.items() if score is None]
-    outside = [f"{listed(gone)} outside the model"] if gone else []
+    outside = [f"{comma_list(gone)} outside the model"] if gone else []
     present_scores = "; ".join(([scores_text(there)] if there else []) + outside)
     return f"recorded as {scores_text(locked)}\nwhose scores are now {present_scores}"

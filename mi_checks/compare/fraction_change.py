@@ -16,7 +16,7 @@ from mi_checks.compare.margins import MAIN_PART, part_margin
 from mi_checks.compare.paired_change import Direction, Measurement, PairedChange, change_between, with_holm_correction
 from mi_checks.output.numbers import number
 from mi_checks.results.run import CheckResult
-from mi_checks.stats.estimate import EFFECT_SIZE, Estimate
+from mi_checks.stats.estimate import EFFECT_SIZE_NAME, Estimate
 
 PartDirection = Literal["rose", "fell", "did not change significantly", "not known"]
 STILL: PartDirection = "did not change significantly"
@@ -108,7 +108,7 @@ def fraction_change(
         Measurement(parts.numerator, tuple((np.asarray(each) * parts.denominator.value).tolist()))
         for parts, each in zip((then, now), values, strict=True)
     ]
-    of_all = then.of == now.of == EFFECT_SIZE
+    of_all = then.of == now.of == EFFECT_SIZE_NAME
     denominators = [
         Measurement(parts.denominator, tuple(sizes) if of_all else ())
         for parts, sizes in zip((then, now), effect_sizes, strict=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 
 RUN_NAME_DIGITS = 8  # hexadecimal digits in the short name of a run
 MAX_SHOWN_NAMES = 20  # in a message
@@ -108,4 +108,6 @@ def unknown_name(kind: str, word: str, where: str, names: Sequence[str]) -> str:
     if not names:
         return f"{where} has no {kind} {word!r}: it is empty; pytest --mi-history PATH adds runs to it"
     more = f" and {len(names) - MAX_SHOWN_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
-    return f"{where} has no {kind} {word!r}; it has {listed(names[:MAX_SHOWN_NAMES])}{more}{did_you_mean(word, names)}"
+    return (
+        f"{where} has no {kind} {word!r}; it has {comma_list(names[:MAX_SHOWN_NAMES])}{more}{did_you_mean(word, names)}"
+    )

@@ -20,7 +20,7 @@ from mi_checks.mutants.mutation import (
     negate,
     zero,
 )
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 
 # Kinds of nodes that have output weights of their own.
 KINDS_WITH_OUTPUT = (
@@ -44,7 +44,7 @@ class ZeroedNodes(Mutation):
     @property
     def description(self) -> str:
         """Return a clause that names the nodes."""
-        return f"{listed(self.nodes)} {conjugate(self.nodes, 'write')} nothing"
+        return f"{comma_list(self.nodes)} {conjugate(self.nodes, 'write')} nothing"
 
     def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first node."""
@@ -64,7 +64,7 @@ class NegatedNodes(Mutation):
     @property
     def description(self) -> str:
         """Return a clause that names the nodes."""
-        return f"{listed(self.nodes)} {conjugate(self.nodes, 'write')} the opposite"
+        return f"{comma_list(self.nodes)} {conjugate(self.nodes, 'write')} the opposite"
 
     def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first node."""
@@ -164,8 +164,8 @@ class ExchangedHeads(Mutation):
     def description(self) -> str:
         """Return a clause that names the heads of each pair."""
         own, others = zip(*self.pairs, strict=True)
-        left = f" ({listed(self.staying)} found no partner)" if self.staying else ""
-        return f"{listed(own)} changed places with {listed(others)}{left}"
+        left = f" ({comma_list(self.staying)} found no partner)" if self.staying else ""
+        return f"{comma_list(own)} changed places with {comma_list(others)}{left}"
 
     def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first pair."""
@@ -201,7 +201,7 @@ class UniformHeads(Mutation):
     @property
     def description(self) -> str:
         """Return a clause that names the heads."""
-        return f"{listed(self.heads)} {conjugate(self.heads, 'attend')} uniformly"
+        return f"{comma_list(self.heads)} {conjugate(self.heads, 'attend')} uniformly"
 
     def first_changed_layer(self, _model: Transformer, /) -> int:
         """Return the layer of the first head."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import ALL_ROWS, Mutation, WeightEditor, conjugate, first_layer, head_slice
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 
 CUTTABLE_KINDS = ("head", "neuron")  # senders that write into few directions; a whole layer writes into all of them
 
@@ -33,7 +33,8 @@ class CutPath(Mutation):
     @property
     def description(self) -> str:
         """Return a clause that names senders and receivers."""
-        return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {conjugate(self.senders, 'write')}"
+        senders = f"{comma_list(self.senders)} {conjugate(self.senders, 'write')}"
+        return f"{comma_list(self.receivers)} cannot see what {senders}"
 
     def first_changed_layer(self, model: Transformer, /) -> int:
         """Return the layer of the first receiver."""

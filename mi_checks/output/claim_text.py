@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import bound_text
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
@@ -38,10 +38,18 @@ def claim_text(claim: Claim | None) -> str:
         case "mediators":
             return _mediators(claim)
         case "attention probability":
-            who = f"each of {listed(claim.nodes)} attends" if len(claim.nodes) > 1 else f"{listed(claim.nodes)} attends"
+            who = (
+                f"each of {comma_list(claim.nodes)} attends"
+                if len(claim.nodes) > 1
+                else f"{comma_list(claim.nodes)} attends"
+            )
             return f"{who} from {claim.at} to {claim.to} with probability {bound}"
         case "direct logit attribution":
-            who = f"{listed(claim.nodes)} together write" if len(claim.nodes) > 1 else f"{listed(claim.nodes)} writes"
+            who = (
+                f"{comma_list(claim.nodes)} together write"
+                if len(claim.nodes) > 1
+                else f"{comma_list(claim.nodes)} writes"
+            )
             return f"{who} {bound} directly into the clean logit difference"
         case "composition score":
             return f"the composition score of {_pair(claim)} is {bound} times that of random matrices"
@@ -66,9 +74,9 @@ def claim_text(claim: Claim | None) -> str:
 def _intervention(claim: Claim) -> str:
     at = f" at {claim.at}" if claim.at else ""
     if claim.path:
-        return f"{claim.method} the path {' → '.join(map(listed, claim.path))}{at}"
+        return f"{claim.method} the path {' → '.join(map(comma_list, claim.path))}{at}"
     method = claim.method if claim.method.endswith("noising") else f"{claim.method}-ablating"
-    return f"{method} {listed(claim.nodes)}{at}"
+    return f"{method} {comma_list(claim.nodes)}{at}"
 
 
 def _mediators(claim: Claim) -> str:
@@ -78,13 +86,13 @@ def _mediators(claim: Claim) -> str:
         return f"no {claim.among} recovers {effect}"
     how_many = "exactly" if claim.exactly else "at least"
     verb = "each recover" if len(claim.nodes) > 1 else "recovers"
-    return f"{how_many} {listed(claim.nodes)} {verb} {effect}"
+    return f"{how_many} {comma_list(claim.nodes)} {verb} {effect}"
 
 
 def _role(claim: Claim) -> str:
     highest = f", the {claim.n} highest" if claim.n else ""
     scored = f"(score {claim.score}, at least {claim.at_least:g}{highest})"
-    nodes = listed(claim.nodes) if claim.nodes else "a node"
+    nodes = comma_list(claim.nodes) if claim.nodes else "a node"
     return f"the role {claim.role} is bound to {nodes}{f', as in {LOCK_FILE_NAME}' if claim.against else ''} {scored}"
 
 
@@ -118,9 +126,9 @@ def _pair(claim: Claim) -> str:
 
 def _one_of(nodes: Iterable[str]) -> str:
     names = tuple(nodes)
-    return f"one of {listed(names)}" if len(names) > 1 else listed(names)
+    return f"one of {comma_list(names)}" if len(names) > 1 else comma_list(names)
 
 
 def _each_of(nodes: Iterable[str]) -> str:
     names = tuple(nodes)
-    return f"each of {listed(names)}" if len(names) > 1 else listed(names)
+    return f"each of {comma_list(names)}" if len(names) > 1 else comma_list(names)

@@ -15,7 +15,7 @@ from mi_checks.spec.named_nodes import node_places
 from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.node_names import leaf_names, parse_group, parse_node
 from mi_checks.spec.path_checks import DirectLogitAttributionCheck, PathCheck
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.quotes import QuotedPrompts, quote_labels
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.spec.scoring import LINEAR_SCORES
@@ -89,7 +89,9 @@ def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...
     for field, key in fields.items():
         label = getattr(check, field, None)
         if label is not None and label not in labels:
-            message = f"unknown label {label!r}; labels in the {where}: {listed(labels)}{did_you_mean(label, labels)}"
+            message = (
+                f"unknown label {label!r}; labels in the {where}: {comma_list(labels)}{did_you_mean(label, labels)}"
+            )
             yield source.problem((*path, key), message)
 
 
@@ -99,7 +101,7 @@ def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, 
         return
     why = "clean and corrupt prompts correspond only at their labels ('align: labels')"
     if check.at is None:
-        message = f"{why}, but this check patches at all positions; add 'at' with one of {listed(labels)}"
+        message = f"{why}, but this check patches at all positions; add 'at' with one of {comma_list(labels)}"
         yield source.problem(path, message, of_key=True)
     if isinstance(check, MediatorsCheck) and check.component == "pattern":
         message = f"{why}, but an attention pattern covers all positions; sweep heads, q, k or v"
@@ -140,7 +142,7 @@ def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) 
                 f"{model!r} is declared absent, but this check is only for models with the behaviour; remove it here"
             )
         else:
-            known = f"declared under 'models': {listed(behaviour.models)}"
+            known = f"declared under 'models': {comma_list(behaviour.models)}"
             message = f"unknown model {model!r}; {known}{did_you_mean(model, behaviour.models)}"
         yield source.problem((*path, index), message)
 
@@ -161,7 +163,7 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecPro
             yield source.problem(("models", model), message, of_key=True)
         for index, key in enumerate(entry.checks or ()):
             if key not in checks:
-                message = f"unknown check id {key!r}; ids: {listed(checks)}{did_you_mean(key, checks)}"
+                message = f"unknown check id {key!r}; ids: {comma_list(checks)}{did_you_mean(key, checks)}"
                 yield source.problem(("models", model, "checks", index), message)
         for key, bound in entry.bounds.items():
             if key not in checks:
@@ -203,7 +205,7 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
             yield source.problem(path, f"no check uses the role {name!r}; name it in a check or remove it", of_key=True)
         if role.score not in known:
             message = (
-                f"unknown role score {role.score!r}; role scores: {listed(known)}{did_you_mean(role.score, known)}"
+                f"unknown role score {role.score!r}; role scores: {comma_list(known)}{did_you_mean(role.score, known)}"
             )
             yield source.problem((*path, "score"), message)
         elif role.component != "head" and role.score in ROLE_SCORES:

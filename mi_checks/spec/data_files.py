@@ -13,7 +13,7 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.behaviour import AnyPrompts
-from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, listed
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, comma_list, describe
 from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR
 from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, ListedValue, SuppliedValues, Variable
@@ -91,7 +91,10 @@ def _read_csv(text: str) -> Iterator[NumberedRow]:
                 yield line, message
                 return
         elif len(fields) != len(header):
-            yield line, f"this row has {_field_count(len(fields))}, but the header has {len(header)}: {listed(header)}"
+            yield (
+                line,
+                f"this row has {_field_count(len(fields))}, but the header has {len(header)}: {comma_list(header)}",
+            )
         else:
             yield line, dict(zip(header, fields, strict=True))
 
@@ -119,7 +122,7 @@ def _read_jsonl(text: str) -> Iterator[NumberedRow]:
             first = row if first is None else first
             if set(row) != set(first):
                 row = (
-                    f"this row has the fields {listed(row)}, but the first has {listed(first)}; "
+                    f"this row has the fields {comma_list(row)}, but the first has {comma_list(first)}; "
                     "give every row the same fields"
                 )
         yield number, row

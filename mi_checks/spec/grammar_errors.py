@@ -23,7 +23,7 @@ from mi_checks.spec.behaviour import (
 from mi_checks.spec.check import Bound
 from mi_checks.spec.part import UNION_TAG, GrammarPart
 from mi_checks.spec.path_checks import PathHop
-from mi_checks.spec.problems import Keys, SpecProblem, describe, dotted, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list, describe, dotted
 from mi_checks.spec.quotes import Quote, QuotedPrompts
 from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.variables import VARIABLE_KINDS, VARIABLE_SOURCES
@@ -148,8 +148,8 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         return _invalid_name(value, error)
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":
         if len(value) > 1:
-            return f"{where} has {len(value)} checks ({listed(value)}); start each one with '- '"
-        return f"{where} has no check; known checks: {listed(CHECKS_BY_KEY)}"
+            return f"{where} has {len(value)} checks ({comma_list(value)}); start each one with '- '"
+        return f"{where} has no check; known checks: {comma_list(CHECKS_BY_KEY)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: {error['msg']}"
@@ -199,7 +199,9 @@ def _missing_source(path: Keys, found: Any) -> str:
     if not isinstance(found, dict):
         return f"{dotted(path)!r} must be a mapping with {expected}, not {describe(found)}"
     hints = (did_you_mean(key, VARIABLE_SOURCES) for key in found)
-    return f"{dotted(path)!r} needs {expected}, but has {listed(found) or 'no keys'}" + next(filter(None, hints), "")
+    return f"{dotted(path)!r} needs {expected}, but has {comma_list(found) or 'no keys'}" + next(
+        filter(None, hints), ""
+    )
 
 
 def _invalid_name(name: Any, error: ErrorDetails) -> str:
@@ -218,7 +220,7 @@ def unknown_key(path: Keys, data: Any) -> str:
     """Return the message for a key that is not in the grammar."""
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
-        return f"unknown check {key!r}; known checks: {listed(CHECKS_BY_KEY)}{did_you_mean(key, CHECKS_BY_KEY)}"
+        return f"unknown check {key!r}; known checks: {comma_list(CHECKS_BY_KEY)}{did_you_mean(key, CHECKS_BY_KEY)}"
     if _is_quote(path):
         return f"YAML reads the ': ' after {key!r} as the end of a key; put quotes around the whole text"
     if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in VARIABLE_SOURCES:
@@ -230,7 +232,7 @@ def unknown_key(path: Keys, data: Any) -> str:
     valid = valid_keys(path, data)
     inside = f" in {dotted(owner)!r}" if owner else ""
     also = ("quotes",) if owner == ("prompts",) else ()  # the key that marks the other kind of prompts
-    return f"unknown key {key!r}{inside}; valid keys: {listed(valid)}{did_you_mean(key, [*valid, *also])}"
+    return f"unknown key {key!r}{inside}; valid keys: {comma_list(valid)}{did_you_mean(key, [*valid, *also])}"
 
 
 def _is_quote(path: Keys) -> bool:
@@ -245,7 +247,7 @@ def is_check_id(key: str) -> bool:
 
 def unknown_model_key(model: str, key: str, ids: tuple[str, ...]) -> str:
     """Return the message for a key under a model that is neither `nodes`, `checks`, `count` nor a check's id."""
-    valid = f"nodes, checks, count, {listed(ids)}" if ids else "nodes, checks, count, and the ids of checks"
+    valid = f"nodes, checks, count, {comma_list(ids)}" if ids else "nodes, checks, count, and the ids of checks"
     hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS_BY_KEY)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 

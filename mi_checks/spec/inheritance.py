@@ -12,7 +12,7 @@ from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.check_refs import checks_with_paths
 from mi_checks.spec.deprecated_names import with_current_names
-from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, dotted, listed
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, comma_list, describe, dotted
 from mi_checks.spec.variables import VARIABLE_SOURCES
 from mi_checks.spec.yaml_source import Position, YamlSource, missing_file_message, parse_yaml, read_text, resolve_beside
 
@@ -197,7 +197,7 @@ def bound_problems(
         if id_ in checks and id_ not in bounded:
             message = f"the check {id_!r} has no bound that a case could override"
         elif id_ not in checks:
-            message = f"unknown check {id_!r} in {dotted(place)!r}; valid ids: {listed(bounded)}"
+            message = f"unknown check {id_!r} in {dotted(place)!r}; valid ids: {comma_list(bounded)}"
             message += did_you_mean(id_, bounded)
         else:
             message = checks[id_].bound_problem(bound)

@@ -20,7 +20,7 @@ from mi_checks.spec.deprecated_names import with_current_names
 from mi_checks.spec.grammar_errors import shape_problems
 from mi_checks.spec.inheritance import bound_problems, case_names, case_source, for_case, with_parent_files
 from mi_checks.spec.node_refs import node_problems
-from mi_checks.spec.problems import Keys, SpecError, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, comma_list
 from mi_checks.spec.prompt_refs import template_problems, variable_problems
 from mi_checks.spec.quotes import QuotedPrompts, quote_problems
 from mi_checks.spec.scoring import SCORES
@@ -109,9 +109,9 @@ def select_case(
         raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
     if case is None:
         raise MiChecksError(
-            f"{shown}: the file has several cases; choose one, as in {spelled(cases[0])}; cases: {listed(cases)}"
+            f"{shown}: the file has several cases; choose one, as in {spelled(cases[0])}; cases: {comma_list(cases)}"
         )
-    raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
+    raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {comma_list(cases)}{did_you_mean(case, cases)}")
 
 
 def load_behaviours(
@@ -209,7 +209,7 @@ def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions
 def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) -> Iterator[SpecProblem]:
     known = (*SCORES, *added.scores)
     if prompts.score not in known:
-        message = f"unknown score {prompts.score!r}; scores: {listed(known)}{did_you_mean(prompts.score, known)}"
+        message = f"unknown score {prompts.score!r}; scores: {comma_list(known)}{did_you_mean(prompts.score, known)}"
         yield source.problem(("prompts", "score"), message)
     if isinstance(prompts, QuotedPrompts):
         yield from quote_problems(source, prompts)
@@ -239,7 +239,7 @@ def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Che
         raise MiChecksError(
             f"{shown} claims nothing about {claims!r}; "
             "choose with --model whose claims the checkpoints are tested against: "
-            f"{listed(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
+            f"{comma_list(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
         )
     if behaviour.models[claims] == ABSENT:
         checks: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
@@ -248,9 +248,11 @@ def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Che
     if check not in checks:
         if check in {each.id for each in behaviour.role_checks}:
             raise MiChecksError(
-                f"{check} tests which nodes a role is bound to, and cannot be bisected; choose one of {listed(checks)}"
+                f"{check} tests which nodes a role is bound to, and cannot be bisected; choose one of "
+                f"{comma_list(checks)}"
             )
         raise MiChecksError(
-            f"{shown} has no check {check!r} for {claims}; its checks: {listed(checks)}{did_you_mean(check, checks)}"
+            f"{shown} has no check {check!r} for {claims}; its checks: {comma_list(checks)}"
+            + did_you_mean(check, checks)
         )
     return checks[check]

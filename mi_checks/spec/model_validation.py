@@ -12,7 +12,7 @@ from mi_checks.spec.named_nodes import names_with_paths, node_places
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import ModelShape, NodeName, names_inside, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.yaml_source import YamlSource
 
 
@@ -32,7 +32,7 @@ def check_models(
     return tuple(
         loaded.source.problem(
             ("models", model),
-            f"unknown model {model!r}; known models: {listed(known)}{near(model, known)}",
+            f"unknown model {model!r}; known models: {comma_list(known)}{near(model, known)}",
             of_key=True,
         )
         for model in loaded.behaviour.models

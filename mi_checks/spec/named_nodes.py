@@ -12,7 +12,7 @@ from mi_checks.spec.edges import LOGITS_NAME, WRITING_COMPONENTS, HeadInput, par
 from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS, GROUP_SYNTAX, NODE_SYNTAX, similar_groups
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
-from mi_checks.spec.problems import Keys, listed
+from mi_checks.spec.problems import Keys, comma_list
 
 
 def names_with_paths(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]]:
@@ -152,6 +152,6 @@ def unknown_name_message(name: str, sets: tuple[str, ...] | None, *, ends: bool 
         return f"{name!r} is an edge, but nodes are expected; a circuit may have 'edges' instead of 'nodes'"
     if sets is None:
         return f"unknown node {name!r}; {NODE_SYNTAX}"
-    known = f"roles and node sets: {listed(sets)}" if sets else "the file has no roles and no node sets"
+    known = f"roles and node sets: {comma_list(sets)}" if sets else "the file has no roles and no node sets"
     near = did_you_mean(name, (*sets, *similar_groups(name), *((LOGITS_NAME,) if ends else ())))
     return f"unknown node, role or node set {name!r}; {known}; {NODE_SYNTAX}; {GROUP_SYNTAX}{near}"

@@ -17,7 +17,7 @@ from mi_checks.spec.named_nodes import NodePlace, names_with_paths, node_places,
 from mi_checks.spec.node_names import COMPONENT_NOUNS, COMPONENT_PLURALS, leaf_names, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
 from mi_checks.spec.path_checks import PathCheck
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.yaml_source import YamlSource
 
 
@@ -143,7 +143,9 @@ class _NameResolver:
         unbound = [model for model, sets in self.bound.items() if name not in sets]
         if not unbound:
             return None
-        return f"the node set {name!r} is not defined for {listed(unbound)}; define it in 'models.{unbound[0]}.nodes'"
+        return (
+            f"the node set {name!r} is not defined for {comma_list(unbound)}; define it in 'models.{unbound[0]}.nodes'"
+        )
 
     def component(self, name: str) -> Iterator[str]:
         """Yield a message for each node of a kind that may not stand here, and for the first that no input reaches."""

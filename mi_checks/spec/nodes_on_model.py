@@ -25,7 +25,7 @@ from mi_checks.spec.named_nodes import NodePlace, node_places
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import ModelShape, expand_nodes, leaf_names, parse_group, parse_node
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.yaml_source import YamlSource
 
 
@@ -99,7 +99,7 @@ class _NodesOnModel:
         if self.shape is None and groups:
             return
         if expression and not owners and self.knows(expression) and not may_be_empty:
-            yield f"for {self.model}, {listed(expression)} is empty, so no node is named"
+            yield f"for {self.model}, {comma_list(expression)} is empty, so no node is named"
 
     def prefix(self, written: NodeNames, *nodes: str) -> str:
         """Return the model's name for a message about nodes that are not all written in the check itself, or ""."""

@@ -47,8 +47,8 @@ def dotted(path: Keys) -> str:
     return text
 
 
-def listed(words: Iterable[object]) -> str:
-    """Return the words in the given order, separated by commas."""
+def comma_list(words: Iterable[object]) -> str:
+    """Return the words in the given order, with commas between them."""
     return ", ".join(str(word) for word in words)
 
 

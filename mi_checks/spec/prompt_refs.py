@@ -8,7 +8,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.template import (
     END,
     MARK_CLOSE,
@@ -89,7 +89,7 @@ def _filters(tree: nodes.Template) -> Iterator[str]:
     valid = ("at", *TEXT_FILTERS)
     for node in tree.find_all(nodes.Filter):
         if node.name not in valid:
-            yield f"unknown filter {node.name!r}; filters: {listed(valid)}{did_you_mean(node.name, valid)}"
+            yield f"unknown filter {node.name!r}; filters: {comma_list(valid)}{did_you_mean(node.name, valid)}"
 
 
 def _labels(tree: nodes.Template) -> Iterator[str]:
@@ -155,14 +155,14 @@ def _differs_from_problems(source: YamlSource, path: Keys, name: str, prompts: P
         elif other in declared and other not in before:
             yield source.problem(place, f"{other!r} is declared after {name!r}; declare it earlier")
         elif other not in declared:
-            known = f"declared before it: {listed(before)}" if before else "no variable is declared before it"
+            known = f"declared before it: {comma_list(before)}" if before else "no variable is declared before it"
             yield source.problem(place, f"unknown variable {other!r}; {known}{did_you_mean(other, before)}")
 
 
 def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[SpecProblem]:
     known = (*pool_names(), *own)
     if pool not in known:
-        message = f"unknown pool {pool!r}; pools: {listed(known)}{did_you_mean(pool, known)}"
+        message = f"unknown pool {pool!r}; pools: {comma_list(known)}{did_you_mean(pool, known)}"
         yield source.problem((*path, "pool"), message)
 
 
@@ -172,7 +172,7 @@ def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompt
     before = [n for n in before if not fields_of(prompts.variables[n])]
     other = variable.same_as
     if other not in before:
-        known = f"texts declared before it: {listed(before)}" if before else "no text is declared before it"
+        known = f"texts declared before it: {comma_list(before)}" if before else "no text is declared before it"
         why = "cannot be copied here" if other in declared else "is not declared"
         yield source.problem((*path, "same_as"), f"{other!r} {why}; {known}{did_you_mean(other, before)}")
 
@@ -186,7 +186,7 @@ def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Spec
             yield source.problem(place, f"this value is {kinds[0]} but the first is {kinds[1]}; use one kind for all")
         elif isinstance(row, dict) and set(row) != set(first):
             message = (
-                f"this value has the fields {listed(row)} but the first has {listed(first)}; "
+                f"this value has the fields {comma_list(row)} but the first has {comma_list(first)}; "
                 "give every value the same fields"
             )
             yield source.problem(place, message)
@@ -208,7 +208,7 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[SpecProblem]:
         elif used is not None and not any(name == key or name.startswith(f"{key}.") for name in used):
             message = (
                 f"the template does not use {key!r}, so replacing it changes nothing; "
-                f"it uses {listed(used) or 'no variable'}"
+                f"it uses {comma_list(used) or 'no variable'}"
             )
             yield source.problem(path, message + did_you_mean(key, used), of_key=True)
         if wrong_value:
@@ -217,7 +217,7 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[SpecProblem]:
             new_fields, old_fields = _fields_named(value, variables), _fields_named(key, variables)
             if set(new_fields) != set(old_fields):
                 says = [
-                    f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
+                    f"{n!r} has {'the fields ' + comma_list(f) if f else 'no fields'}"
                     for n, f in ((key, old_fields), (value, new_fields))
                 ]
                 yield source.problem(path, f"{says[0]} and {says[1]}; one cannot replace the other")

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, Tag
 
 from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
-from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, comma_list
 from mi_checks.spec.scoring import Scoring, Text, Texts, as_texts
 from mi_checks.spec.template import END, MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR, mark
 from mi_checks.spec.yaml_source import YamlSource
@@ -179,8 +179,11 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[SpecP
         else:
             first = first or marks
             if set(marks.labels) != set(first.labels):
-                message = f"this quote has the labels {listed(marks.labels)}, but the first has {listed(first.labels)}"
-                yield source.problem(text, f"{message}; give every quote the same labels")
+                message = (
+                    f"this quote has the labels {comma_list(marks.labels)}, but the first has "
+                    f"{comma_list(first.labels)}; give every quote the same labels"
+                )
+                yield source.problem(text, message)
             if marks.clean in seen:
                 yield source.problem(
                     text, f"this quote has the same clean prompt as 'prompts.quotes[{seen[marks.clean]}]'"

@@ -13,7 +13,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 RowFields = Annotated[dict[Identifier, str], Field(min_length=1)]
@@ -131,14 +131,14 @@ def fields_of(variable: AnyVariable) -> tuple[str, ...]:
 def value_problem(name: str, field: str | None, variables: dict[str, AnyVariable]) -> str | None:
     """Return why `name` or `name.field` does not give a text, or None if it does."""
     if name not in variables:
-        return f"unknown variable {name!r}; variables: {listed(variables) or 'none'}{did_you_mean(name, variables)}"
+        return f"unknown variable {name!r}; variables: {comma_list(variables) or 'none'}{did_you_mean(name, variables)}"
     fields = fields_of(variables[name])
     if field is None:
-        return f"{name!r} has fields; name one of them: {listed(f'{name}.{f}' for f in fields)}" if fields else None
+        return f"{name!r} has fields; name one of them: {comma_list(f'{name}.{f}' for f in fields)}" if fields else None
     if not fields:
         return f"{name!r} has no fields, so {name + '.' + field!r} does not exist; write {name!r}"
     if field not in fields:
-        return f"{name!r} has no field {field!r}; fields: {listed(fields)}{did_you_mean(field, fields)}"
+        return f"{name!r} has no field {field!r}; fields: {comma_list(fields)}{did_you_mean(field, fields)}"
     return None
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-# What a fraction is a fraction of; the latter for circuits.
-EFFECT_SIZE, CIRCUIT_EFFECT_NAME = (
-    "clean − corrupt",
-    "m(M) − m(∅)",
-)
+EFFECT_SIZE_NAME = "clean − corrupt"  # what a fraction recovered or removed is a fraction of
+CIRCUIT_EFFECT_NAME = "m(M) − m(∅)"  # what a fraction that a circuit restores is a fraction of
 PROPORTION = "fraction of prompts"  # the unit of a value that is yes or no for each prompt
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri  # scipy.stats takes a second to import
 
 from mi_checks.stats.bootstrap import ALPHA, PERCENTILES, IntervalCache, bootstrap_weights
-from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate, Parts
+from mi_checks.stats.estimate import EFFECT_SIZE_NAME, PROPORTION, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
 
 
@@ -40,7 +40,7 @@ class NoEffectSize(ValueError):
 
 
 def require_effect_size(
-    whole: Floats, of: str = EFFECT_SIZE, floor: RoundingFloor | None = None, cache: IntervalCache | None = None
+    whole: Floats, of: str = EFFECT_SIZE_NAME, floor: RoundingFloor | None = None, cache: IntervalCache | None = None
 ) -> None:
     """Raise if the effect size is not significantly above zero.
 
@@ -84,7 +84,7 @@ def mean_interval(values: Floats, unit: str, cache: IntervalCache | None = None)
 def ratio_interval(
     part: Floats,
     whole: Floats,
-    of: str = EFFECT_SIZE,
+    of: str = EFFECT_SIZE_NAME,
     floor: RoundingFloor | None = None,
     cache: IntervalCache | None = None,
 ) -> Estimate:
@@ -137,7 +137,7 @@ def ratio_summary_interval(
 def ratio_intervals(
     parts: Floats,
     whole: Floats,
-    of: str = EFFECT_SIZE,
+    of: str = EFFECT_SIZE_NAME,
     floor: RoundingFloor | None = None,
     cache: IntervalCache | None = None,
 ) -> list[Estimate]:
@@ -165,7 +165,7 @@ def ratio_intervals(
 
 
 def ratio_parts(
-    part: Floats, whole: Floats, unit: str, of: str = EFFECT_SIZE, cache: IntervalCache | None = None
+    part: Floats, whole: Floats, unit: str, of: str = EFFECT_SIZE_NAME, cache: IntervalCache | None = None
 ) -> Parts:
     """Return the two means whose ratio `ratio_interval` estimates, each with its interval.
 

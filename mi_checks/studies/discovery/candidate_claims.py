@@ -16,7 +16,7 @@ from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, CheckEntry
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_names import COMPONENT_PLURALS
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, require_effect_size
 from mi_checks.studies.discovery import held_out_claims
@@ -228,8 +228,8 @@ def circuit_claim(
     faithfulness, values = held_out.derive_bounds(candidate)
     if faithfulness.value > 2 - faithful:
         raise UnsupportedClaim(
-            f"circuit: {listed(circuit.nodes)} has a faithfulness of {precise(faithfulness)} on the held-out prompts, "
-            "too far above 1, so heads outside it oppose the behaviour"
+            f"circuit: {comma_list(circuit.nodes)} has a faithfulness of {precise(faithfulness)} on the held-out "
+            "prompts, too far above 1, so heads outside it oppose the behaviour"
         )
     entry = candidate.with_bounds(values)
     line = held_out.verify(DraftLine(entry, (("faithfulness", faithfulness),)))
@@ -240,7 +240,7 @@ def circuit_claim(
     if len(circuit.nodes) > MAX_MINIMAL_NODES:
         return not_minimal(f"minimality is not measured for more than {MAX_MINIMAL_NODES} nodes")
     if circuit.opposing:
-        return not_minimal(f"not claimed minimal: without {listed(circuit.opposing)}, faithfulness would be higher")
+        return not_minimal(f"not claimed minimal: without {comma_list(circuit.opposing)}, faithfulness would be higher")
     if max_circuits is not None and len(circuit.nodes) ** 2 > max_circuits:
         return not_minimal("minimality is not measured, because it would have taken too long")
     (minimality,) = held_out.verdicts({"circuit": {**fields, "minimal": True}})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mi_checks.output.numbers import duration, number, precise
 from mi_checks.spec.node_names import COMPONENT_PLURALS
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.studies.discovery.discovery import Discovery
 from mi_checks.studies.discovery.drafting import flow_style
 from mi_checks.studies.discovery.held_out_claims import BOUND_RULE, DraftLine
@@ -78,7 +78,7 @@ def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     yield f"{what} that are needed (noising each alone removes more than {threshold:g}): {needed}"
     yield f"{what} that suppress (either effect is below −{threshold:g}): {_listed_or_none(effects.suppressing)}"
     if recovers.inconclusive:
-        yield f"  inconclusive, because too close to the threshold: {listed(recovers.inconclusive)}"
+        yield f"  inconclusive, because too close to the threshold: {comma_list(recovers.inconclusive)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
     shown = (f"{node} {precise(recovers.fraction(node))} and {precise(removes.fraction(node))}" for node in order)
     yield f"  strongest of the {len(nodes)} patched, recovers and removes: {'; '.join(shown)}"
@@ -126,9 +126,9 @@ def _path_lines(mechanism: Mechanism) -> Iterator[str]:
         f"{_listed_or_none(paths.transmitting)}"
     )
     if paths.opposing:
-        yield f"paths that oppose the behaviour: {listed(paths.opposing)}"
+        yield f"paths that oppose the behaviour: {comma_list(paths.opposing)}"
     if paths.inconclusive:
-        yield f"  inconclusive, because too close to the threshold: {listed(paths.inconclusive)}"
+        yield f"  inconclusive, because too close to the threshold: {comma_list(paths.inconclusive)}"
     order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(MAX_SHOWN, len(paths.transmitting))]
     shown = (f"{edge} {precise(paths.recovered(edge))} and {precise(paths.removed(edge))}" for edge in order)
     yield f"  strongest of the {len(paths.edges)} patched, recovers and removes: {'; '.join(shown)}"
@@ -167,10 +167,10 @@ def _circuit_lines(mechanism: Mechanism) -> Iterator[str]:
     how = f"everything else {mechanism.ablation}-ablated, searched on {mechanism.n_search_pairs} pairs"
     if mechanism.ablation == "zero":
         how += "; zero, because prompts of different lengths have no mean at a position"
-    yield f"circuit: {listed(circuit.nodes)}, faithfulness {precise(circuit.faithfulness)} ({how})"
-    yield f"  pruned from the strongest nodes that are faithful together: {listed(circuit.initial_nodes)}"
+    yield f"circuit: {comma_list(circuit.nodes)}, faithfulness {precise(circuit.faithfulness)} ({how})"
+    yield f"  pruned from the strongest nodes that are faithful together: {comma_list(circuit.initial_nodes)}"
     for removal in circuit.removals:
-        yield f"  without {listed(removal.nodes)}: {precise(removal.faithfulness)}"
+        yield f"  without {comma_list(removal.nodes)}: {precise(removal.faithfulness)}"
     for node in circuit.opposing:
         yield f"  {node} opposes the rest of it: without it, {precise(circuit.faithfulness_without[node])}"
     if circuit.unfinished:
@@ -184,15 +184,16 @@ def _declared_sets(discovery: Discovery) -> Iterator[str]:
     discovered_nodes = set(map(str, discovery.mechanism.nodes))
     for name, bound in nodes.items():
         missing = [node for node in bound if node not in discovered_nodes]
-        agreement = f"discovered, except {listed(missing)}" if missing else "discovered"
-        yield f"the file's {name} ({listed(bound)}): {agreement}"
+        agreement = f"discovered, except {comma_list(missing)}" if missing else "discovered"
+        yield f"the file's {name} ({comma_list(bound)}): {agreement}"
     declared_nodes = {node for bound in nodes.values() for node in bound}
     if nodes:
-        yield f"discovered, but not named in the file: {listed(sorted(discovered_nodes - declared_nodes)) or 'none'}"
+        undeclared = comma_list(sorted(discovered_nodes - declared_nodes))
+        yield f"discovered, but not named in the file: {undeclared or 'none'}"
 
 
 def _listed_or_none(nodes: tuple[object, ...]) -> str:
-    return listed(nodes) or "none"
+    return comma_list(nodes) or "none"
 
 
 def discovery_yaml(discovery: Discovery) -> str:

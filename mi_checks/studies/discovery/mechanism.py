@@ -11,7 +11,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.role_scores import role_score
-from mi_checks.spec.problems import listed
+from mi_checks.spec.problems import comma_list
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.circuit_search import PrunedCircuit
 from mi_checks.studies.discovery.joint_effects import JointEffects
@@ -140,7 +140,7 @@ def describe_node(node: Node, mechanism: Mechanism) -> str:
         if any(exceeds_whole(each.fraction(node)) for each in (effects.recovers, effects.removes)):
             clauses.append("exceeds the whole effect, so something else cancels part of it")
     for kind, others in mechanism.relations_of(node):
-        clauses.append(f"{kind} {listed(others)}")
+        clauses.append(f"{kind} {comma_list(others)}")
     return "; ".join(clauses) or "no effect of its own"
 
 
