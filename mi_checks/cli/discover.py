@@ -51,8 +51,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add = parser.add_argument
     add("file", metavar="FILE", type=Path, help="a behaviour file")
     add("--model", metavar="NAME", required=True, help="a name from `mi-checks models list`, a folder, "
-        "gguf:FILE, org/name, or NAME=MODEL to hold MODEL to the claims made for NAME; the file need not list "
-        "it")  # fmt: skip
+        "gguf:FILE, org/name, or NAME=MODEL to use MODEL under the claims made for NAME; the file need not "
+        "list it")  # fmt: skip
     add("--case", metavar="NAME", help="which case of the file, if it has several")
     add("--count", metavar="N", type=at_least(2), help="number of prompt pairs for discovery, and again for "
         f"verification (default: as many as the checks use, at most {MAX_PAIRS})")  # fmt: skip
@@ -62,9 +62,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "%(default)s)")  # fmt: skip
     add("--faithful", metavar="FRACTION", type=FRACTION, default=usual.faithful, help="lower bound f on the "
         "faithfulness of the circuit; its interval must lie in [f, 2 − f] (default: %(default)s)")  # fmt: skip
-    add("--exact-seconds", metavar="S", type=SECONDS, default=usual.exact_seconds, help="screen a sweep by "
-        "attribution patching, on fewer prompt pairs, if it is expected to take longer than this (default: "
-        "%(default)g; inf: never)")  # fmt: skip
+    add("--exact-seconds", metavar="S", type=SECONDS, default=usual.exact_seconds, help="if a sweep is "
+        "expected to take longer than this, use fewer prompt pairs or patch only the nodes that attribution patching "
+        "selects (default: %(default)g; inf: never)")  # fmt: skip
     add("--no-cache", action="store_true", help="measure everything again; do not read or write the cache")
     add("--output", metavar="FILE", type=Path, help="write the draft to this file (default: to standard output)")
     add("--force", action="store_true", help="overwrite an existing output file")

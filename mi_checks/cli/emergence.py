@@ -18,13 +18,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "emergence",
         help="find between which training checkpoints each behaviour and each role appears",
         description="Measure every behaviour and every role at each checkpoint of a training run (logit differences "
-        "and role scores only, without interventions), and find between which checkpoints it appears, whether it "
+        "and role scores only, without interventions), and find between which checkpoints each appears, whether it "
         "disappears again, and whether roles form before the behaviour that depends on them.",
     )
     add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME@*", action="append", default=[],
-        help="a model with its checkpoints, or one checkpoint of a model, of which at least two are named (repeatable; "
+        help="a model with all its checkpoints, or one of several checkpoints NAME@STEP (repeatable; "
         "default: every bundled model that has checkpoints, with the behaviours whose files list it)",
     )  # fmt: skip
     add_prompts(parser)

@@ -14,14 +14,14 @@ from mi_checks.history.model_run import ORDERS
 from mi_checks.output.json_text import json_text
 
 DESCRIPTION = """\
-Keep runs in one SQLite file. pytest adds its run if --mi-history names the file, and `import` adds runs from JSON
+Store runs in one SQLite file. pytest adds its run if --mi-history names the file, and `import` adds runs from JSON
 files. A run that the file already contains is not added again."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `history` with its actions."""
     parser = verbs.add_parser(
-        "history", help="keep runs in a database, follow a check or a head over time, and bisect checkpoints",
+        "history", help="store runs in a database, follow a check or a head over time, and bisect checkpoints",
         description=DESCRIPTION,
     )  # fmt: skip
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -35,7 +35,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     ordered = argparse.ArgumentParser(add_help=False)
     ordered.add_argument(
         "--order", choices=ORDERS, default="time",
-        help="order of the runs: by time, or by training checkpoint, with other weights last (default: time)",
+        help="order of the runs: by time, or by training checkpoint (default: time)",
     )  # fmt: skip
 
     importing = actions.add_parser(
@@ -45,7 +45,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     importing.set_defaults(run=import_files)
 
     listing = actions.add_parser("list", parents=[query_options], help="list all runs in the order in which they began")
-    listing.add_argument("--last", metavar="N", type=at_least(1), help="only the last N runs")
+    listing.add_argument("--last", metavar="N", type=at_least(1), help="show only the last N runs")
     listing.set_defaults(run=list_runs)
 
     showing = actions.add_parser(
@@ -55,8 +55,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     showing.add_argument("behaviour", metavar="BEHAVIOUR", help="the name of a behaviour, such as induction")
     showing.add_argument("--check", metavar="ID", help="the id of a check, such as 'patching[induction]'")
-    showing.add_argument("--model", metavar="NAME", help="only on this model")
-    showing.add_argument("--last", metavar="N", type=at_least(1), help="only the last N runs")
+    showing.add_argument("--model", metavar="NAME", help="show only results on this model")
+    showing.add_argument("--last", metavar="N", type=at_least(1), help="show only the last N runs")
     showing.set_defaults(run=show_behaviour)
 
     mediating = actions.add_parser(
@@ -68,8 +68,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )  # fmt: skip
     mediating.add_argument("behaviour", metavar="BEHAVIOUR", help="the name of a behaviour, such as induction")
     mediating.add_argument("node", metavar="NODE", help="a head, such as L1H2")
-    mediating.add_argument("--model", metavar="NAME", help="only on this model")
-    mediating.add_argument("--at", metavar="LABEL", help="only patched at this label ('': at all positions)")
+    mediating.add_argument("--model", metavar="NAME", help="show only results on this model")
+    mediating.add_argument(
+        "--at", metavar="LABEL", help="show only effects of patching at this label ('': all positions)"
+    )
     mediating.set_defaults(run=mediators)
 
     exporting = actions.add_parser(

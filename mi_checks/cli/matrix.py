@@ -28,7 +28,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[],
         help="measure on this model instead of those listed in each file: a name from `mi-checks models list`, a "
-        "folder, gguf:FILE, org/name, or NAME=MODEL to hold MODEL to the claims made for NAME (repeatable)",
+        "folder, gguf:FILE, org/name, or NAME=MODEL to use MODEL under the claims made for NAME (repeatable)",
     )  # fmt: skip
     add_prompts(parser)
     add_format(parser, ("text", "md", "json"))

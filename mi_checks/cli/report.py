@@ -15,12 +15,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `report`."""
     parser = verbs.add_parser(
         "report",
-        help="draw the report of a run; of two runs, what changed; of three or more, all side by side",
+        help="draw the report of one run, the changes between two runs, or three or more runs side by side",
         description="Draw runs that pytest has written (--mi-run; by default next to the report) as HTML that works "
-        "offline. One run: its report, as one page or, if --output is a folder, as one page per behaviour with all "
-        "details; a run that was interrupted is shown as far as it went. Two runs: what changed from the first to the "
-        "second. Three or more runs, such as those of training checkpoints: one column each, with the effects as "
-        "curves.",
+        "offline. One run gives its report, as one page or, if --output is a folder, as one page per behaviour with "
+        "all details; the report of an interrupted run has the checks that ran. Two runs give a page of what changed "
+        "from the first to the second. Three or more runs, such as those of training checkpoints, give a page with one "
+        "column for each and a curve for each effect.",
     )
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="a run as JSON, such as reports/report.json")
     parser.add_argument(

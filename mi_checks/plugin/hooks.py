@@ -20,23 +20,23 @@ OPTIONS = (
         "--mi-model",
         "mi_model",
         "run on this model instead of those listed in each file: a name from `mi-checks models list`, a folder, "
-        "gguf:FILE, org/name, NAME=MODEL to hold MODEL to the claims made for NAME, or NAME@* for all training "
+        "gguf:FILE, org/name, NAME=MODEL to use MODEL under the claims made for NAME, or NAME@* for all training "
         "checkpoints of NAME (repeatable)",
     ),
     (
         "--mi-base",
         "mi_base",
-        "compare the model with this reference model: does it have the same behaviours by the same mechanism? The "
-        "model runs under the claims made for the reference model",
+        "run the model under the claims made for this reference model, and test whether it has the same behaviours by "
+        "the same mechanism",
     ),
     ("--mi-count", "mi_count", "number of prompt pairs per behaviour (default: as each file says)"),
     ("--mi-seed", "mi_seed", "seed of the prompts (default: as each file says)"),
-    ("--mi-device", "mi_device", "cpu, cuda, cuda:N or auto (default: auto)"),
-    ("--mi-dtype", "mi_dtype", "float32, bfloat16 or float16 (default: float32)"),
+    ("--mi-device", "mi_device", "device: cpu, cuda, cuda:N or auto (default: auto)"),
+    ("--mi-dtype", "mi_dtype", "precision: float32, bfloat16 or float16 (default: float32)"),
     (
         "--mi-engine",
         "mi_engine",
-        "replay (fast), reference (TransformerLens hooks) or auto, which uses replay where it reproduces the "
+        "engine: replay (fast), reference (TransformerLens' hooks) or auto, which uses replay if it reproduces the "
         "model's logits (default: auto)",
     ),
     (
@@ -59,14 +59,14 @@ OPTIONS = (
     (
         "--mi-annotations",
         "mi_annotations",
-        "github (print failures as GitHub annotations), none, or auto, which is github if GITHUB_ACTIONS is true "
-        "(default: auto)",
+        "when to print failures as GitHub annotations: github (always), none (never) or auto (if GITHUB_ACTIONS is "
+        "true) (default: auto)",
     ),
     ("--mi-no-cache", "mi_no_cache", "measure everything again; do not read or write measurements in pytest's cache"),
     (
         "--mi-update",
         "mi_update",
-        "record the heads bound to each role (roles.lock.yaml) and the measurements (baselines/) next to the "
+        "record the nodes bound to each role (roles.lock.yaml) and the measurements (baselines/) next to the "
         "behaviour files, instead of comparing with those recorded before",
     ),
     (
@@ -79,15 +79,30 @@ OPTIONS = (
     (
         "--mi-mutants",
         "mi_mutants",
-        "also run each check on mutants, models edited so that its claim is false, where it must not pass",
+        "also run each check on mutants, which are models edited so that its claim is false; it must not pass on them",
     ),
     (
         "--mi-strict",
         "mi_strict",
-        "fail if a behaviour gives a reason to doubt what it measures: an answer that is never likely, a circuit that "
+        "fail if there is a reason to doubt what a behaviour measures: an answer that is never likely, a circuit that "
         "retains more than the whole model, an effect that is a bigram statistic (default: warn)",
     ),
 )
+# How `--help` names the values of options that take one; `--mi-model` takes a NAME.
+METAVARS = {
+    "--mi-base": "MODEL",
+    "--mi-count": "N",
+    "--mi-seed": "N",
+    "--mi-device": "D",
+    "--mi-dtype": "T",
+    "--mi-engine": "E",
+    "--mi-memory": "SIZE",
+    "--mi-report": "PATH",
+    "--mi-run": "PATH",
+    "--mi-history": "PATH",
+    "--mi-summary": "PATH",
+    "--mi-annotations": "WHEN",
+}
 # Options without a value.
 SWITCHES = (
     "--mi-no-cache",
@@ -110,7 +125,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(flag, action="store_true", default=None, help=help_text)
             parser.addini(ini, help_text, type="bool", default=False)
         else:
-            group.addoption(flag, default=None, metavar=flag[5:].upper(), help=help_text)
+            group.addoption(flag, default=None, metavar=METAVARS[flag], help=help_text)
             parser.addini(ini, help_text, type="string", default="")
     parser.addini(
         "mi_behaviours", "folders whose YAML files are collected as behaviours", type="args", default=["behaviours"]
