@@ -46,7 +46,7 @@ class FractionChange:
     of: str
 
     def is_gain(self, favoured: Direction) -> bool:
-        """Whether a fraction that moved as a claim favours has gained by that.
+        """Return whether a fraction that moved as a claim favours has gained by that.
 
         One that rose has gained only if its numerator rose and accounts for at least half of the change: where clean −
         corrupt shrank, nothing more is recovered than before. One that fell has also gained if clean − corrupt grew.
@@ -131,7 +131,7 @@ def favoured_direction(result: CheckResult) -> Direction | None:
 
 
 def is_better(change: PairedChange, favoured: Direction | None, parts: FractionChange | None) -> bool | None:
-    """Whether a significant change went in the claim's favour, which a smaller effect size alone does not do.
+    """Return whether a significant change went in the claim's favour, which a smaller effect size alone does not do.
 
     None if the claim favours neither direction, or if it is not known which part of a fraction moved.
     """

@@ -111,14 +111,14 @@ def _prompts_to_tell(change: PairedChange, comparisons: int) -> int | None:
 
 
 def misses(effect: Effect, held_to: Effect) -> bool:
-    """Whether each check of the preference fails by the bounds that another model is held to."""
+    """Return whether each behavioural check fails by the bounds that another model is held to."""
     bounds = {check.check: Bound(at_least=check.at_least, at_most=check.at_most) for check in held_to.preferences}
     outcomes = [judge(check.estimate, bounds[check.check]) for check in effect.preferences if check.check in bounds]
     return bool(outcomes) and set(outcomes) == {"fail"}
 
 
 def comparable(first: Effect, second: Effect) -> bool:
-    """Whether both are the same quantity on the same prompts with the same tokenizer."""
+    """Return whether both are the same quantity on the same prompts with the same tokenizer."""
     mine, other = ((one.prompts_sha256, one.against, one.estimate.unit) for one in (first, second))
     return mine == other
 
@@ -143,12 +143,12 @@ def order(architecture: Architecture) -> tuple[bool, str, int]:
 
 
 def deeper(before: Architecture, after: Architecture) -> bool:
-    """Whether the second is the first with one layer more."""
+    """Return whether the second is the first with one layer more."""
     return (after.kind, after.n_layers, after.n_heads) == (before.kind, before.n_layers + 1, before.n_heads)
 
 
 def other_kind(before: Architecture, after: Architecture) -> bool:
-    """Whether the second is the first with other MLPs, or with MLPs where the first has none."""
+    """Return whether the second is the first with other MLPs, or with MLPs where the first has none."""
     same_size = (before.n_layers, before.n_heads) == (after.n_layers, after.n_heads)
     return same_size and order(before)[:2] < order(after)[:2]
 

@@ -221,7 +221,7 @@ def _is_of_same_prompts(before: Measured, after: Measured) -> bool:
 
 
 def _is_paired(before: Measured, after: Measured) -> bool:
-    """Whether the values per prompt are of one node on the same prompts, and their means are the estimates.
+    """Return whether the values per prompt are of one node on the same prompts, and their means are the estimates.
 
     Of a check that asks whether a circuit is better than random ones, for example, they are not.
 

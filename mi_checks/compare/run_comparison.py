@@ -158,7 +158,7 @@ def _check_change(
 
 
 def _has_gained(change: PairedChange, result: CheckResult, parts: FractionChange | None) -> bool:
-    """Whether a check whose outcome is no worse has improved, by its value if that moved."""
+    """Return whether a check whose outcome is no worse has improved, by its value if that moved."""
     favoured = favoured_direction(result)
     if change.is_significant:
         return is_better(change, favoured, parts) is True
@@ -190,14 +190,14 @@ def _without_significant_change(
 
 
 def _is_small_change(change: PairedChange, before: CheckResult, after: CheckResult) -> bool:
-    """Whether the interval of an unchanged value lies beyond rounding on one side of zero."""
+    """Return whether the interval of an unchanged value lies beyond rounding on one side of zero."""
     if change.estimate is None or before.estimate is None or after.estimate is None:
         return False
     return max(change.estimate.low, -change.estimate.high) > rounding_margin(before.estimate, after.estimate)
 
 
 def _same_side(before: CheckResult, after: CheckResult) -> bool:
-    """Whether both values are held to bounds of the same side; on another side, `mediators` shows another node."""
+    """Return whether both bounds are of the same side; on another side, `mediators` shows another node."""
     return (before.at_least is None, before.at_most is None) == (after.at_least is None, after.at_most is None)
 
 

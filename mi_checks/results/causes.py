@@ -20,7 +20,7 @@ CAUSE_ORDER = (
 FAILURE_OUTCOMES = ("error", "fail", "inconclusive")
 COMPARISON_KINDS = (BASELINE, REFERENCE)  # kinds of results that are about other results
 HEAD_KINDS = (COMPARISON_KINDS, ("mediators",))  # kinds of results that name heads, the more complete first
-BEHAVIOUR_KINDS = ("logit_diff", "accuracy", "absent")  # kinds of results about whether the model shows it
+BEHAVIOUR_RESULT_KINDS = ("logit_diff", "accuracy", "absent")  # kinds of results about whether the model shows it
 SEVERITY = {outcome: place for place, outcome in enumerate(("error", "fail", "inconclusive"))}
 
 CauseKind = Literal["not measured", "role", "mediators", "preference", "no effect", "check"]
@@ -87,7 +87,7 @@ def _cause(failed: Sequence[CheckResult]) -> tuple[CauseKind, CheckResult]:
         ),
         ("role", (each for each in failed if each.kind == "role")),
         ("mediators", (each for kinds in HEAD_KINDS for each in failed if each.kind in kinds and _moved(each))),
-        ("preference", (each for each in failed if each.kind in BEHAVIOUR_KINDS and each.outcome == "fail")),
+        ("preference", (each for each in failed if each.kind in BEHAVIOUR_RESULT_KINDS and each.outcome == "fail")),
         ("no effect", (each for each in failed if each.parts is not None and each.parts.numerator is None)),
         ("check", sorted(failed, key=lambda each: SEVERITY[each.outcome])),
     )

@@ -24,7 +24,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Preference:
-    """The estimate of one check of the preference, and its bound on this model."""
+    """The estimate of one behavioural check (`logit_diff` or `accuracy`), and its bound on this model."""
 
     check: Annotated[str, "the check's id"]
     estimate: Estimate
@@ -34,7 +34,7 @@ class Preference:
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of a behaviour on a model, and the verdicts of the checks of its preference.
+    """The effect of a behaviour on a model, and the verdicts of its behavioural checks.
 
     Models are compared only if `prompts_sha256`, which covers the prompts and the tokenizer, is equal.
     """
@@ -49,7 +49,7 @@ class Effect:
     per_prompt: Annotated[tuple[float, ...], "the values behind the estimate, in prompt order"]
     prompts_sha256: str
     preferences: tuple[Preference, ...]
-    ability: Annotated[Ability, '"can": every check of the preference passes; "cannot": every one surely fails']
+    ability: Annotated[Ability, '"can": every behavioural check passes; "cannot": every one fails significantly']
     outcome: Annotated[Outcome, "whether the ability is as declared"]
 
 

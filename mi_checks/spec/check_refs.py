@@ -232,7 +232,7 @@ def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:
 def is_portable(check: Check, behaviour: Behaviour) -> bool:
     """Return whether a check has a meaning on a model that the file does not list.
 
-    This is true of the checks of the preference itself, and of checks whose nodes are all roles or groups.
+    This is true of the behavioural checks, and of checks whose nodes are all roles or groups.
     """
     expressions = [place.expression for place in node_places((), check)]
     mentions = [name for expression in expressions for name in names(expression)]

@@ -75,7 +75,7 @@ def of_reference(before, after):
 
 
 def verdicts(before, after):
-    """What the three say, in one line; `--mi-base` compares checks of the preference only, by their values."""
+    """What the three say, in one line; `--mi-base` compares behavioural checks only, by their values."""
     drifts = of_baseline(before, after).drifts
     if drifts and drifts[0].prompts is not None:
         drift = "prompts drifted"

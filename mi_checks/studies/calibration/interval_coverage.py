@@ -220,7 +220,7 @@ def _of_fractions(shape: FractionDistribution, rng: Rng, n: int) -> IntervalEnds
     parts, whole = shape.draw(rng, n)
     try:
         return _ends(
-            ratio_summary_interval(parts, whole, lambda shares: np.abs(shares).mean(0), "the whole", "bootstrap")
+            ratio_summary_interval(parts, whole, lambda fractions: np.abs(fractions).mean(0), "the whole", "bootstrap")
         )
     except NoEffectSize:
         return None

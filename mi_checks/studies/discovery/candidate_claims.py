@@ -1,4 +1,4 @@
-"""The claims that follow from a discovered mechanism: preferences, nodes, paths, sets of mediators, and the circuit."""
+"""The claims that follow from a discovered mechanism: behaviour, nodes, paths, sets of mediators, and the circuit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MAX_SET_CLAIMS = 4  # claims about redundant sets, and about conjunctions; the l
 MAX_MINIMAL_NODES = 8
 
 
-def preference_claims(behaviour: Behaviour, held_out: ClaimVerifier) -> Iterator[Callable[[], DraftLine]]:
+def behaviour_claims(behaviour: Behaviour, held_out: ClaimVerifier) -> Iterator[Callable[[], DraftLine]]:
     """Yield a function for each claim about logit differences, which may raise `UnsupportedClaim`.
 
     If the file names other models, its claims remain as they are, because these models may be declared absent or held

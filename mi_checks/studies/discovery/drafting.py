@@ -11,7 +11,7 @@ import yaml
 
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.behaviour import BEHAVIOUR_KINDS, Behaviour, ModelEntry
-from mi_checks.studies.discovery.candidate_claims import circuit_claim, mediators_claim, node_claims, preference_claims
+from mi_checks.studies.discovery.candidate_claims import behaviour_claims, circuit_claim, mediators_claim, node_claims
 from mi_checks.studies.discovery.held_out_claims import (
     ClaimVerifier,
     DraftLine,
@@ -165,7 +165,7 @@ def _all_claims(
     behaviour: Behaviour, mechanism: Mechanism, held_out: ClaimVerifier, faithful: float, max_circuits: int | None
 ) -> Iterator[Callable[[], DraftLine]]:
     model = held_out.measured.loaded_model.name
-    yield from preference_claims(behaviour, held_out)
+    yield from behaviour_claims(behaviour, held_out)
     heads, neurons, circuit = (_node_set_name(what, behaviour, model) for what in NODE_SET_NAMES)
     for effects, name in ((mechanism.heads, heads), (mechanism.neurons, neurons)):
         if effects is not None and effects.sufficient:

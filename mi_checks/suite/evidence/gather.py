@@ -144,7 +144,7 @@ def _sweep_order(sweep: Sweep) -> tuple[bool, str, list[str]]:
 
 def _strongest_mediators(sweep: Sweep) -> list[Mediator]:
     try:
-        return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MAX_MEDIATORS)]
+        return [Mediator(str(node), sweep.at or "", fraction) for node, fraction in sweep.strongest(MAX_MEDIATORS)]
     except NoEffectSize:
         return []
 
@@ -197,8 +197,8 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
         title = f"fraction recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
         return Heatmap(title, rows, columns, values, "neuron", sweep.at or "")
     heads = range(measured.loaded_model.shape.n_heads)
-    shares = dict(zip(sweep.nodes, sweep.fractions.tolist(), strict=True))
-    by_place = {(node.layer, node.index): share for node, share in shares.items()}
+    fractions = sweep.fractions.tolist()
+    by_place = {(node.layer, node.index): fraction for node, fraction in zip(sweep.nodes, fractions, strict=True)}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
     component = sweep.nodes[0].kind
     title = f"fraction recovered by each {component}{where}"
@@ -244,14 +244,14 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, MAX_MAP_LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
     moved = on_few.logit_diffs(streams, "positions") - on_few.unpatched.corrupt.logit_diff
-    shares = (moved.mean(1) / on_few.unpatched.effect_size.mean()).reshape(len(layers), len(shown))
+    fractions = (moved.mean(1) / on_few.unpatched.effect_size.mean()).reshape(len(layers), len(shown))
     which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
     where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
     return Heatmap(
         f"fraction recovered by the residual stream before {which}, at {where}, on {len(on_few.batch)} prompts",
         tuple(f"L{layer}" for layer in layers),
         tuple(shown),
-        tuple(tuple(row) for row in shares.tolist()),
+        tuple(tuple(row) for row in fractions.tolist()),
         "resid_pre",
     )
 
