@@ -120,5 +120,5 @@ class SupportedMeasurements:
         if self.parallel:
             raise MiChecksError(
                 f"{self.loaded_model.name}: edges cannot be measured in this model, because the attention and MLP of "
-                "a layer read the same residual stream; make a claim about nodes or about paths (into)"
+                "a layer read the same residual stream; make a claim about nodes or paths instead"
             )

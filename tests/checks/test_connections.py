@@ -34,14 +34,14 @@ def test_nodes_that_nothing_connects(judged, around, check, message):
 
 @pytest.fixture
 def composing(measurements, around):
-    """The verdict on a composition whose scores, or whose share of the input, are given."""
+    """The verdict on a composition whose scores, or whose fraction of the input, are given."""
 
-    def composing(check, scores=None, share=None):
+    def composing(check, scores=None, fraction=None):
         measured = measurements(around(5), checks=[{"composes": {"from": "L0H1", "to": "L1H0", "via": "k", **check}}])
         table = np.zeros((2, 3, 2, 3))
         table[0, 1, 1, 0] = 0.0 if scores is None else scores
         measured.composition = lambda _: (table, np.linspace(0.05, 0.15, 1000))
-        measured.measure = lambda _: np.full((1, 64), share)
+        measured.measure = lambda _: np.full((1, 64), fraction)
         return run_check(measured.behaviour.checks[0].check, measured)
 
     return composing
@@ -57,10 +57,10 @@ def test_weights_that_are_zero_have_no_composition_score(composing):
     )
 
 
-def test_case_32_a_share_of_a_norm_that_is_rounding_is_zero(composing):
-    assert composing({"at": "A", "writes": {"at_least": 1e-9}}, share=1e-7).outcome == "fail"
-    assert composing({"at": "A", "writes": {"at_least": 1e-3}}, share=2e-3).outcome == "pass"
-    assert composing({"at": "A", "writes": {"at_most": 0.1}}, share=1e-7).estimate.value == 0
+def test_case_32_a_fraction_of_a_norm_that_is_rounding_is_zero(composing):
+    assert composing({"at": "A", "writes": {"at_least": 1e-9}}, fraction=1e-7).outcome == "fail"
+    assert composing({"at": "A", "writes": {"at_least": 1e-3}}, fraction=2e-3).outcome == "pass"
+    assert composing({"at": "A", "writes": {"at_most": 0.1}}, fraction=1e-7).estimate.value == 0
 
 
 def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, around):

@@ -8,16 +8,16 @@ from mi_checks.output.claim_text import claim_text
 
 
 def test_the_areas_of_a_straight_line():
-    shares = np.linspace(0, 1, 11)
-    assert cpr(shares, shares) == pytest.approx(0.5)
-    assert cmd(shares, shares) == pytest.approx(0.5)
+    node_fractions = np.linspace(0, 1, 11)
+    assert cpr(node_fractions, node_fractions) == pytest.approx(0.5)
+    assert cmd(node_fractions, node_fractions) == pytest.approx(0.5)
 
 
 def test_a_circuit_above_one_is_as_far_off_as_one_below():
-    shares = np.array([0.0, 1.0])
-    assert cpr(shares, np.array([1.5, 1.5])) == pytest.approx(1.5)
-    assert cmd(shares, np.array([1.5, 1.5])) == pytest.approx(0.5)
-    assert cmd(shares, np.array([0.5, 0.5])) == pytest.approx(0.5)
+    node_fractions = np.array([0.0, 1.0])
+    assert cpr(node_fractions, np.array([1.5, 1.5])) == pytest.approx(1.5)
+    assert cmd(node_fractions, np.array([1.5, 1.5])) == pytest.approx(0.5)
+    assert cmd(node_fractions, np.array([0.5, 0.5])) == pytest.approx(0.5)
 
 
 def test_one_node_that_carries_all_is_found_first(judged, around):

@@ -1,4 +1,4 @@
-"""Where what there is to share is no more than rounding, no check that takes a share of it passes."""
+"""If the effect size is no more than rounding, no check of a fraction of it passes."""
 
 import numpy as np
 import pytest

@@ -23,10 +23,10 @@ def test_the_share_is_a_ratio_of_means(judged, around, check):
     assert verdict.show_other_mediators
 
 
-@pytest.mark.parametrize(("share", "outcome"), [(0.8, "pass"), (0.5, "inconclusive"), (0.2, "fail"), (-0.5, "fail")])
-def test_three_ways(judged, around, share, outcome):
+@pytest.mark.parametrize(("fraction", "outcome"), [(0.8, "pass"), (0.5, "inconclusive"), (0.2, "fail"), (-0.5, "fail")])
+def test_three_ways(judged, around, fraction, outcome):
     effect_size = around(4, spread=1)
-    verdict = judged(RECOVERS, effect_size, effects={"L1H2": share * effect_size + around(0, seed=3)})
+    verdict = judged(RECOVERS, effect_size, effects={"L1H2": fraction * effect_size + around(0, seed=3)})
     assert verdict.outcome == outcome
 
 

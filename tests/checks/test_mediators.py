@@ -11,14 +11,16 @@ INCLUDE = {"mediators": {"component": "head", "above": 0.25, "include": ["L0H1",
 EFFECT_SIZE = 4.0
 
 
-def shares(around, spread=0.2, **nodes):
+def fractions(around, spread=0.2, **nodes):
     """Node → effects with that mean fraction of the effect size; the six heads' noise is each its own."""
-    return {node: around(EFFECT_SIZE * share, spread=spread, seed=i) for i, (node, share) in enumerate(nodes.items())}
+    return {
+        node: around(EFFECT_SIZE * fraction, spread=spread, seed=i) for i, (node, fraction) in enumerate(nodes.items())
+    }
 
 
 def test_exactly_these(judged, around):
     verdict = judged(
-        EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L0H0=0.05, L1H0=-0.2)
+        EXACTLY, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H1=0.6, L1H2=0.5, L0H0=0.05, L1H0=-0.2)
     )
     assert verdict.outcome == "pass"
     assert verdict.reason == ""
@@ -28,7 +30,7 @@ def test_exactly_these(judged, around):
 
 
 def test_one_more_than_claimed(judged, around):
-    effects = shares(around, L0H1=0.6, L1H2=0.5, L1H0=0.9)
+    effects = fractions(around, L0H1=0.6, L1H2=0.5, L1H0=0.9)
     verdict = judged(EXACTLY, around(EFFECT_SIZE, seed=9), effects=effects)
     assert verdict.outcome == "fail"
     assert verdict.reason == "above the threshold, but not claimed (Holm-corrected over 6 heads): L1H0"
@@ -39,7 +41,7 @@ def test_one_more_than_claimed(judged, around):
 
 @pytest.mark.parametrize(("check", "tests"), [(EXACTLY, 6), (INCLUDE, 2)])
 def test_one_less_than_claimed(judged, around, check, tests):
-    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H1=0.6))
     assert verdict.outcome == "fail"
     assert verdict.reason == f"claimed, but below the threshold (Holm-corrected over {tests} heads): L1H2"
     assert verdict.estimate.value == pytest.approx(0)
@@ -48,7 +50,7 @@ def test_one_less_than_claimed(judged, around, check, tests):
 
 @pytest.mark.parametrize("check", [EXACTLY, INCLUDE])
 def test_one_on_the_threshold(judged, around, check):
-    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.25))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H1=0.6, L1H2=0.25))
     assert verdict.outcome == "inconclusive"
     assert verdict.reason.startswith("too close to the threshold to decide (Holm-corrected over ")
     assert verdict.reason.endswith(": L1H2")
@@ -56,7 +58,7 @@ def test_one_on_the_threshold(judged, around, check):
 
 def test_all_that_is_wrong_is_told(judged, around):
     verdict = judged(
-        EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.1, L1H0=0.9, L1H2=0.25, L0H0=0.25)
+        EXACTLY, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H1=0.1, L1H0=0.9, L1H2=0.25, L0H0=0.25)
     )
     assert verdict.outcome == "fail"
     assert verdict.reason.splitlines() == [
@@ -71,7 +73,9 @@ def test_holm_asks_more_of_six_than_one_test_would(judged, around):
     from mi_checks.stats.p_values import ratio_p_values
 
     effect_size = around(EFFECT_SIZE, seed=9)
-    effects = shares(around, spread=1.0, L0H1=0.6, L1H2=0.6) | {"L1H0": around(0.19 * EFFECT_SIZE, spread=1.0, seed=5)}
+    effects = fractions(around, spread=1.0, L0H1=0.6, L1H2=0.6) | {
+        "L1H0": around(0.19 * EFFECT_SIZE, spread=1.0, seed=5)
+    }
     below = ratio_p_values(effects["L1H0"][None], effect_size, 0.25)[1][0]
     assert 0.01 < below < 0.05
     # Five others are certain; of six tests the weakest is held to 5 % as it stands, so it passes …
@@ -86,15 +90,15 @@ def test_holm_asks_more_of_six_than_one_test_would(judged, around):
 
 def test_none_at_all_is_a_claim(judged, around):
     check = {"mediators": {"component": "head", "above": 0.25, "exactly": []}}
-    verdict = judged(check, around(EFFECT_SIZE), effects=shares(around, L0H0=0.05))
+    verdict = judged(check, around(EFFECT_SIZE), effects=fractions(around, L0H0=0.05))
     assert verdict.outcome == "pass"
     assert claim_text(verdict.claim).startswith("no head recovers more than 0.25")
-    assert judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H0=0.5)).outcome == "fail"
+    assert judged(check, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H0=0.5)).outcome == "fail"
 
 
 def test_neurons_of_one_layer(judged, measurements, around):
     check = {"mediators": {"component": "neuron", "above": 0.25, "exactly": ["L1N0"], "layers": [-1], "at": "A"}}
-    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L1N0=0.5, L0N1=0.9))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=fractions(around, L1N0=0.5, L0N1=0.9))
     assert verdict.outcome == "pass"  # L0N1 is in a layer that was not asked about
     assert claim_text(verdict.claim).endswith(" at A")
     assert verdict.detail == "Holm-corrected over 2 neurons"
@@ -110,7 +114,7 @@ def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, effe
 
 
 def test_prompts_keep_the_values_of_the_deciding_node(judged, around):
-    verdict = judged(EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L1H0=0.9))
+    verdict = judged(EXACTLY, around(EFFECT_SIZE, seed=9), effects=fractions(around, L0H1=0.6, L1H2=0.5, L1H0=0.9))
     assert np.mean(verdict.per_prompt) == pytest.approx(verdict.estimate.value)
 
 

@@ -150,8 +150,8 @@ def test_direct_effects_and_input_fractions(family, mode, loaded_model_of):
     assert equal(expected[0] + expected[1:5].sum(0), reference.measure(DirectEffects((Node(1, "resid_post"),)))[0])
     for receiver in (Node(1, "q", 3), Node(1, "k", 1), Node(1, "v", 0)):
         for sender in (Node(0, "resid_pre"), Node(0, "head", 1), Node(0, "neuron", 3), Node(0, "mlp")):
-            shares = reference.measure(InputFraction(sender, receiver, "Y"))[0]
-            assert equal(replay.measure(InputFraction(sender, receiver, "Y"))[0], shares)
+            fractions = reference.measure(InputFraction(sender, receiver, "Y"))[0]
+            assert equal(replay.measure(InputFraction(sender, receiver, "Y"))[0], fractions)
     for component in ("head", "q", "k", "v", "neuron"):
         approximate = reference.measure(AttributionPatching(component))
         assert equal(replay.measure(AttributionPatching(component)), approximate)
@@ -165,7 +165,7 @@ def test_edges_of_parallel_layers_are_an_error(name, loaded_model_of):
         engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
     assert str(error.value) == (
         "neox: edges cannot be measured in this model, because the attention and MLP of a layer read the same "
-        "residual stream; make a claim about nodes or about paths (into)"
+        "residual stream; make a claim about nodes or paths instead"
     )
 
 
