@@ -37,5 +37,5 @@ def test_the_example_in_its_docstring():
 def test_cases_models_and_mistakes():
     assert [each.behaviour.name for each in mi_checks.load_behaviours("behaviours/induction.yaml")] == ["induction"]
     assert mi_checks.load_model("nano-attn-1l").name == "nano-attn-1l"
-    with pytest.raises(mi_checks.MiChecksError, match=r"there is no run 'missing\.json'"):
+    with pytest.raises(mi_checks.MiChecksError, match=r"the run 'missing\.json' does not exist"):
         mi_checks.read_run("missing.json")
