@@ -24,7 +24,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME@*", action="append", default=[],
-        help="a model with all its checkpoints, or one of several checkpoints NAME@STEP (repeatable; "
+        help="a model with all its checkpoints, or one of at least two checkpoints NAME@STEP (repeatable; "
         "default: every bundled model that has checkpoints, with the behaviours whose files list it)",
     )  # fmt: skip
     add_prompts(parser)
