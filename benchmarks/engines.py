@@ -18,7 +18,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import machine
 
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import NO_LINE, CheckResult
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.selection import checks_on
@@ -45,7 +45,7 @@ def run_engine(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], 
         for model in loaded.behaviour.models:
             for check, _ in checks_on(loaded, model):
                 name = f"{loaded.behaviour.name}::{model}::{'absent' if check is None else check.id}"
-                results[name] = suite.check(loaded, model, check, node_id=name, location="", rerun="")
+                results[name] = suite.check(loaded, model, check, node_id=name, claimed_at=NO_LINE, rerun="")
             suite.close(loaded, model)
     return results, time.perf_counter() - began
 

@@ -194,7 +194,7 @@ class ItemRunner:
         try:
             with report_errors_at(f"{location}: the mutants of {name} on {model}"):
                 result = self.mutant_suite.check(
-                    loaded, model, check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+                    loaded, model, check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
                 )
                 require_storable("the check's result on a mutant", result.mutants)
         except MiChecksError as error:
@@ -255,7 +255,7 @@ class ItemRunner:
         """Return the result of one check; the suite is imported here, so that errors of the import are reported."""
         rerun = self.rerun(item.node_id, item.model)
         return self.suite.check(
-            item.loaded, item.model, item.single_check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+            item.loaded, item.model, item.single_check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
         )
 
     def _baseline_result(self, item: ItemRequest) -> CheckResult:
@@ -277,7 +277,7 @@ class ItemRunner:
         results = self._all_results(item)
         rerun = self.rerun(item.node_id, item.model)
         result = self.reference_suite.judge(
-            item.loaded, item.model, results, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+            item.loaded, item.model, results, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
         )
         require_storable("the comparison with the reference model", (result.estimate, result.per_prompt))
         return (

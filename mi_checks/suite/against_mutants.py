@@ -35,7 +35,7 @@ class MutantSuite:
         self._judges: dict[tuple[tuple[str, str], str], MutantJudge] = {}
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: FileLine, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, claimed_at: FileLine, rerun: str
     ) -> MutantsResult:
         """Run one check on models in which its claim is false; the arguments are those of `Suite.check`.
 
@@ -51,7 +51,7 @@ class MutantSuite:
         has_survivor = any(not mutant.killed for mutant in mutants)
         if mutants:
             message = survivors_message(
-                claim_text(verdict.claim), str(verdict.bound), mutants, location=str(place), rerun=rerun
+                claim_text(verdict.claim), str(verdict.bound), mutants, location=str(claimed_at), rerun=rerun
             )
         return MutantsResult(
             behaviour=loaded.behaviour.name,
@@ -61,7 +61,7 @@ class MutantSuite:
             outcome="fail" if has_survivor else "pass" if mutants else "skipped",
             mutants=mutants,
             message=message,
-            place=place,
+            place=claimed_at,
             seconds=time.perf_counter() - began,
         )
 

@@ -82,7 +82,7 @@ class ReferenceSuite:
         results: Mapping[str, CheckResult],
         *,
         node_id: str,
-        place: FileLine,
+        claimed_at: FileLine,
         rerun: str,
     ) -> CheckResult:
         """Compare a model with the reference model in one behaviour, after all its checks ran on the model.
@@ -92,7 +92,7 @@ class ReferenceSuite:
             model: the model as the suite knows it, which runs under the reference model's name.
             results: the results of all checks except roles, by id.
             node_id: pytest's id of the item.
-            place: file and line, for the message.
+            claimed_at: the file and line of the claim, for the message.
             rerun: the command that runs only this item again, for the message.
         """
         comparison: ReferenceComparison | None = None
@@ -107,14 +107,14 @@ class ReferenceSuite:
             except MiChecksError as error:
                 message = str(error)
         deciding_effect = None if comparison is None else comparison.deciding_effect
-        identity = ItemId(loaded.behaviour.name, self._reference.claims, REFERENCE, REFERENCE, node_id, place)
+        identity = ItemId(loaded.behaviour.name, self._reference.claims, REFERENCE, REFERENCE, node_id, claimed_at)
         result = check_result(
             identity,
             outcome,
             claim=Claim("reference model", against=self._reference.name_as_given),
             estimate=None if deciding_effect is None else deciding_effect.paired_difference,
             bound=None if deciding_effect is None else deciding_effect.bound,
-            message="" if outcome == "pass" else "\n".join([message, *footer(place, rerun)]),
+            message="" if outcome == "pass" else "\n".join([message, *footer(claimed_at, rerun)]),
         )
         return replace(
             result,
@@ -215,7 +215,7 @@ class ReferenceSuite:
                     all_layers = len(layers) == measured.loaded_model.shape.n_layers
                     measured.sweep("head", None if all_layers else layers, sweep.at)
             results = {
-                name: suite.check(loaded, reference, check, node_id="", place=NO_LINE, rerun="")
+                name: suite.check(loaded, reference, check, node_id="", claimed_at=NO_LINE, rerun="")
                 for name, check in behavioural_checks.items()
             }
             evidence = suite.evidence(loaded, reference)

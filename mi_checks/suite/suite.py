@@ -82,7 +82,7 @@ class Suite:
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with the number of sweeps that it includes
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: FileLine, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, claimed_at: FileLine, rerun: str
     ) -> CheckResult:
         """Return the result of one check.
 
@@ -91,7 +91,7 @@ class Suite:
             model: as `mi_checks.models.model_names.resolve` takes it.
             check: one of the behaviour's checks.
             node_id: the id of the result.
-            place: the file and line of the claim, for the failure message.
+            claimed_at: the file and line of the claim, for the failure message.
             rerun: the command that runs only this check again, for the failure message.
 
         Raises:
@@ -103,9 +103,14 @@ class Suite:
         if measured is not None:
             _ = measured.unpatched  # raises if the logits are not numbers, even if the check does not read them
         require_storable("the check's result", (verdict.estimate, verdict.per_prompt))
-        message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
+        message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(claimed_at), rerun)
         identity = ItemId(
-            loaded.behaviour.name, self.loaded_models.loaded_model(model).name, check.id, check.kind, node_id, place
+            loaded.behaviour.name,
+            self.loaded_models.loaded_model(model).name,
+            check.id,
+            check.kind,
+            node_id,
+            claimed_at,
         )
         result = check_result(
             identity,

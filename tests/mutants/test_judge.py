@@ -88,7 +88,7 @@ def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, 
         written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}, at_most: 5}}}}"),
     )
     ((_, check),) = checks_with_paths(loaded.behaviour)
-    result = mutants.check(loaded, NANO, check, node_id="id", place=FileLine("there", 1), rerun="again")
+    result = mutants.check(loaded, NANO, check, node_id="id", claimed_at=FileLine("there", 1), rerun="again")
     exchanged = result.mutants[1]
     assert exchanged.killed == (at_least > 0)
     assert exchanged.estimate.n == prompts
@@ -113,7 +113,7 @@ def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
     judged, mutants = [], MutantSuite(suite)
     for _, check in checks_with_paths(loaded.behaviour):
         if loaded.behaviour.claims(check, NANO):
-            result = mutants.check(loaded, NANO, check, node_id="id", place=FileLine("there", 1), rerun="again")
+            result = mutants.check(loaded, NANO, check, node_id="id", claimed_at=FileLine("there", 1), rerun="again")
             if result.outcome != "skipped":  # on so few prompts not every claim holds
                 assert result.survivors == (), result.message
                 assert len(result.mutants) >= 1

@@ -223,7 +223,7 @@ class CheckBisection:
             model_name,
             self.check,
             node_id=node_id,
-            place=FileLine(self.place.file, self.place.line),
+            claimed_at=FileLine(self.place.file, self.place.line),
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
