@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mi_checks.checks.dispatch import run_check
-from mi_checks.checks.logit_diff import absence_checks, check_absent, preference
+from mi_checks.checks.logit_diff import absence_checks, check_absent, effect_per_prompt
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.results.evidence import Ability, Architecture, Effect, Preference
@@ -19,8 +19,8 @@ from mi_checks.stats.intervals import mean_interval
 
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
     """Return the reference of the effect: that of the first `logit_diff` or, without one, of the first check."""
-    preferences = absence_checks(behaviour)
-    first = next((check for check in preferences if isinstance(check, LogitDiffCheck)), next(iter(preferences), None))
+    checks = absence_checks(behaviour)
+    first = next((check for check in checks if isinstance(check, LogitDiffCheck)), next(iter(checks), None))
     return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"
 
 
@@ -28,7 +28,7 @@ def effect(measured: Measurements) -> Effect:
     """Measure the effect; if a behaviour has several `logit_diff`, that of the first, on every model."""
     behaviour, loaded_model = measured.behaviour, measured.loaded_model
     rival = against(behaviour)
-    values = measured.floor.without_rounding(preference(rival, measured.unpatched))
+    values = measured.floor.without_rounding(effect_per_prompt(rival, measured.unpatched))
     entry = behaviour.models.get(loaded_model.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}

@@ -17,7 +17,7 @@ from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval, proportion_interval
 
 
-def preference(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -> Floats:
+def effect_per_prompt(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -> Floats:
     """Return the clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
     return unpatched.clean.logit_diff if against == "foils" else unpatched.effect_size
 
@@ -25,9 +25,9 @@ def preference(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -
 def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above corrupt.
 
-    Scores that are rounding error on every prompt count as zero, which is no preference.
+    Scores that are rounding error on every prompt count as zero, so the difference is zero.
     """
-    values = measured.floor.without_rounding(preference(check.against, measured.unpatched))
+    values = measured.floor.without_rounding(effect_per_prompt(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
     result = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
@@ -39,7 +39,7 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
         else "clean and corrupt prompts have equal scores"
     )
     return replace(
-        result, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: there is no preference"
+        result, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: the difference is zero"
     )
 
 

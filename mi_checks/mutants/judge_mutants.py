@@ -75,9 +75,9 @@ class MutantRuns:
 
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
     """Return the cache key of a mutant: a digest of the model's own key, the mutation and the code that makes it."""
-    own = measurement_key(measured.loaded_model, measured.batch, ReplayEngine.name)
-    about = [own, repr(mutation), code_digest(MUTATION_CODE, ())]
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    unmutated_key = measurement_key(measured.loaded_model, measured.batch, ReplayEngine.name)
+    parts = [unmutated_key, repr(mutation), code_digest(MUTATION_CODE, ())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def judge_check(check: Check, measured: Measurements, engine: MeasurementSource, weights: Transformer) -> Verdict:

@@ -102,7 +102,7 @@ def test_zero_is_no_preference(judged, values):
     for against, clean in (("foils", np.full(64, values)), ("corrupt", np.full(64, values))):
         verdict = judged({"logit_diff": {"at_least": 0, "against": against}}, clean, rounding=ROUNDING)
         assert verdict.outcome == "fail"
-        assert verdict.reason.endswith("equal scores on every prompt, apart from rounding: there is no preference")
+        assert verdict.reason.endswith("equal scores on every prompt, apart from rounding: the difference is zero")
         assert judged({"logit_diff": {"at_most": 0, "against": against}}, clean, rounding=ROUNDING).outcome == "pass"
         both = {"logit_diff": {"at_least": -0.5, "at_most": 0.5, "against": against}}
         assert judged(both, clean, rounding=ROUNDING).outcome == "pass"
