@@ -9,11 +9,11 @@ from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of, 
 from mi_checks.engine.intervention_quantities import InterventionChanges
 from mi_checks.engine.interventions import AblationKind, Intervention, Side, ablate, denoise, noise
 from mi_checks.errors import MiChecksError
+from mi_checks.output.numbers import first_names
 from mi_checks.prompts.batch import END
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AblationCheck, PatchingCheck
-from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
@@ -133,5 +133,4 @@ def effect_of_zero(intervention: Intervention, measured: Measurements) -> str:
 def _what(intervention: Intervention) -> str:
     where = "" if intervention.at is None else f" at {intervention.at}"
     names = [str(node) for node in intervention.nodes]
-    more = f" and {len(names) - MAX_NAMED_NODES} more" if len(names) > MAX_NAMED_NODES else ""
-    return f"{comma_list(names[:MAX_NAMED_NODES])}{more}{where}"
+    return f"{first_names(names, MAX_NAMED_NODES)}{where}"

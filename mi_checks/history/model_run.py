@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.problems import comma_list
+from mi_checks.output.numbers import first_names
 
 RUN_NAME_DIGITS = 8  # hexadecimal digits in the short name of a run
 MAX_SHOWN_NAMES = 20  # in a message
@@ -107,7 +107,5 @@ def unknown_name(kind: str, word: str, where: str, names: Sequence[str]) -> str:
     """Return the message that a name is unknown, with the names that exist and the nearest one."""
     if not names:
         return f"{where} has no {kind} {word!r}: it is empty; pytest --mi-history PATH adds runs to it"
-    more = f" and {len(names) - MAX_SHOWN_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
-    return (
-        f"{where} has no {kind} {word!r}; it has {comma_list(names[:MAX_SHOWN_NAMES])}{more}{did_you_mean(word, names)}"
-    )
+    shown = first_names(names, MAX_SHOWN_NAMES)
+    return f"{where} has no {kind} {word!r}; it has {shown}{did_you_mean(word, names)}"

@@ -17,6 +17,7 @@ from mi_checks.compare.baseline_record import (
     reason_not_comparable,
 )
 from mi_checks.errors import MiChecksError
+from mi_checks.output.numbers import first_names
 from mi_checks.plugin.options import BaselineOptions
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
@@ -244,8 +245,7 @@ class BaselineFiles:
             shown_orphans.append(shown)
         if not shown_orphans:
             return
-        n_more = len(shown_orphans) - MAX_NAMED_FILES
-        files = ", ".join(shown_orphans[:MAX_NAMED_FILES]) + (f" and {n_more} more" if n_more > 0 else "")
+        files = first_names(shown_orphans, MAX_NAMED_FILES)
         verb, pronoun = ("belongs", "it") if len(shown_orphans) == 1 else ("belong", "them")
         self._lines.append(
             f"baselines: deleted {files}"
