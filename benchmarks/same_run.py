@@ -2,8 +2,9 @@
 
 `python benchmarks/same_run.py before.json after.json` prints each field in which they differ, with an example, and
 exits with 1 if there is one. Times, versions and the command are ignored, and so is the order of results, which depends
-on workers. Numbers are compared within a tolerance, because matrix products round differently with another number of
-threads.
+on workers. A run of an older schema is upgraded first. Numbers are compared within a tolerance, because matrix products
+round differently with another number of threads. `--ignore-words` leaves out fields that hold sentences, for changes
+that only reword them.
 """
 
 from __future__ import annotations
@@ -17,16 +18,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mi_checks.results.read_run import read_run
+from mi_checks.results.write_run import run_text
+
 IGNORED_FIELDS = frozenset({"seconds", "started", "command", "versions", "schema_version"})
+WORDS = frozenset({"message", "detail", "reason", "claim", "title", "about", "omitted", "yaml", "mutation", "name"})
 KEYS = {"results": ("node_id",), "evidence": ("behaviour", "model"), "mutants": ("node_id",), "lints": ("message",)}
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-5
 
 
-def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the path and both values wherever two pieces of JSON differ."""
+def differences(
+    before: Any, after: Any, ignored: frozenset[str] = IGNORED_FIELDS, path: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the path and both values wherever two pieces of JSON differ, except in ignored fields."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
-            if key in IGNORED_FIELDS:
+            if key in ignored:
                 continue
             if key not in before or key not in after:
                 yield f"{path}.{key}", before.get(key, "absent"), after.get(key, "absent")
@@ -34,10 +41,10 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
                 one, other = (
                     (before[key], after[key]) if path else (with_keys(key, before[key]), with_keys(key, after[key]))
                 )
-                yield from differences(one, other, f"{path}.{key}")
+                yield from differences(one, other, ignored, f"{path}.{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for one, other in zip(before, after, strict=True):
-            yield from differences(one, other, f"{path}[]")
+            yield from differences(one, other, ignored, f"{path}[]")
     elif not are_equal(before, after):
         yield path, before, after
 
@@ -62,9 +69,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
+    parser.add_argument("--ignore-words", action="store_true", help="leave out fields that hold sentences")
     options = parser.parse_args()
-    before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (options.before, options.after))
-    changes = list(differences(before, after))
+    before, after = (json.loads(run_text(read_run(path))) for path in (options.before, options.after))
+    ignored = IGNORED_FIELDS | WORDS if options.ignore_words else IGNORED_FIELDS
+    changes = list(differences(before, after, ignored))
     fields = Counter(path.rpartition(".")[2] for path, _, _ in changes)
     for field, count in fields.most_common():
         path, one, other = next(each for each in changes if each[0].rpartition(".")[2] == field)

@@ -142,7 +142,7 @@ def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatc
         (
             ["--model", "nano-attn-1l@*"],
             "model 'nano-attn-1l@*': no training checkpoints of 'nano-attn-1l' are known; use "
-            "nano-attn-2l@*, nano-gelu-2l@*, a folder with checkpoints/, or name each (nano-attn-1l@LABEL)",
+            "nano-attn-2l@*, nano-gelu-2l@*, a folder with checkpoints/, or name each checkpoint (nano-attn-1l@LABEL)",
         ),
         (
             ["--model", "nano-attn-2l@500"],

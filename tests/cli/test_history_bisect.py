@@ -205,7 +205,7 @@ def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
         ([*SERIES, "--case", "far"], "ab.yaml: there is no case 'far': the file has no 'cases'"),
         (
             [*SERIES, "--check", "logit_dif"],
-            "ab.yaml has no check 'logit_dif' of nano-attn-2l; it has logit_diff, patching[induction], "
+            "ab.yaml has no check 'logit_dif' for nano-attn-2l; its checks: logit_diff, patching[induction], "
             "mediators[head]; did you mean 'logit_diff'?",
         ),
     ],

@@ -49,7 +49,7 @@ def test_case_15_a_folder_elsewhere_is_no_model_of_the_file(placed):
     placed.behaviour(models="  m: {}")
     result = placed.run()
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["behaviours/ab.yaml:*: there is no 'm' beside this file, *; did you mean '../m'[?]"])
+    result.stdout.fnmatch_lines(["behaviours/ab.yaml:*: 'm' does not exist: *; did you mean '../m'[?]"])
     placed.run("--mi-model", "m").stdout.no_fnmatch_line("*passed*")  # the file is wrong, whatever runs
     placed.behaviour()
     placed.run("--mi-model", "m").assert_outcomes(passed=1)

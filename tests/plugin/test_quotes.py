@@ -54,7 +54,7 @@ def test_mistakes_end_the_run(project):
     assert result.ret == 2
     result.stdout.fnmatch_lines(
         [
-            "behaviours/data/cases.csv:3:1: this row has 1 field, and the header 2: noun, verb",
+            "behaviours/data/cases.csv:3:1: this row has 1 field, but the header has 2: noun, verb",
             "behaviours/quoted.yaml:5:7: *has one alternative and no label*",
         ]
     )

@@ -97,7 +97,7 @@ def test_a_pool_too_small_for_the_count(refusal: Refusal) -> None:
     changed = {"variables": {"B": values("name", "value"), "C": values("path")}, "template": "the {{ B }}"}
     assert refusal(**changed, answer=" a", foils=(" b",), count=64) == (
         "behaviour 'demo': only 2 of the 64 requested prompt pairs were found; "
-        " the last 2000 draws gave no further pair\n"
+        "the last 2000 draws gave no further pair\n"
         "  every time (2000 of 2000): another pair already has this clean prompt\n"
         "  remedy: request fewer pairs (`count`, or --mi-count), or give the variables more values"
     )

@@ -61,7 +61,7 @@ def test_metrics_that_say_nothing(tmp_path, metrics):
             "needs at least two checkpoints of 'nano-attn-2l', but only nano-attn-2l@500 is given; "
             "use 'nano-attn-2l@\\*' for all 5, or name another$",
         ),
-        (["nano-attn-2l@*", "nano-gelu-2l@350"], "of 'nano-gelu-2l' there is only nano-gelu-2l@350; use"),
+        (["nano-attn-2l@*", "nano-gelu-2l@350"], "but only nano-gelu-2l@350 is given; use"),
         (["nano-attn-9l@*"], "unknown model 'nano-attn-9l'"),
     ],
 )
