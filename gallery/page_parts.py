@@ -114,7 +114,6 @@ MIN_FULL_FRACTION = 0.5  # minimum fraction of the models shown in full that mus
 CONTROLS = "Negative controls"
 BUDGET_CLASSES = {"legend", "note"}  # CSS classes that depend on what is drawn, and on what is left out
 MAX_LINES = 3  # lines printed for one part
-MEASURED_CLAIM_PART = re.compile(r" \(most apart without [^)]*\)")  # a measured value inside a claim
 MUTANTS_KILLED = re.compile(r"\d+ of \d+ mutants? killed")
 PartKey = tuple[str, str]  # behaviour, model
 Part = TypeVar("Part")
@@ -241,8 +240,7 @@ def _number_changes(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]
 
 def _text_changes(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
     """Yield differences between lines of written text, in which every digit counts."""
-    before, after = ([MEASURED_CLAIM_PART.sub("", line) for line in lines] for lines in (old, new))
-    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what != "equal":
             yield from _replacements(old[a:b], new[c:d])
 
