@@ -23,7 +23,12 @@ from mi_checks.results.write_run import run_text
 
 IGNORED_FIELDS = frozenset({"seconds", "started", "command", "versions", "schema_version"})
 WORDS = frozenset({"message", "detail", "reason", "claim", "title", "about", "omitted", "yaml", "mutation", "name"})
-KEYS = {"results": ("node_id",), "evidence": ("behaviour", "model"), "mutants": ("node_id",), "lints": ("message",)}
+KEYS = {
+    "results": ("node_id",),
+    "evidence": ("behaviour", "model"),
+    "mutants": ("node_id",),
+    "lints": ("behaviour", "model", "kind", "check"),
+}
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-5
 
 
