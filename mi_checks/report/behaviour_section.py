@@ -19,7 +19,6 @@ from mi_checks.report.circuit_charts import CircuitDrawing, FaithfulnessChart, c
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
 from mi_checks.report.interval_charts import IntervalChart, interval_chart
 from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
-from mi_checks.report.verdict_matrix import pytest_marks
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import BASELINE, CheckResult, FileLine, MutantsResult
 from mi_checks.spec.scoring import score_name
@@ -215,7 +214,7 @@ def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
         summary=evidence.summary if evidence else "",
         source=evidence.source if evidence else "",
         link=web_address(evidence.source) if evidence else None,
-        marks=pytest_marks(evidence),
+        marks=evidence.marks if evidence else (),
         yaml_path=evidence.yaml_path if evidence else "",
         yaml=_yaml_lines(evidence),
         claims=_claims((result for model in behaviour.models for result in model.checks), evidence),

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from mi_checks.output import numbers
 from mi_checks.report.behaviour_results import SEVERITY, BehaviourResults, ModelResults, VerdictLabel
-from mi_checks.results.evidence import Evidence
-from mi_checks.spec.problems import SpecError
-from mi_checks.spec.yaml_source import parse_yaml
-
-_MARKS_ENTRY = re.compile(r"^marks[ \t]*:.*(?:\n(?:[ \t#\-].*)?)*", re.MULTILINE)
-MAX_MARKS_CHARS = 2000  # characters; longer text is not a list of marks
-
-
-def pytest_marks(evidence: Evidence | None) -> tuple[str, ...]:
-    """Return the marks in the behaviour's own file; empty if it has none or its text cannot be parsed."""
-    match = _MARKS_ENTRY.search(evidence.yaml) if evidence else None
-    if match is None or len(match[0]) > MAX_MARKS_CHARS:
-        return ()
-    try:
-        entries = parse_yaml(match[0], "").data["marks"]
-    except SpecError:
-        return ()
-    return tuple(each for each in entries if isinstance(each, str)) if isinstance(entries, list) else ()
-
 
 PASS_RANK = SEVERITY.index("pass")
 
@@ -68,7 +48,7 @@ def _worst_rank(behaviour: BehaviourResults) -> int:
 def _row(behaviour: BehaviourResults, models: tuple[str, ...]) -> MatrixRow:
     cells = {model.model: verdict_cell(model) for model in behaviour.models}
     evidence = next((model.evidence for model in behaviour.models if model.evidence), None)
-    marks = pytest_marks(evidence)
+    marks = evidence.marks if evidence else ()
     checks = dict.fromkeys(result.check for model in behaviour.models for result in model.checks)
     return MatrixRow(
         behaviour=behaviour.behaviour,

@@ -257,6 +257,7 @@ class Evidence:
     mediators_known: Annotated[
         bool, "whether the mediating heads could be measured; if not, a head that `mediators` lacks may mediate"
     ] = True
+    marks: Annotated[tuple[str, ...], "pytest marks of the behaviour"] = ()
 
 
 def merge_evidence(one: Evidence, other: Evidence) -> Evidence:

@@ -9,10 +9,14 @@ from typing import Any
 
 from mi_checks.results.claim import Claim
 from mi_checks.results.run import REFERENCE, SCHEMA_VERSION
+from mi_checks.spec.problems import SpecError
 from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
+from mi_checks.spec.yaml_source import parse_yaml
 
 # What a claim of schema 4 ends with: "(Holm-corrected over 3 heads; deciding: L0H3)", "(most: L0H3)", "(most apart …)".
 CLAIM_ENDING = re.compile(r" \((?=[^()]*(?:deciding:|most:|most apart))([^()]*)\)(?:; (redundant.*))?$", re.DOTALL)
+MARKS_ENTRY = re.compile(r"^marks[ \t]*:.*(?:\n(?:[ \t#\-].*)?)*", re.MULTILINE)
+MAX_MARKS_CHARS = 2000  # longer text is not a list of marks
 HEAD_MAP_TITLE = "share recovered by each head"  # how the title of a heat map of heads began; " at LABEL" may follow
 
 
@@ -113,12 +117,27 @@ def step_of_revision(revision: str) -> str:
 
 
 def _from_5(data: dict[str, Any]) -> dict[str, Any]:
-    """Upgrade schema 5: claims, unknown mediators and training steps were sentences."""
+    """Upgrade schema 5: claims, unknown mediators, training steps and marks were only in text."""
     results = [{**each, "claim": _claim_in_words(each["claim"])} for each in data["results"]]
-    evidence = [{**each, "mediators_known": _mediators_known(each["omitted"])} for each in data["evidence"]]
+    evidence = [
+        {**each, "mediators_known": _mediators_known(each["omitted"]), "marks": list(marks_of_text(each["yaml"]))}
+        for each in data["evidence"]
+    ]
     new = {"results": results, "evidence": evidence, "models": _with_steps(data["models"])}
     renamed: dict[str, Any] = in_current_terms({**data, **new})
     return {**renamed, "schema_version": SCHEMA_VERSION}
+
+
+def marks_of_text(yaml: str) -> tuple[str, ...]:
+    """Return the pytest marks in the text of a behaviour; empty if it has none or its text cannot be parsed."""
+    match = MARKS_ENTRY.search(yaml)
+    if match is None or len(match[0]) > MAX_MARKS_CHARS:
+        return ()
+    try:
+        entries = parse_yaml(match[0], "").data["marks"]
+    except SpecError:
+        return ()
+    return tuple(each for each in entries if isinstance(each, str)) if isinstance(entries, list) else ()
 
 
 def _mediators_known(omitted: Sequence[str]) -> bool:

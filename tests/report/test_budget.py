@@ -86,7 +86,7 @@ def test_claims_are_written_once_where_models_share_them(run: Run) -> None:
 
 @pytest.mark.parametrize("limit", [0, None])
 def test_marks_that_a_filter_knows_stand_on_each_row(run: Run, limit: int | None) -> None:
-    marked = tuple(replace(e, yaml=e.yaml + "marks: [slow, in_context]\n") for e in run.evidence)
+    marked = tuple(replace(e, marks=("slow", "in_context")) for e in run.evidence)
     page = Page(render(replace(run, evidence=marked), max_bytes=limit))
     assert {attrs["data-marks"] for tag, attrs in page.tags if "data-marks" in attrs} == {"slow in_context"}
 

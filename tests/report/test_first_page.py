@@ -12,7 +12,7 @@ from mi_checks.report.problem_list import problem_list
 from mi_checks.report.renderer import filter_choices
 from mi_checks.report.report_header import report_header
 from mi_checks.report.single_page import render
-from mi_checks.report.verdict_matrix import pytest_marks, verdict_matrix
+from mi_checks.report.verdict_matrix import verdict_matrix
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult, Mutant, MutantsResult, Run
@@ -105,24 +105,6 @@ def test_every_control_has_a_label_and_without_script_none_is_shown(run: Run) ->
     assert [attrs["aria-live"] for tag, attrs in page.tags if tag == "output"] == ["polite"]
     hidden = [tag for tag, attrs in page.tags if "hidden" in attrs]
     assert hidden == ["form", "p"]  # the latter is the mark, of which this run has none
-
-
-@pytest.mark.parametrize(
-    ("yaml", "found"),
-    [
-        ("name: a\nmarks: [slow, in_context]\n", ("slow", "in_context")),
-        ("marks:\n  - slow\n  - b # why\nchecks: []\n", ("slow", "b")),
-        ("marks:\n- slow\nchecks: []\n", ("slow",)),
-        ("marks: [1, {a: b}, c]\n", ("c",)),
-        ("marks: *x\n", ()),
-        ("marks: !!python/object/apply:os.system [true]\n", ()),
-        ("marks: slow\n", ()),
-        (f"marks: [{'a, ' * 5000}b]\n", ()),
-        ("checks:\n  marks: [no]\n", ()),
-    ],
-)
-def test_marks_are_read_from_the_text(run: Run, yaml: str, found: tuple[str, ...]) -> None:
-    assert pytest_marks(replace(run.evidence[0], yaml=yaml)) == found
 
 
 def test_a_run_that_was_cut_short_says_what_is_missing(run: Run) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.output.claim_text import claim_text
+from mi_checks.results.older_runs import marks_of_text
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import SCHEMA_VERSION
 from mi_checks.results.write_run import run_text, write_run
@@ -245,9 +246,29 @@ def test_one_of_the_fifth_schema_had_sentences_for_claims_and_shares_for_fractio
     data["results"][1]["claim"] = "L1H1 carries it"
     data["results"][1]["estimate"]["unit"] = "share of clean − corrupt"
     data["evidence"][0]["effect"]["ability"] = "cannot tell"
+    data["evidence"][0]["yaml"] = "name: a\nmarks: [slow]\n"
     path = tmp_path / "run.json"
     path.write_text(json.dumps(data))
     first, second, *_ = read_run(path).results
     assert (first.claim, claim_text(second.claim)) == (None, "L1H1 carries it")
     assert second.estimate.unit == "fraction of clean − corrupt"
-    assert read_run(path).evidence[0].effect.ability == "inconclusive"
+    evidence = read_run(path).evidence[0]
+    assert (evidence.effect.ability, evidence.marks) == ("inconclusive", ("slow",))
+
+
+@pytest.mark.parametrize(
+    ("yaml", "found"),
+    [
+        ("name: a\nmarks: [slow, in_context]\n", ("slow", "in_context")),
+        ("marks:\n  - slow\n  - b # why\nchecks: []\n", ("slow", "b")),
+        ("marks:\n- slow\nchecks: []\n", ("slow",)),
+        ("marks: [1, {a: b}, c]\n", ("c",)),
+        ("marks: *x\n", ()),
+        ("marks: !!python/object/apply:os.system [true]\n", ()),
+        ("marks: slow\n", ()),
+        (f"marks: [{'a, ' * 5000}b]\n", ()),
+        ("checks:\n  marks: [no]\n", ()),
+    ],
+)
+def test_an_older_one_has_the_marks_in_the_text_of_the_behaviour(yaml, found):
+    assert marks_of_text(yaml) == found

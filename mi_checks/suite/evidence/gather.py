@@ -77,6 +77,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
         declared="absent" if behaviour.models.get(name) == "absent" else "present",
         yaml=loaded.text,
         yaml_path=loaded.source.display_path,
+        marks=behaviour.marks,
         n=len(measured.batch),
         logit_diff=logit_diff,
         effect=shown,
