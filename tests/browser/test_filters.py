@@ -7,13 +7,13 @@ import pytest
 from mi_checks.report.single_page import write_page
 from tests.report.conftest import make_run
 
-MARKS = {"induction": "[in_context, quick]", "ioi": "[in_context]", "greater_than": "[]"}
+MARKS = {"induction": ("in_context", "quick"), "ioi": ("in_context",), "greater_than": ()}
 
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory):
     run = make_run()
-    marked = tuple(replace(each, yaml=f"{each.yaml}marks: {MARKS[each.behaviour]}\n") for each in run.evidence)
+    marked = tuple(replace(each, marks=MARKS[each.behaviour]) for each in run.evidence)
     path = tmp_path_factory.mktemp("filters") / "page.html"
     write_page(replace(run, evidence=marked), path)
     return path

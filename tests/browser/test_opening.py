@@ -141,7 +141,7 @@ def test_on_a_sheet_of_a4_nothing_is_cut_off(opened, written, name, size):
 def test_a_table_with_more_columns_than_fit_says_so(opened, written, scheme):
     found = opened(written("wide"), color_scheme=scheme)
     hint, table = found.page.locator(".sideways"), found.page.locator(".verdicts > .scroll")
-    assert hint.inner_text() == "1 behaviour × 14 models: scroll sideways for the others →"
+    assert hint.inner_text() == "1 behaviour × 14 models: scroll right for more →"
     assert table.evaluate("each => each.scrollWidth > each.clientWidth")
     table.scroll_into_view_if_needed()
     edge = table.bounding_box()

@@ -253,8 +253,9 @@ class Odd(Exception):
 
 
 VERB_FUNCTIONS = {
-    "discover": "draft", "matrix": "show", "emergence": "show", "report": "show", "compare": "show",
-    "history": "list_runs", "mine": "find_trigrams", "calibrate": "show", "models": "show",
+    "discover": "draft", "matrix": "run_matrix", "emergence": "run_emergence", "report": "run_report",
+    "compare": "run_compare", "history": "list_runs", "mine": "find_trigrams", "calibrate": "run_calibrate",
+    "models": "list_models",
 }  # fmt: skip
 SIMPLEST = {
     "discover": ["discover", "ab.yaml", *MODEL], "matrix": ["matrix"], "emergence": ["emergence"],
