@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from mi_checks.compare.baseline_record import (
     HEADER_HASHES,
@@ -31,6 +31,7 @@ from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
 from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_runs import in_current_terms, reader_of
+from mi_checks.results.read_run import record_from_data
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.stats.estimate import Estimate, Parts
 
@@ -39,9 +40,6 @@ from mi_checks.stats.estimate import Estimate, Parts
 SCHEMA = 3
 PARTS_METHOD = "bootstrap of the mean"  # of the parts' intervals
 REMEDY = "restore the file, or record it again with pytest --mi-update"
-
-
-_CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
 
 
 class NewerSchemaError(MiChecksError):
@@ -264,7 +262,7 @@ def _claim(where: str, data: Any) -> Claim | None:
     if data is None:
         return None
     try:
-        return _CLAIM.validate_python(data)
+        return record_from_data(Claim, data)
     except ValidationError as error:
         raise _InvalidBaseline(f"{where}: the claim: {error.errors()[0]['msg']}") from None
 

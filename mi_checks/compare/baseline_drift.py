@@ -10,7 +10,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mi_checks.compare.baseline_record import RECORD_AGAIN, UPDATE, Baseline, BaselineHeader, recorded_check
+from mi_checks.compare.baseline_record import (
+    RECORD_AGAIN,
+    UPDATE,
+    Baseline,
+    BaselineHeader,
+    recorded_check,
+    recorded_claim,
+)
 from mi_checks.compare.fraction_change import FractionChange, favoured_direction, fraction_change, is_better
 from mi_checks.compare.margins import MIN_CHANGE, change_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, mediator_set_change
@@ -109,7 +116,7 @@ def find_mismatches(then: Baseline, results: Mapping[str, CheckResult]) -> dict[
     mismatches |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
     for name, result in results.items():
         recorded = then.checks.get(name)
-        if recorded is not None and recorded.claim is not None and recorded_check(result).claim != recorded.claim:
+        if recorded is not None and recorded.claim is not None and recorded_claim(result) != recorded.claim:
             mismatches[name] = f"recorded for another claim: {claim_text(recorded.claim)}"
     return mismatches
 

@@ -79,10 +79,15 @@ def baseline_of(
     return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
 
 
+def recorded_claim(result: CheckResult) -> Claim | None:
+    """Return what a check claims, without its bounds; None if nothing could be measured."""
+    return None if result.claim is None else without_bounds(result.claim)
+
+
 def recorded_check(result: CheckResult) -> RecordedCheck:
     """Return the measurement of a check, rounded."""
     return RecordedCheck(
-        None if result.claim is None else without_bounds(result.claim),
+        recorded_claim(result),
         result.deciding,
         None if result.estimate is None else _rounded(result.estimate),
         _rounded_per_prompt(result.per_prompt),

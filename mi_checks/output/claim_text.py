@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import bound_text
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.roles import LOCK_FILE_NAME
-from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
+from mi_checks.spec.scoring import SCORES, score_name
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 
 _WINS = {
@@ -16,7 +16,6 @@ _WINS = {
     "vocabulary": "the answer is the most probable token",
     "corrupt": "the answer is preferred more than on the corrupt prompt",
 }
-_SCORES = {FIRST_TOKEN: "logit difference", LOG_PROBABILITY: "log-probability difference"}
 
 
 def claim_text(claim: Claim | None) -> str:
@@ -28,7 +27,7 @@ def claim_text(claim: Claim | None) -> str:
     bound = bound_text(claim.at_least, claim.at_most) or "…"  # a recorded claim has no bound
     match claim.quantity:
         case "logit difference":
-            score = _SCORES.get(claim.score, f"score {claim.score}")
+            score = score_name(claim.score) if claim.score in SCORES else f"score {claim.score}"
             return f"the mean {score}{', clean − corrupt,' if claim.against == 'corrupt' else ''} is {bound}"
         case "accuracy":
             return f"{_WINS[claim.against]} on {bound} of the prompts"
@@ -38,12 +37,7 @@ def claim_text(claim: Claim | None) -> str:
         case "mediators":
             return _mediators(claim)
         case "attention probability":
-            who = (
-                f"each of {comma_list(claim.nodes)} attends"
-                if len(claim.nodes) > 1
-                else f"{comma_list(claim.nodes)} attends"
-            )
-            return f"{who} from {claim.at} to {claim.to} with probability {bound}"
+            return f"{_each_of(claim.nodes)} attends from {claim.at} to {claim.to} with probability {bound}"
         case "direct logit attribution":
             who = (
                 f"{comma_list(claim.nodes)} together write"
@@ -52,7 +46,9 @@ def claim_text(claim: Claim | None) -> str:
             )
             return f"{who} {bound} directly into the clean logit difference"
         case "composition score":
-            return f"the composition score of {_pair(claim)} is {bound} times that of random matrices"
+            writers, readers = claim.path
+            pair = f"{_one_of(writers)} with {_each_of(readers)}"
+            return f"the composition score of {pair} is {bound} times that of random matrices"
         case "fraction of the input norm":
             writers, readers = claim.path
             return f"{_one_of(writers)} writes {bound} of the norm of {_each_of(readers)} at {claim.at}"
@@ -119,16 +115,9 @@ def _circuit(claim: Claim, bound: str) -> str:
     return f"{claim.quantity} of circuits among {among}, by the fraction that each node recovers alone, is {bound}"
 
 
-def _pair(claim: Claim) -> str:
-    writers, readers = claim.path
-    return f"{_one_of(writers)} with {_each_of(readers)}"
+def _one_of(nodes: Sequence[str]) -> str:
+    return f"one of {comma_list(nodes)}" if len(nodes) > 1 else comma_list(nodes)
 
 
-def _one_of(nodes: Iterable[str]) -> str:
-    names = tuple(nodes)
-    return f"one of {comma_list(names)}" if len(names) > 1 else comma_list(names)
-
-
-def _each_of(nodes: Iterable[str]) -> str:
-    names = tuple(nodes)
-    return f"each of {comma_list(names)}" if len(names) > 1 else comma_list(names)
+def _each_of(nodes: Sequence[str]) -> str:
+    return f"each of {comma_list(nodes)}" if len(nodes) > 1 else comma_list(nodes)

@@ -21,6 +21,10 @@ HEADS = ("L0H3", "L1H1")
             Claim("logit difference", against="corrupt", score="log_probability", at_least=2, at_most=3.5),
             "the mean log-probability difference, clean − corrupt, is at least 2 and at most 3.5",
         ),
+        (
+            Claim("logit difference", against="foils", score="first_difference", at_least=2),
+            "the mean logit difference is at least 2",
+        ),
         (Claim("logit difference", against="foils", score="rank", at_most=5), "the mean score rank is at most 5"),
         (
             Claim("accuracy", against="vocabulary", at_least=0.5),
