@@ -1,4 +1,4 @@
-"""The dispatch of a check of the spec to the function that measures and judges it."""
+"""The dispatch of each check to the function that measures and judges it."""
 
 from __future__ import annotations
 

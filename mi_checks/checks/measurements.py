@@ -115,7 +115,7 @@ class MeasuredCurve:
 
 
 class Measurements:
-    """The measurements of a behaviour on a model: made on first use, then stored. Not for several threads."""
+    """The measurements of a behaviour on a model: made on first use, then stored. Not thread-safe."""
 
     def __init__(
         self,

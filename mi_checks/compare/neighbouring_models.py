@@ -148,7 +148,7 @@ def deeper(before: Architecture, after: Architecture) -> bool:
 
 
 def other_kind(before: Architecture, after: Architecture) -> bool:
-    """Return whether the second is the first with other MLPs, or with MLPs where the first has none."""
+    """Return whether two models of the same size differ in kind only, and stand in the order of `order`."""
     same_size = (before.n_layers, before.n_heads) == (after.n_layers, after.n_heads)
     return same_size and order(before)[:2] < order(after)[:2]
 

@@ -99,7 +99,7 @@ def compare_runs(before: Run, after: Run) -> tuple[CheckChange, ...]:
 
 
 def count_states(changes: Sequence[CheckChange]) -> dict[State, int]:
-    """Return how many there are of each state that occurs."""
+    """Return the number of changes in each state that occurs."""
     number = Counter(change.state for change in changes)
     return {state: number[state] for state in STATES if number[state]}
 

@@ -146,7 +146,7 @@ def mediation_sentence(head: HeadHistory) -> str:
 
 
 def verdict_words(result: HeadInRun) -> str:
-    """Return `mediates` or `does not`, and the reason if the interval does not show it."""
+    """Return `mediates` or `does not`, with the reason if the displayed interval does not explain it."""
     if result.value is None:
         return "does not: nothing to recover, since clean and corrupt do not differ"
     if result.low is None:

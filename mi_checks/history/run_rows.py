@@ -73,7 +73,7 @@ class HeadFraction:
 
 
 def insert_head_fractions(connection: sqlite3.Connection, row: int, run: Run) -> None:
-    """Insert the sweeps of one run, inside a transaction of the caller's."""
+    """Insert the sweeps of one run, inside the caller's transaction."""
     for evidence in run.evidence:
         for fraction in head_fractions(evidence):
             key = (evidence.behaviour, evidence.model, fraction.node, fraction.at)
@@ -111,7 +111,7 @@ def _heads(heatmap: Heatmap) -> Iterator[tuple[str, float]]:
 
 
 def insert(connection: sqlite3.Connection, run: Run, digest: str, document: bytes, place: str) -> bool:
-    """Insert a run, inside a transaction of the caller's, and return False if it is there already."""
+    """Insert a run, inside the caller's transaction, and return False if it is there already."""
     added = connection.execute(
         "INSERT INTO runs (digest, started, seconds, command, versions, settings, place) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (digest) DO NOTHING RETURNING id",

@@ -177,7 +177,7 @@ class MutantJudge:
 
 
 def stand_in_mutant(measured: Measurements, present: str, engine: MeasurementSource) -> Mutant:
-    """Return, as a mutant of an absence check, the check's verdict on a model that has the behaviour.
+    """Return the verdict of an absence check on a model that has the behaviour, as a mutant.
 
     Args:
         measured: measurements of the model for which the behaviour is declared absent.

@@ -118,7 +118,7 @@ class LockFile(pytest.File):
 
 
 class CaseNode(pytest.Collector):
-    """A case, which is a behaviour of its own, with one child per model."""
+    """The collector of one case of a behaviour file, with one child per model."""
 
     def __init__(self, *, loaded: LoadedBehaviour, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -148,7 +148,7 @@ class SessionResults:
         return result
 
     def write_journal(self) -> None:
-        """Append new results to the journal, if it is due."""
+        """Append new results to the journal if enough time has passed since the last time."""
         if self.journal.due:
             self.journal.add(self.record())
 

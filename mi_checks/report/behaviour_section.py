@@ -200,7 +200,7 @@ class BehaviourSection:
 
     @cached_property
     def linked(self) -> frozenset[int]:
-        """Return the lines of the YAML that something on the page links to."""
+        """Return the numbers of the YAML lines that the page links to."""
         rows = (check.line for model in self.models for check in model.checks)
         return frozenset((*rows, *(claim.line for claim in self.claims.values())))
 

@@ -42,7 +42,7 @@ class SeriesRow:
 
 
 def write_series(runs: Sequence[tuple[str, Run]], path: Path) -> None:
-    """Write the page; an older one stays intact until the new one is complete.
+    """Write the page, and replace an older one only once the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.

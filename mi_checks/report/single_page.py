@@ -63,7 +63,7 @@ def render(run: Run, run_path: str = "RUN", max_bytes: int | None = MAX_PAGE_BYT
 
 
 def write_page(run: Run, path: Path, run_path: str = "RUN") -> tuple[str, ...]:
-    """Write the report; an older one stays intact until the new one is complete.
+    """Write the report, and replace an older one only once the new one is complete.
 
     Returns:
         Sentences about parts that could not be drawn and are therefore left out.

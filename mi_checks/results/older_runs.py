@@ -105,7 +105,7 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_steps(models: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Add the training steps of models, which older runs recorded only as text, in the revision."""
+    """Add the training steps of models, which older runs recorded only in the text of the revision."""
     steps = {name: step_of_revision(model.get("revision", "")) for name, model in models.items()}
     return {name: {**model, **({"step": steps[name]} if steps[name] else {})} for name, model in models.items()}
 

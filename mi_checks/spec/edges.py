@@ -1,4 +1,4 @@
-"""The syntax of edges (`previous_token -> induction.k`), and the order of nodes, which decides which edges exist.
+"""The syntax of edges (`previous_token -> induction.k`), and the rules that decide which edges exist.
 
 The functions that test the order take names of single nodes, such as `L1H6`. The nodes of roles are known only once the
 roles are bound, so the code that measures a behaviour with roles tests them then.

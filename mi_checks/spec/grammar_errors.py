@@ -261,7 +261,7 @@ def suggestion(path: Keys, data: Any) -> str | None:
 
 
 def valid_keys(path: Keys, data: Any) -> list[str]:
-    """Return the keys that may stand where `path` ends, sorted."""
+    """Return the keys that are allowed in place of the last one of `path`, sorted."""
     part = _part(path[:-1], data)
     return sorted(field.alias or name for name, field in part.model_fields.items())
 

@@ -155,7 +155,7 @@ class Suite:
         return self._binder.bind(loaded, check, self.loaded_models.loaded_model(model), weights)
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
-        """Return the verdict on a role, compared with its lock; with `update`, store its binding instead."""
+        """Return the verdict on a role: compare its nodes with the lock file or, with `update`, store them for it."""
         loaded_model = self.loaded_models.loaded_model(model)
         binding = self._binder.bind(loaded, check, loaded_model)
         listed = loaded_model.name in loaded.behaviour.models

@@ -12,7 +12,7 @@ EFFECT_SIZE = 4.0
 
 
 def fractions(around, spread=0.2, **nodes):
-    """Node → effects with that mean fraction of the effect size; the six heads' noise is each its own."""
+    """Return effects with these mean fractions of the effect size, by node; each node has noise of its own."""
     return {
         node: around(EFFECT_SIZE * fraction, spread=spread, seed=i) for i, (node, fraction) in enumerate(nodes.items())
     }

@@ -257,7 +257,7 @@ def test_the_three_never_contradict_each_other(pair):
 
 @given(st.integers(2, 12), st.integers(0, 100))
 def test_a_larger_family_makes_a_change_inconclusive_and_never_unchanged(others, seed):
-    """`compare` corrects over both runs and a baseline over one behaviour: one may see what the other cannot."""
+    """`compare` corrects over both runs and a baseline over one behaviour, so only one may find a change."""
     change = change_between(logits(VALUES), logits(VALUES + np.random.default_rng(seed).normal(0.06, 0.3, N)), 0.02)
     alone, *_ = with_holm_correction([change])
     among, *_ = with_holm_correction([change, *[change_between(logits(VALUES), logits(VALUES), 0.02)] * others])

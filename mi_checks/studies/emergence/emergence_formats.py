@@ -133,7 +133,7 @@ def format_of(path: Path) -> str:
 
 
 def write_emergence(emergence: Emergence, path: Path, width: int) -> None:
-    """Write a file in the format of its suffix; an older one stays intact until the new one is complete.
+    """Write a file in the format that its suffix names; an older file is replaced once the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.

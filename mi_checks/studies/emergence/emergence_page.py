@@ -31,7 +31,7 @@ class ChartPoint:
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One line, with the band of its interval if it has one; `main` lines are drawn strongly, others faintly."""
+    """A line of a chart, with the band of its interval, if any; all lines but the `main` ones are faint."""
 
     path: str
     band: str

@@ -66,7 +66,7 @@ def change_text(test: NeighbourDifference) -> str:
 
 
 def text_lines(matrix: EffectMatrix, width: int) -> list[str]:
-    """Return the lines of the result, none longer than the width unless a single column is."""
+    """Return the matrix as lines that fit the width, unless a single column is wider than that."""
     all_lines = [line for models in _blocks(matrix, width) for line in (*_text_table(matrix, models), "")]
     all_lines += [*_wrapped(EFFECT_NOTE, width), *_wrapped("   ".join(map(_unbroken, MARK_LEGEND)), width)]
     all_lines += [
