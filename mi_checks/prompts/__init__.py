@@ -4,6 +4,7 @@
 __all__ = [
     "batch",
     "build_prompts",
+    "factors",
     "project_additions",
     "rejection",
     "tokenization",

@@ -5,10 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
+ALPHA_PER_SIDE = ALPHA / 2
 EFFECT_SIZE_NAME = "clean − corrupt"  # what a fraction recovered or removed is a fraction of
 CIRCUIT_EFFECT_NAME = "m(M) − m(∅)"  # what a fraction that a circuit restores is a fraction of
 PROPORTION = "fraction of prompts"  # the unit of a value that is yes or no for each prompt
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
+
+
+RefusalReason = Literal["few prompts", "few rows", "few different values", "few observations for the tests"]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why no verdict may rest on an estimate: an interval from so little would not hold."""
+
+    reason: RefusalReason
+    have: Annotated[int, "how many there are: prompts, rows, or different values"]
+    need: Annotated[int, "how many would do: prompts, rows, or prompts in which enough different values are expected"]
+    factor: Annotated[str, 'the factor whose rows are too few; "" for prompts'] = ""
+    tests: Annotated[int, "how many tests are corrected together"] = 1
 
 
 @dataclass(frozen=True)
@@ -22,8 +39,15 @@ class Estimate:
     unit: Annotated[
         str, '"logits", "fraction of clean − corrupt", "fraction of prompts", "attention probability", "nodes"'
     ]
-    method: Annotated[str, 'how the interval was made, e.g. "bootstrap of the ratio of means"']
+    method: Annotated[str, 'how the interval was made, e.g. "exact Dirichlet test"']
     over: Annotated[str, "what there are n of"] = "prompts"
+    clusters: Annotated[
+        int | None,
+        "the rows of the sampled factor that has the fewest, if prompts share rows; None: prompts are independent",
+    ] = None
+    refusal: Annotated[
+        Refusal | None, "why there is no interval, so that no verdict rests on the value; low and high are the value"
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -1,84 +1,40 @@
-"""Tests over prompts, and the correction for multiple tests."""
+"""p-values of two estimates, and the correction for multiple tests."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr  # scipy.stats takes a second to import
+from scipy.special import ndtr, ndtri  # scipy.stats takes a second to import
 
-from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate
 from mi_checks.stats.floor import Floats
 
 
-def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
-    """Return one-sided p-values for a ratio of means being above, and being below, a bound.
-
-    Following Fieller, mean(part − bound · whole) is compared with zero by a one-sample t-test with n − 1 degrees of
-    freedom.
-
-    Args:
-        parts: `node prompt`.
-        whole: `prompt`; its mean must be positive.
-        bound: the ratio of the null hypotheses.
-
-    Returns:
-        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`.
-    """
-    excess = parts - bound * whole
-    mean = excess.mean(1)
-    error = excess.std(1, ddof=1) / math.sqrt(excess.shape[1])
-    # A node with no variance at all (an effect of exactly zero, say) is certain, not undefined.
-    certain = np.where(mean > 0, np.inf, np.where(mean < 0, -np.inf, 0.0))
-    t = np.where(error > 0, mean / np.where(error > 0, error, 1), certain)
-    freedom = excess.shape[1] - 1
-    return stdtr(freedom, -t), stdtr(freedom, t)
-
-
-def mean_p_value(values: Floats) -> float:
-    """Return the two-sided p-value of H0 «the mean is zero», a one-sample t-test; for differences, the paired t-test.
-
-    Args:
-        values: `prompt`.
-    """
-    return mean_beyond_p_value(values, 0.0)
-
-
-def mean_beyond_p_value(values: Floats, margin: float) -> float:
-    """Return the two-sided p-value of H0 «the mean is within ± margin», a t-test against the nearer end.
-
-    Args:
-        values: `prompt`; at least two.
-        margin: the largest absolute mean that does not matter; zero or more.
-    """
-    beyond = abs(float(values.mean())) - margin
-    if beyond <= 0:
-        return 1.0
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    if error <= 1e-12 * beyond:  # every prompt has the same value
-        return 0.0
-    return min(1.0, float(2 * stdtr(len(values) - 1, -beyond / error)))
-
-
 def independent_difference(before: Estimate, after: Estimate, margin: float = 0.0) -> tuple[Estimate, float]:
-    """Return after − before and the p-value of H0 «it is within ± margin», treating the two as independent and normal.
+    """Return after − before and the p-value of H0 «it is within ± margin», treating the two as independent.
 
-    For the same prompts this is conservative; a paired test is more powerful if values per prompt are available.
+    Each end of the difference lies the root of the squares of the two facing half-widths away (Zou & Donner 2008,
+    Statistics in Medicine 27). For the same prompts this is conservative; a paired test is more powerful if values per
+    prompt are available.
 
     Args:
         before: the earlier estimate.
         after: the later one.
         margin: the largest absolute difference that does not matter; zero or more.
     """
-    z = -float(ndtri(ALPHA / 2))
-    error = math.hypot(before.high - before.low, after.high - after.low) / (2 * z)
     change = after.value - before.value
+    below = math.hypot(after.value - after.low, before.high - before.value)
+    above = math.hypot(after.high - after.value, before.value - before.low)
+    refusal = after.refusal or before.refusal
+    low, high = (change, change) if refusal else (change - below, change + above)
+    clusters = min((each.clusters for each in (before, after) if each.clusters is not None), default=None)
     n = min(before.n, after.n)
-    estimate = Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals")
+    estimate = Estimate(change, low, high, n, after.unit, "of two intervals", clusters=clusters, refusal=refusal)
     beyond = abs(change) - margin
-    if beyond <= 0:
+    if beyond <= 0 or refusal is not None:
         return estimate, 1.0
+    error = (below if change > 0 else above) / -float(ndtri(ALPHA / 2))
     return estimate, 0.0 if error == 0 else float(2 * ndtr(-beyond / error))
 
 

@@ -1,0 +1,128 @@
+"""The variance of means over prompts that share rows of sampled factors, and the observations that carry it.
+
+A claim about more nouns than the file holds has nouns, not prompts, as its observations. Everything here is linear in
+the values, so that ratios are tested as means of part − bound · whole.
+
+Sources: Cameron, Gelbach & Miller 2011, JBES 29 (several factors); MacKinnon, Nielsen & Webb 2021, JBES 39 (its
+repair); Bell & McCaffrey 2002, Survey Methodology 28, and Imbens & Kolesár 2016, REStat 98 (few clusters); Korn &
+Graubard 1998, Survey Methodology 24 (effective number of observations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from mi_checks.stats.floor import Floats
+from mi_checks.stats.sampling import Integers, joint_rows
+
+
+def cluster_values(values: Floats, rows: Integers) -> Floats:
+    """Return the values of clusters, `… prompt` → `… cluster`, whose mean is the mean over prompts.
+
+    A cluster's value is the mean over prompts plus its total deviation from it over the average size of clusters. With
+    equal sizes this is the mean of the cluster.
+    """
+    number = int(rows.max()) + 1
+    mean = values.mean(-1, keepdims=True)
+    return np.asarray(mean + (values - mean) @ _membership(rows) * (number / len(rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterVariance:
+    """The variance of means over clustered prompts, and the observations that carry it.
+
+    Attributes:
+        variance: `test`.
+        freedom: the degrees of freedom of Student's t.
+        observations: `test cluster`, the clusters of all factors, one factor after the other. Their mean is the mean
+            over prompts, and the variance of their mean, as of independent observations, is the variance. For this, the
+            deviations of a factor with G of all n clusters are multiplied by n / G, so that the factors' variances add
+            up, and all by the root of the variance over that sum: each factor's variance counts the prompts' own anew.
+        effective: the number of clusters of a factor, `test`: the harmonic mean, weighted with the variances.
+    """
+
+    variance: Floats
+    freedom: float
+    observations: Floats
+    effective: Floats
+
+
+def cluster_variance(values: Floats, factors: Sequence[Integers]) -> ClusterVariance:
+    """Return the variance of means over prompts with one or more clustering factors.
+
+    Args:
+        values: `test prompt`.
+        factors: the rows of each factor, `prompt`.
+    """
+    numbers = np.array([int(rows.max()) + 1 for rows in factors])
+    clusters = [cluster_values(values, rows) for rows in factors]
+    single = np.stack([each.var(1, ddof=1) / each.shape[1] for each in clusters])
+    if len(factors) == 1:
+        variance, freedom = bell_mccaffrey(values, factors[0])
+    else:
+        variance = multiway_variance(values, factors)
+        freedom = min(bell_mccaffrey(values[:1], rows)[1] for rows in factors)
+    total = single.sum(0)
+    varies = total > 0
+    shrink = np.sqrt(np.where(varies, variance / np.where(varies, total, 1.0), 1.0))[:, None]
+    mean = values.mean(1, keepdims=True)
+    scaled = [mean + (each - mean) * shrink * (numbers.sum() / each.shape[1]) for each in clusters]
+    effective = np.where(varies, total / np.where(varies, (single / numbers[:, None]).sum(0), 1.0), numbers.min())
+    return ClusterVariance(variance, freedom, np.concatenate(scaled, axis=1), effective)
+
+
+def one_way_variance(values: Floats, rows: Integers) -> Floats:
+    """Return the cluster-robust variance of the mean, `test prompt` → `test`, with the factor G / (G − 1) (CR1)."""
+    clusters = cluster_values(values, rows)
+    return np.asarray(clusters.var(1, ddof=1) / clusters.shape[1])
+
+
+def bell_mccaffrey(values: Floats, rows: Integers) -> tuple[Floats, float]:
+    """Return the CR2 variance of the mean, `test`, and its degrees of freedom (Bell & McCaffrey 2002).
+
+    The residuals of a cluster of size m are divided by √(1 − m / n). The degrees of freedom are Satterthwaite's,
+    (tr B)² / tr B², for B the covariance of the adjusted cluster totals; the smaller of those under independent prompts
+    and under clusters whose prompts are all alike. With equal sizes both are G − 1, and the variance is CR1's.
+
+    Args:
+        values: `test prompt`.
+        rows: `prompt`.
+    """
+    n, number = len(rows), int(rows.max()) + 1
+    sizes = np.bincount(rows, minlength=number).astype(float)
+    totals = (values - values.mean(1, keepdims=True)) @ _membership(rows)
+    adjusted = totals / np.sqrt(1 - sizes / n) / n
+    # Totals are the linear map T of the clusters' own totals: T = 1 − (sizes / n) 1'.
+    contrast = np.eye(number) - sizes[:, None] / n
+    contrast /= np.sqrt(1 - sizes / n)[:, None]
+    freedoms = []
+    for covariance in (sizes, sizes**2):
+        matrix = (contrast * covariance) @ contrast.T
+        freedoms.append(float(np.trace(matrix) ** 2 / (matrix**2).sum()))
+    return np.asarray((adjusted**2).sum(1)), min(freedoms)
+
+
+def multiway_variance(values: Floats, factors: Sequence[Integers]) -> Floats:
+    """Return the multiway cluster-robust variance of the mean, `test` (Cameron, Gelbach & Miller 2011).
+
+    This is the sum over the factors, less that over their pairwise cells, and so on. It can be negative; the repair is
+    to take at least the largest variance of a single factor (MacKinnon, Nielsen & Webb 2021).
+
+    Args:
+        values: `test prompt`.
+        factors: the rows of each factor, `prompt`.
+    """
+    total = np.zeros(len(values))
+    for size in range(1, len(factors) + 1):
+        for some in combinations(factors, size):
+            total += (-1) ** (size + 1) * one_way_variance(values, joint_rows(some))
+    return np.asarray(np.maximum(total, np.max([one_way_variance(values, rows) for rows in factors], axis=0)))
+
+
+def _membership(rows: Integers) -> Floats:
+    """Return 1 where a prompt belongs to a cluster, `prompt cluster`."""
+    return np.asarray((rows[:, None] == np.arange(int(rows.max()) + 1)).astype(float))

@@ -1,0 +1,94 @@
+"""When a sample is too small or too uniform for an interval: a verdict from it is inconclusive."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.stats.cluster_variance import cluster_values
+from mi_checks.stats.estimate import Refusal
+from mi_checks.stats.floor import Floats
+from mi_checks.stats.sampling import SamplingDesign
+
+MIN_OBSERVATIONS = 8  # prompts of values without limits, or rows of a sampled factor, by calibration
+MIN_DIFFERENT_VALUES, MAX_IDENTICAL_FRACTION = 5, 0.8
+MARGIN_OF_DIFFERENT_VALUES = 1.5  # as many times the values that must differ are expected in the needed prompts
+IDENTICAL_RANGE, IDENTICAL_SIZE = 1e-9, 1e-6  # of the range, and of the largest value (float32 rounding)
+FAMILY_FACTOR = 6.5  # observations per √test, by calibration
+
+
+def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -> list[Refusal | None]:
+    """Return for each estimate why no interval of its mean would hold, `estimate prompt` → `estimate`.
+
+    Refused are fewer than eight rows of a sampled factor and, for values without limits, fewer than eight prompts, and
+    values of which at least 80 % are identical and fewer than five differ from those: a rare value that the sample
+    happens to lack would move the mean out of any interval. Values that are zero on every prompt are not refused: no
+    score moves by more than rounding, which is no accident of the sample.
+
+    Args:
+        values: `estimate prompt`.
+        design: how the prompts were drawn.
+        limited: whether the values lie within known limits.
+    """
+    few = too_few(design, limited=limited)
+    if few is not None:
+        return [few if each.any() else None for each in values]
+    if limited:
+        return [None] * len(values)
+    is_alike = _is_alike(values)
+    for rows in design.cluster_rows:
+        is_alike |= _is_alike(cluster_values(values, rows))
+    zero = ~values.any(1)
+    return [
+        _different_values(each, design) if alike and not nothing else None
+        for each, alike, nothing in zip(values, is_alike, zero, strict=True)
+    ]
+
+
+def too_few(design: SamplingDesign, *, limited: bool = False) -> Refusal | None:
+    """Return why so few prompts, or rows, are not enough whatever the values; None if they are enough."""
+    for each in design.clustering:
+        if each.size < MIN_OBSERVATIONS:
+            return Refusal("few rows", each.size, MIN_OBSERVATIONS, each.name)
+    if design.n < MIN_OBSERVATIONS and not limited:
+        return Refusal("few prompts", design.n, MIN_OBSERVATIONS)
+    return None
+
+
+def too_few_for_family(design: SamplingDesign, tests: int) -> Refusal | None:
+    """Return why so many tests cannot be corrected together, or None if they can.
+
+    6.5 √tests observations are needed, and at least eight. The level of each test is that of the family over their
+    number, and so far out in the tails of skewed values no test holds with fewer: 16 for 6 tests, 64 for 96.
+    """
+    few = too_few(design)
+    if few is not None:
+        return few
+    need = math.ceil(FAMILY_FACTOR * math.sqrt(tests))
+    if design.observations >= need:
+        return None
+    factor = design.clustering[0].name if design.clustering else ""
+    return Refusal("few observations for the tests", design.observations, need, factor, tests)
+
+
+def _is_alike(values: Floats) -> npt.NDArray[np.bool_]:
+    n = values.shape[1]
+    ordered = np.sort(values, axis=1)
+    window = max(math.ceil(MAX_IDENTICAL_FRACTION * n), n - MIN_DIFFERENT_VALUES + 1)
+    tolerance = np.maximum(
+        IDENTICAL_RANGE * (ordered[:, -1] - ordered[:, 0]), IDENTICAL_SIZE * np.abs(ordered[:, [0, -1]]).max(1)
+    )
+    return np.asarray(((ordered[:, window - 1 :] - ordered[:, : n - window + 1]) <= tolerance[:, None]).any(1))
+
+
+def _different_values(values: Floats, design: SamplingDesign) -> Refusal:
+    """Return the refusal of values that are too alike, `prompt`.
+
+    If no value differs, one in n is taken to differ; the number that is needed may be much larger.
+    """
+    tolerance = IDENTICAL_SIZE * float(np.abs(values).max())
+    different = int((np.abs(values - float(np.median(values))) > tolerance).sum())
+    need = math.ceil(MARGIN_OF_DIFFERENT_VALUES * design.n * MIN_DIFFERENT_VALUES / max(different, 1))
+    return Refusal("few different values", different, need)
