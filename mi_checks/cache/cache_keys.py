@@ -18,8 +18,8 @@ PROMPT_SOURCES = ("prompts", "cache", "spec")
 PROMPT_LIBRARIES = ("jinja2", "numpy", "tokenizers")
 MEASUREMENT_SOURCES = ("engine", "models/load_model.py", "models/loaders", "cache")
 MEASUREMENT_LIBRARIES = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
-RESAMPLING_SOURCES = ("stats",)
-RESAMPLING_LIBRARIES = ("numpy",)
+INTERVAL_SOURCES = ("stats", "prompts/factors.py")
+INTERVAL_LIBRARIES = ("numpy", "scipy")
 
 
 def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, seed: int | None) -> str:

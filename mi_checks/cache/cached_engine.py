@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mi_checks.cache.cache_keys import RESAMPLING_LIBRARIES, RESAMPLING_SOURCES, code_digest
+from mi_checks.cache.cache_keys import INTERVAL_LIBRARIES, INTERVAL_SOURCES, code_digest
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.readout import SideRun, UnpatchedRuns
-from mi_checks.stats.bootstrap import DIGEST_BYTES, IntervalCache
+from mi_checks.stats.interval_cache import DIGEST_BYTES, IntervalCache
 from mi_checks.stats.floor import Floats
 
 SIDES = ("clean", "corrupt")
@@ -46,7 +46,7 @@ class CacheEntry:
         patterns = sorted(self.patterns)
         header = {
             "engine": self.engine, "names": names, "patterns": patterns, "base": self.unpatched is not None,
-            "resampling": code_digest(RESAMPLING_SOURCES, RESAMPLING_LIBRARIES) if self.intervals else "",
+            "intervals": code_digest(INTERVAL_SOURCES, INTERVAL_LIBRARIES) if self.intervals else "",
         }  # fmt: skip
         arrays = {"about": _text(header)}
         if self.intervals:
@@ -68,7 +68,7 @@ def entry_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> CacheEntry:
         rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
         unpatched = UnpatchedRuns(**{side: _read_side(side, arrays) for side in SIDES}) if header["base"] else None
         patterns = {name: arrays[f"pattern.{i}"].astype(np.float64) for i, name in enumerate(header["patterns"])}
-        is_current = header.get("resampling") == code_digest(RESAMPLING_SOURCES, RESAMPLING_LIBRARIES)
+        is_current = header.get("intervals") == code_digest(INTERVAL_SOURCES, INTERVAL_LIBRARIES)
         intervals = _read_intervals(arrays) if is_current else {}
         return CacheEntry(header["engine"], unpatched, dict(zip(names, rows, strict=True)), patterns, intervals)
     except (KeyError, ValueError, TypeError, IndexError):

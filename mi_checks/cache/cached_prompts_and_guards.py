@@ -16,9 +16,10 @@ from mi_checks.engine.guards.guard_model import guard_model
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import Guard, Guards, LoadedModel
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
+from mi_checks.prompts.factors import Factor
 from mi_checks.prompts.tokenization import Tokenization
 
-BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")  # of a `PromptBatch`, besides its pairs
+BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")  # of a `PromptBatch`, besides pairs and factors
 PROMPTS_ARRAY = "prompts"  # the array of the stored entry that holds the prompts, as UTF-8 of their JSON
 GUARDS_ARRAY = "guards"  # the array of the stored entry that holds the guards, as UTF-8 of their JSON
 
@@ -74,7 +75,9 @@ def _prompt_arrays(batch: PromptBatch) -> dict[str, npt.NDArray[np.uint8]]:
         [_plain(pair.clean), _plain(pair.corrupt), pair.answers, pair.foils, pair.answer_tokens, pair.foil_tokens]
         for pair in batch.pairs
     ]
-    return {PROMPTS_ARRAY: _encoded({"pairs": pairs, **{name: getattr(batch, name) for name in BATCH_FIELDS}})}
+    factors = [asdict(each) for each in batch.factors]
+    fields = {name: getattr(batch, name) for name in BATCH_FIELDS}
+    return {PROMPTS_ARRAY: _encoded({"pairs": pairs, "factors": factors, **fields})}
 
 
 def _batch(arrays: Mapping[str, npt.NDArray[Any]], tokenization: Tokenization) -> PromptBatch | None:
@@ -87,7 +90,8 @@ def _batch(arrays: Mapping[str, npt.NDArray[Any]], tokenization: Tokenization) -
             )
             for clean, corrupt, answers, foils, answer_tokens, foil_tokens in data["pairs"]
         )  # fmt: skip
-        return PromptBatch(pairs, **{name: data[name] for name in BATCH_FIELDS})
+        factors = tuple(Factor(**{**each, "rows": tuple(each["rows"])}) for each in data["factors"])
+        return PromptBatch(pairs, **{name: data[name] for name in BATCH_FIELDS}, factors=factors)
     except (KeyError, ValueError, TypeError):
         return None
 

@@ -10,7 +10,8 @@ from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AttentionCheck
-from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.intervals import PROBABILITY, mean_interval
+from mi_checks.stats.mean_tests import bound_p_value
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
 
@@ -29,9 +30,11 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.measure(AttentionBetweenLabels(node, check.from_, check.to))[0]
-        result = verdict(
-            claim, mean_interval(values, "attention probability", measured.intervals), bound, tuple(values.tolist())
+        estimate = mean_interval(
+            values, "attention probability", measured.design, limits=PROBABILITY, cache=measured.intervals
         )
+        p_value = bound_p_value(values, bound, measured.design, limits=PROBABILITY)
+        result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value)
         verdicts.append(replace(result, deciding=str(node) if len(nodes) > 1 else ""))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
 

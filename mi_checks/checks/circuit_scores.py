@@ -13,10 +13,11 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_interval, ratio_parts, require_effect_size
+from mi_checks.stats.sampling import SamplingDesign
 
 MAX_NAMED_TEXTS = 3  # answers, and foils
 
@@ -93,9 +94,20 @@ class CircuitScores:
             NoEffectSize: as `require_span`.
         """
         self.require_span()
-        return ratio_interval(
-            self.scores([circuit])[0] - self.nothing, self.span, CIRCUIT_EFFECT_NAME, self.floor, self.cache
-        )
+        return self.fraction(self.scores([circuit])[0] - self.nothing)
+
+    def fraction(self, numerators: Floats) -> Estimate:
+        """Return the fraction of m(M) − m(∅) with its interval, from its numerators, `prompt`.
+
+        Raises:
+            NoEffectSize: m(M) − m(∅) is not significantly above zero.
+        """
+        return ratio_interval(numerators, self.span, self.design, CIRCUIT_EFFECT_NAME, self.floor, self.cache)
+
+    @property
+    def design(self) -> SamplingDesign:
+        """Return how the prompts were drawn."""
+        return self._measured.design
 
     @property
     def _everything(self) -> str:
@@ -117,7 +129,7 @@ class CircuitScores:
 
     def parts(self, numerators: Floats) -> Parts:
         """Return the numerator and the denominator of a fraction of m(M) − m(∅), from its numerators, `prompt`."""
-        return ratio_parts(numerators, self.span, self.unit, CIRCUIT_EFFECT_NAME, self.cache)
+        return ratio_parts(numerators, self.span, self.unit, self.design, CIRCUIT_EFFECT_NAME, self.cache)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)
@@ -150,28 +162,30 @@ def require_span(
     Raises:
         NoEffectSize: the span is not above zero, or not above rounding error.
     """
-    floor = measured.floor.select(prompts)
+    floor, design = measured.floor.select(prompts), measured.design.select(prompts)
     try:
-        require_effect_size(span[prompts], CIRCUIT_EFFECT_NAME, floor)
+        require_effect_size(span[prompts], design, CIRCUIT_EFFECT_NAME, floor)
     except NoEffectSize as error:
         if kind == "zero":
             raise
         zero = by_zero()[prompts]
-        causes = tuple(_reasons(span[prompts], zero, measured, kind, what))
+        causes = tuple(_reasons(span[prompts], zero, measured, design, kind, what))
         raise NoEffectSize(error.of, error.whole, error.rounding, causes) from None
 
 
-def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: AblationKind, what: str) -> list[str]:
+def _reasons(
+    span: Floats, by_zero: Floats, measured: Measurements, design: SamplingDesign, kind: AblationKind, what: str
+) -> list[str]:
     unit = measured.floor.unit
-    taken = mean_interval(by_zero, unit)
+    taken = mean_interval(by_zero, unit, design)
     shown = f"{precise(taken)} {unit}"
     try:
-        require_effect_size(by_zero, CIRCUIT_EFFECT_NAME, measured.floor)
+        require_effect_size(by_zero, design, CIRCUIT_EFFECT_NAME, measured.floor)
     except NoEffectSize:
         return [f"zero ablation of {what} does not lower the score either ({shown})"]
     remedy = f"zero ablation of {what} lowers the score by {shown}: claim the circuit 'with: zero'"
     only = _one_direction(measured.batch)
-    if only is None or mean_interval(span, unit).high < -measured.floor.mean:
+    if only is None or mean_interval(span, unit, design).high < -measured.floor.mean:
         return [remedy]
     return [
         f"{_REPLACEMENTS[kind]}; since the behaviour has one direction only ({only}), that output carries it, too",

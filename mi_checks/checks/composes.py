@@ -18,7 +18,7 @@ from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.path_checks import ComposesCheck
 from mi_checks.spec.problems import comma_list
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.intervals import mean_interval

@@ -15,9 +15,11 @@ from mi_checks.engine.nodes import Node
 from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CurveCheck
+from mi_checks.stats.absolute_means import AbsoluteMeans
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
+from mi_checks.stats.mean_tests import bound_p_value
 
 # The fractions of all nodes at which the curve of a model with many nodes is measured (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -32,7 +34,6 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
     """
     circuits = CircuitScores(measured, check.among, check.with_)
-    area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
     claim = Claim(QUANTITY_OF_ASPECT[check.aspect], among=check.among, **bound.sides)
     try:
         circuits.require_span(ODD_PROMPTS)  # before the expensive measurement of a curve
@@ -42,39 +43,51 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     if key not in measured.curves:
         measured.curves[key] = _measure(circuits, measured)
     curve = measured.curves[key]
-    result = verdict(claim, area_interval(curve, area, sign), bound, ())
-    summary, how = _summary(curve, area), _method(sign)
-    return replace(
-        result,
-        parts=ratio_summary_parts(curve.restored_scores, curve.span, summary, circuits.unit, CIRCUIT_EFFECT_NAME, how),
-    )
+    if check.aspect == "cmd":
+        distances = _distances(curve)
+        result = verdict(claim, distances.estimate, bound, (), distances.p_value(bound))
+        return replace(result, parts=distances.parts(circuits.unit))
+    areas = cpr(_node_fractions(curve), curve.restored_scores)
+    result = verdict(claim, cpr_interval(curve), bound, (), bound_p_value(areas, bound, curve.design, whole=curve.span))
+    return replace(result, parts=ratio_parts(areas, curve.span, circuits.unit, curve.design, CIRCUIT_EFFECT_NAME))
 
 
-def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats], sign: str) -> Estimate:
-    """Return the `cpr` or `cmd` of a curve with its interval; `sign` is `CPR` or `CMD`.
+def cpr_interval(curve: MeasuredCurve) -> Estimate:
+    """Return the `cpr` of a curve with its interval.
 
     Raises:
         NoEffectSize: m(M) − m(∅) is not above zero.
     """
-    return ratio_summary_interval(
-        curve.restored_scores, curve.span, _summary(curve, area), CIRCUIT_EFFECT_NAME, _method(sign), curve.floor
-    )
+    areas = cpr(_node_fractions(curve), curve.restored_scores)
+    return ratio_interval(areas, curve.span, curve.design, CIRCUIT_EFFECT_NAME, curve.floor)
 
 
-def _summary(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
-    node_fractions = np.array(curve.sizes) / curve.sizes[-1]
-    return lambda f: area(node_fractions, f)
+def cmd_interval(curve: MeasuredCurve) -> Estimate:
+    """Return the `cmd` of a curve with its interval.
+
+    Raises:
+        NoEffectSize: m(M) − m(∅) is not above zero.
+    """
+    return _distances(curve).estimate
 
 
-def _method(sign: str) -> str:
-    return f"bootstrap of {sign}, on the odd prompts"
+def _distances(curve: MeasuredCurve) -> AbsoluteMeans:
+    """Return the sum over sizes of |1 − f|, weighted as the trapezoid rule does."""
+    weights = _area(_node_fractions(curve), np.eye(len(curve.sizes)))
+    missing = curve.span - curve.restored_scores
+    return AbsoluteMeans(missing, curve.span, curve.design, CIRCUIT_EFFECT_NAME, weights=weights, floor=curve.floor)
+
+
+def _node_fractions(curve: MeasuredCurve) -> Floats:
+    return np.array(curve.sizes) / curve.sizes[-1]
 
 
 def _measure(circuits: CircuitScores, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
     restored_scores = circuits.scores([order[:size] for size in sizes])[:, ODD_PROMPTS] - circuits.nothing[ODD_PROMPTS]
-    return MeasuredCurve(tuple(sizes), restored_scores, circuits.span[ODD_PROMPTS], circuits.floor.select(ODD_PROMPTS))
+    design, floor = circuits.design.select(ODD_PROMPTS), circuits.floor.select(ODD_PROMPTS)
+    return MeasuredCurve(tuple(sizes), restored_scores, circuits.span[ODD_PROMPTS], design, floor)
 
 
 def cpr(node_fractions: Floats, f: Floats) -> Floats:

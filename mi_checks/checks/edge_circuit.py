@@ -14,16 +14,19 @@ from mi_checks.checks.verdict import Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
+from mi_checks.output.refusal_text import refusal_text
 from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
-from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.stats.mean_tests import bound_p_value, ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.refusals import too_few_for_family
 
 
 def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -50,7 +53,8 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     except ValueError as error:
         raise MiChecksError(f"{check.id}: {error}") from None
     span, unit = measured.unpatched.clean.logit_diff - nothing, score_unit(measured.batch.score)
-    floor = measured.floor
+    floor, design = measured.floor, measured.design
+    about = design, CIRCUIT_EFFECT_NAME, floor, measured.intervals
 
     def by_zero() -> Floats:
         left: Floats = measured.edge_circuits([EdgeCircuit((), "zero", mlps)])[0]
@@ -58,7 +62,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
 
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)
-        faithfulness = ratio_interval(whole_circuit - nothing, span, CIRCUIT_EFFECT_NAME, floor, measured.intervals)
+        faithfulness = ratio_interval(whole_circuit - nothing, span, *about)
     except NoEffectSize as error:
         return no_effect_verdict(
             Claim(QUANTITY_OF_ASPECT[check.aspect], edges=tuple(map(shown, edges)), **bound.sides),
@@ -70,15 +74,24 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         claim = Claim("faithfulness", edges=tuple(map(shown, edges)), **bound.sides)
         restored_score = floor.without_rounding(whole_circuit - nothing)
         result = verdict(
-            claim, faithfulness, bound, tuple((restored_score / span.mean()).tolist()), show_other_mediators=True
+            claim,
+            faithfulness,
+            bound,
+            tuple((restored_score / span.mean()).tolist()),
+            bound_p_value(restored_score, bound, design, whole=span),
+            show_other_mediators=True,
         )
-        return replace(result, parts=ratio_parts(restored_score, span, unit, CIRCUIT_EFFECT_NAME, measured.intervals))
+        parts = ratio_parts(restored_score, span, unit, design, CIRCUIT_EFFECT_NAME, measured.intervals)
+        return replace(result, parts=parts)
     changes = floor.without_rounding(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
-    above, below = ratio_p_values(changes, span, least)
+    above, below = ratio_p_values(changes, span, least, design, len(edges))
     supports, contradicts = holm(above), holm(below)
     wrong = [i for i, p in enumerate(contradicts) if p < ALPHA / 2]
     unsure = [i for i, p in enumerate(supports) if p >= ALPHA / 2 and i not in wrong]
+    refusal = too_few_for_family(design, len(edges))
+    if refusal is not None:
+        wrong, unsure = [], list(range(len(edges)))  # no test holds
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
     claim = Claim("minimality", edges=tuple(map(shown, edges)), at_least=least)
@@ -87,7 +100,9 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         for what, chosen in (("not needed", wrong), ("too close to the bound to decide", unsure))
         if chosen
     ]
-    estimate = ratio_interval(changes[deciding], span, CIRCUIT_EFFECT_NAME, floor, measured.intervals)
+    estimate = ratio_interval(changes[deciding], span, *about)
+    if refusal is not None:
+        estimate, reasons = replace(estimate, refusal=refusal), [refusal_text(refusal)]
     return Verdict(
         outcome,
         claim,
@@ -97,7 +112,8 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         tuple((changes[deciding] / span.mean()).tolist()),
         deciding=shown(edges[deciding]),
         detail=f"Holm-corrected over {len(edges)} edges",
-        parts=ratio_parts(changes[deciding], span, unit, CIRCUIT_EFFECT_NAME, measured.intervals),
+        p_value=float(supports.max()),
+        parts=ratio_parts(changes[deciding], span, unit, design, CIRCUIT_EFFECT_NAME, measured.intervals),
     )
 
 

@@ -40,7 +40,9 @@ def effect(measured: Measurements) -> Effect:
         checkpoint=f"checkpoint {step}" if step else "",
         declared="not named" if entry is None else "absent" if entry == "absent" else "present",
         against=rival,
-        estimate=mean_interval(values, score_unit(measured.batch.score), measured.intervals),
+        estimate=mean_interval(
+            values, score_unit(measured.batch.score), measured.design, floor=measured.floor, cache=measured.intervals
+        ),
         per_prompt=tuple(values.tolist()),
         prompts_sha256=measured.batch.sha256,
         preferences=tuple(

@@ -13,8 +13,10 @@ from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.estimate import PROPORTION
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import mean_interval, proportion_interval
+from mi_checks.stats.intervals import PROBABILITY, mean_interval
+from mi_checks.stats.mean_tests import bound_p_value
 
 
 def effect_per_prompt(against: Literal["foils", "corrupt"], unpatched: UnpatchedRuns) -> Floats:
@@ -30,7 +32,10 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     values = measured.floor.without_rounding(effect_per_prompt(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
-    result = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
+    estimate = mean_interval(
+        values, score_unit(score), measured.design, floor=measured.floor, cache=measured.intervals
+    )
+    result = verdict(claim, estimate, bound, tuple(values.tolist()), bound_p_value(values, bound, measured.design))
     if values.any() or not only_above_zero(bound):
         return result
     equal = (
@@ -55,9 +60,11 @@ def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -
         "corrupt": effect_size > measured.floor.per_prompt,
     }[check.against]
     claim = Claim("accuracy", against=check.against, **bound.sides)
-    estimate = proportion_interval(int(won.sum()), len(won))
+    values = won.astype(float)
+    estimate = mean_interval(values, PROPORTION, measured.design, limits=PROBABILITY, cache=measured.intervals)
+    p_value = bound_p_value(values, bound, measured.design, limits=PROBABILITY)
     margin = effect_size if check.against == "corrupt" else clean.logit_diff
-    return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))
+    return replace(verdict(claim, estimate, bound, tuple(values.tolist()), p_value), worst=int(margin.argmin()))
 
 
 def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:

@@ -29,10 +29,11 @@ from mi_checks.spec.model_validation import out_of_range
 from mi_checks.spec.node_names import COMPONENT_PLURALS, expand_nodes, leaf_names
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import ratio_intervals
+from mi_checks.stats.sampling import SamplingDesign
 
 N_RANDOM_PAIRS = 1000  # pairs of random matrices that composition scores are compared with
 
@@ -61,6 +62,7 @@ class Sweep:
         at: the label patched at, or None for all positions.
         recovered: patched − corrupt logit difference, `node prompt`.
         effect_size: clean − corrupt logit difference, `prompt`.
+        design: how the prompts were drawn.
         floor: the size of a difference that rounding may produce; None for zero.
         cache: the cache of confidence intervals.
     """
@@ -69,6 +71,7 @@ class Sweep:
     at: str | None
     recovered: Floats
     effect_size: Floats
+    design: SamplingDesign
     floor: RoundingFloor | None = None
     cache: IntervalCache | None = field(default=None, compare=False)
 
@@ -85,7 +88,7 @@ class Sweep:
         Raises:
             NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
         """
-        return ratio_intervals(self.recovered, self.effect_size, floor=self.floor, cache=self.cache)
+        return ratio_intervals(self.recovered, self.effect_size, self.design, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """Return the nodes that recover the most, with intervals.
@@ -105,12 +108,14 @@ class MeasuredCurve:
         sizes: the number of nodes in each circuit; the last has all.
         restored_scores: m(C) − m(∅), `size prompt`.
         span: m(M) − m(∅), `prompt`.
+        design: how the prompts were drawn.
         floor: the size of a difference that rounding may produce.
     """
 
     sizes: tuple[int, ...]
     restored_scores: Floats
     span: Floats
+    design: SamplingDesign
     floor: RoundingFloor
 
 
@@ -174,6 +179,11 @@ class Measurements:
         return self._engine.intervals
 
     @cached_property
+    def design(self) -> SamplingDesign:
+        """Return how the prompts were drawn."""
+        return SamplingDesign(len(self.batch), self.batch.factors)
+
+    @cached_property
     def floor(self) -> RoundingFloor:
         """Return the size of a difference of two scores that rounding alone may produce."""
         return RoundingFloor(self.unpatched.rounding, score_unit(self.batch.score))
@@ -221,7 +231,8 @@ class Measurements:
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
         recovered = patched - self.unpatched.corrupt.logit_diff
-        return Sweep(tuple(nodes), where, recovered, self.unpatched.effect_size, self.floor, self.intervals)
+        effect_size = self.unpatched.effect_size
+        return Sweep(tuple(nodes), where, recovered, effect_size, self.design, self.floor, self.intervals)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """Return the nodes of an expression on this model.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
@@ -9,16 +11,19 @@ from mi_checks.checks.patching import why_untested
 from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
+from mi_checks.output.refusal_text import refusal_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Outcome
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts, require_effect_size
-from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.stats.mean_tests import ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.refusals import too_few_for_family
 
 
 def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -49,28 +54,37 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
             "widen 'layers', or remove it from the claim"
         )
     try:
-        require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)
+        require_effect_size(sweep.effect_size, measured.design, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as error:
         return no_effect_verdict(claim, bound, error, measured)
     recovered = measured.floor.without_rounding(sweep.recovered)
     if not recovered.any():  # otherwise "none is above the threshold" would pass although nothing was tested
         why = why_untested(denoise(*sweep.nodes, at=check.at), measured)
         if why is not None:
-            return Verdict("fail", claim, ratio_interval(recovered[0], sweep.effect_size), bound, why)
-    above, below = ratio_p_values(recovered, sweep.effect_size, check.above)
+            estimate = ratio_interval(recovered[0], sweep.effect_size, measured.design, floor=measured.floor)
+            return Verdict("fail", claim, estimate, bound, why)
     is_claimed = np.array([node in claimed for node in sweep.nodes])
     family = np.ones(len(sweep.nodes), dtype=bool) if check.exactly is not None else is_claimed
+    tests = int(family.sum())
+    above, below = ratio_p_values(recovered, sweep.effect_size, check.above, measured.design, tests)
     supports = holm(np.where(is_claimed, above, below)[family])
     contradicts = holm(np.where(is_claimed, below, above)[family])
     nodes = [node for node, tested in zip(sweep.nodes, family, strict=True) if tested]
     wrong = [node for node, p in zip(nodes, contradicts, strict=True) if p < ALPHA / 2]
     unsure = [node for node, p in zip(nodes, supports, strict=True) if p >= ALPHA / 2 and node not in wrong]
+    refusal = too_few_for_family(measured.design, tests)
+    if refusal is not None:
+        wrong, unsure = [], nodes  # no test holds
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
-    estimate = ratio_interval(recovered[row], sweep.effect_size, cache=measured.intervals)
+    estimate = ratio_interval(
+        recovered[row], sweep.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
+    )
+    estimate = estimate if refusal is None else replace(estimate, refusal=refusal)
     test = f"Holm-corrected over {len(nodes)} {COMPONENT_PLURALS[check.component]}"
-    reason = []
+    reason = [] if refusal is None else [refusal_text(refusal)]
+    unsure = unsure if refusal is None else []
     for title, chosen in (
         ("claimed, but below the threshold", [n for n in wrong if n in claimed]),
         ("above the threshold, but not claimed", [n for n in wrong if n not in claimed]),
@@ -90,10 +104,15 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         show_other_mediators=True,
         sweep=sweep,
         deciding=str(deciding),
+        p_value=float(supports.max()),
         detail=test,
         lost=tuple(str(node) for node in wrong if node in claimed),
         gained=tuple(str(node) for node in wrong if node not in claimed),
         parts=ratio_parts(
-            recovered[row], sweep.effect_size, score_unit(measured.batch.score), cache=measured.intervals
+            recovered[row],
+            sweep.effect_size,
+            score_unit(measured.batch.score),
+            measured.design,
+            cache=measured.intervals,
         ),
     )

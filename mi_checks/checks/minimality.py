@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
+from mi_checks.output.refusal_text import refusal_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import comma_list
-from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
+from mi_checks.stats.estimate import ALPHA
+from mi_checks.stats.estimate import Outcome
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import ratio_interval
-from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.stats.mean_tests import ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.refusals import too_few_for_family
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def check_minimality(bound: Bound, circuits: CircuitScores, members: Sequence[No
     span = circuits.span
     removals = _removals(circuits, members)
     least = bound.at_least if bound.at_least is not None else 0.0
-    above, below = ratio_p_values(np.stack([each.change for each in removals]), span, least)
+    changes, tests = np.stack([each.change for each in removals]), len(removals)
+    above, below = ratio_p_values(changes, span, least, circuits.design, tests)
     matters, idle = np.empty(len(members)), np.empty(len(members))
     best: list[int] = []
     for place, node in enumerate(members):
@@ -60,6 +63,9 @@ def check_minimality(bound: Bound, circuits: CircuitScores, members: Sequence[No
     supports, contradicts = holm(matters), holm(idle)
     wrong = [i for i in range(len(members)) if contradicts[i] < ALPHA / 2]
     unsure = [i for i in range(len(members)) if supports[i] >= ALPHA / 2 and i not in wrong]
+    refusal = too_few_for_family(circuits.design, tests)
+    if refusal is not None:
+        wrong, unsure = [], list(range(len(members)))  # no test holds
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
     shown = removals[best[deciding]]
@@ -74,21 +80,23 @@ def check_minimality(bound: Bound, circuits: CircuitScores, members: Sequence[No
         f"; redundant pairs, each node mattering once the other is removed: {'; '.join(redundant)}" if redundant else ""
     )
     claim = Claim("minimality", nodes=node_names_of(members), at_least=least)
-    reason = []
+    reason = [] if refusal is None else [refusal_text(refusal)]
     if wrong:
         reason.append(f"not needed: {comma_list(members[i] for i in wrong)}")
-    if unsure:
+    if unsure and refusal is None:
         reason.append(f"too close to the bound to decide: {comma_list(members[i] for i in unsure)}")
     values = tuple((shown.change / span.mean()).tolist())
+    estimate = circuits.fraction(shown.change)
     return Verdict(
         outcome,
         claim,
-        ratio_interval(shown.change, span, CIRCUIT_EFFECT_NAME, circuits.floor, circuits.cache),
+        estimate if refusal is None else replace(estimate, refusal=refusal),
         bound,
         "\n".join(reason),
         values,
         deciding=str(members[deciding]),
         detail=detail,
+        p_value=float(supports.max()),
         parts=circuits.parts(shown.change),
     )
 

@@ -21,9 +21,10 @@ from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.nodes_on_model import whole_model_problem
 from mi_checks.spec.problems import comma_list
+from mi_checks.stats.absolute_means import AbsoluteMeans
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
-from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import NoEffectSize, ratio_summary_interval, ratio_summary_parts
+from mi_checks.stats.intervals import NoEffectSize
+from mi_checks.stats.mean_tests import bound_p_value
 
 # 2⁵ − 1: all non-empty subsets of a circuit of up to five nodes are knocked out, of a larger one this many at random.
 MAX_KNOCK_OUTS = 31
@@ -72,40 +73,32 @@ def _faithfulness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ..
     estimate = circuits.faithfulness(members)
     restored_score = circuits.floor.without_rounding(circuits.scores([members])[0] - circuits.nothing)
     result = verdict(
-        claim, estimate, bound, tuple((restored_score / circuits.span.mean()).tolist()), show_other_mediators=True
+        claim,
+        estimate,
+        bound,
+        tuple((restored_score / circuits.span.mean()).tolist()),
+        bound_p_value(restored_score, bound, circuits.design, whole=circuits.span),
+        show_other_mediators=True,
     )
     return replace(result, parts=circuits.parts(restored_score))
 
 
 def _completeness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ...]) -> Verdict:
-    """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
-
-    Noise can only increase a mean of absolute values, so the interval is conservative for an upper bound on it.
-    """
+    """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4)."""
     circuits.require_span()
     knock_outs = _knock_outs(members)
     without_in_circuit = circuits.scores([[node for node in members if node not in out] for out in knock_outs])
     differences = without_in_circuit - circuits.knocked_out(knock_outs)
-    method = "bootstrap of the mean |difference|"
-    estimate = ratio_summary_interval(
-        differences, circuits.span, _mean_absolute, CIRCUIT_EFFECT_NAME, method, circuits.floor
-    )
-    worst = max(range(len(knock_outs)), key=lambda i: abs(differences[i].mean()))
+    means = AbsoluteMeans(differences, circuits.span, circuits.design, CIRCUIT_EFFECT_NAME, floor=circuits.floor)
+    worst = means.largest
     largest_difference = differences[worst].mean() / circuits.span.mean()
     claim = Claim("completeness", nodes=node_names_of(members), n=len(knock_outs), **bound.sides)
     # The absolute value is that of a mean over prompts, so that there are no values per prompt.
     return replace(
-        verdict(claim, estimate, bound, ()),
+        verdict(claim, means.estimate, bound, (), means.p_value(bound)),
         detail=f"largest difference without {comma_list(knock_outs[worst])}: {signed_number(largest_difference, 3)}",
-        parts=ratio_summary_parts(
-            differences, circuits.span, _mean_absolute, circuits.unit, CIRCUIT_EFFECT_NAME, method
-        ),
+        parts=means.parts(circuits.unit),
     )
-
-
-def _mean_absolute(fractions: Floats) -> Floats:
-    """Return the mean absolute value over knock-outs, `knock_out …` → `…`."""
-    return np.asarray(np.abs(fractions).mean(0))
 
 
 def _knock_outs(members: tuple[Node, ...]) -> list[tuple[Node, ...]]:

@@ -16,6 +16,7 @@ from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AblationCheck, PatchingCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
+from mi_checks.stats.mean_tests import bound_p_value
 
 
 def check_patching(check: PatchingCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -48,14 +49,22 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
     )
     moved = measured.floor.without_rounding(moved)
     try:
-        estimate = ratio_interval(moved, unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
+        estimate = ratio_interval(
+            moved, unpatched.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
+        )
     except NoEffectSize as error:
         return no_effect_verdict(claim, bound, error, measured)
     # A prompt is divided by the mean effect size: their mean is the estimate, and no single small one can inflate it.
     result = verdict(
-        claim, estimate, bound, tuple((moved / unpatched.effect_size.mean()).tolist()), show_other_mediators=True
+        claim,
+        estimate,
+        bound,
+        tuple((moved / unpatched.effect_size.mean()).tolist()),
+        bound_p_value(moved, bound, measured.design, whole=unpatched.effect_size),
+        show_other_mediators=True,
     )
-    parts = ratio_parts(moved, unpatched.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
+    unit = score_unit(measured.batch.score)
+    parts = ratio_parts(moved, unpatched.effect_size, unit, measured.design, cache=measured.intervals)
     result = replace(result, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
         return result

@@ -21,6 +21,7 @@ from mi_checks.spec.path_checks import DirectLogitAttributionCheck
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.mean_tests import bound_p_value
 
 
 def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -89,8 +90,10 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {problem}")
     values = measured.floor.without_rounding(measured.measure(DirectEffects(nodes)).sum(0))
     claim = Claim("direct logit attribution", nodes=node_names_of(nodes), **bound.sides)
-    estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
-    result = verdict(claim, estimate, bound, tuple(values.tolist()), show_other_mediators=True)
+    unit = score_unit(measured.batch.score)
+    estimate = mean_interval(values, unit, measured.design, floor=measured.floor, cache=measured.intervals)
+    p_value = bound_p_value(values, bound, measured.design)
+    result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value, show_other_mediators=True)
     if not values.any() and only_above_zero(bound):
         nothing = f"what {comma_list(nodes)} write directly into the logit difference is rounding error on every prompt"
         result = replace(result, outcome="fail", reason=nothing)

@@ -14,11 +14,12 @@ from mi_checks.engine.nodes import Node
 from mi_checks.output.numbers import signed_number
 from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
-from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA_PER_SIDE, Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import proportion_interval
 from mi_checks.stats.judgement import judge
+from mi_checks.stats.mean_tests import mean_p_values
+from mi_checks.stats.refusals import too_few
 
 MAX_RANDOM_CIRCUITS = 200  # if there are fewer circuits of the size, all of them
 
@@ -28,8 +29,8 @@ def check_random_circuits(aspect: str, bound: Bound, circuits: CircuitScores, me
 
     `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding error. Under the null hypothesis
     that C is a random circuit the fraction is uniform (Shi et al. 2024, arXiv:2410.13032). Either end of the interval
-    is the wider of two: Wilson's over the drawn circuits (unless all circuits of the size were measured), and the
-    bootstrap over prompts.
+    is the wider of two: Clopper and Pearson's over the drawn circuits (unless all circuits of the size were measured),
+    and the fraction of rivals that the circuit is significantly ahead of, or not significantly behind, over prompts.
 
     Raises:
         NoEffectSize: as `CircuitScores.require_span`.
@@ -41,7 +42,7 @@ def check_random_circuits(aspect: str, bound: Bound, circuits: CircuitScores, me
     else:
         own, rivals = -circuits.knocked_out([members])[0], -circuits.knocked_out(others, "random circuits")
     ahead = own - rivals
-    estimate = _fraction_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
+    estimate = _fraction_ahead(ahead, circuits, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
     claim = Claim(QUANTITY_OF_ASPECT[aspect], nodes=node_names_of(members), n=len(others), of=total, **bound.sides)
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
@@ -75,15 +76,22 @@ def random_circuits(universe: Sequence[Node], members: Sequence[Node]) -> tuple[
     return list(found.values()), total
 
 
-def _fraction_ahead(ahead: Floats, floor: float, *, exhaustive: bool) -> Estimate:
-    """Return the fraction of rivals that the circuit is ahead of by more than rounding error, from `rival prompt`."""
-    n = len(ahead)
+def _fraction_ahead(ahead: Floats, circuits: CircuitScores, *, exhaustive: bool) -> Estimate:
+    """Return the fraction of rivals that the circuit is ahead of by more than rounding error, from `rival prompt`.
+
+    Whether it is ahead of one rival is tested at 2.5 % over prompts, in either direction.
+    """
+    n, design, floor = len(ahead), circuits.design, circuits.floor.mean
     wins = int((ahead.mean(1) > floor).sum())
-    resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > floor).mean(1)
-    low, high = (float(side) for side in np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2]))
-    fraction, unit = wins / n, "fraction of circuits of its size"
-    if exhaustive:
-        return Estimate(fraction, low, high, n, unit, "bootstrap over prompts", "circuits")
-    wilson = proportion_interval(wins, n)
-    wider = "Wilson score over circuits and bootstrap over prompts, the wider"
-    return Estimate(fraction, min(low, wilson.low), max(high, wilson.high), n, unit, wider, "circuits")
+    refusal = too_few(design)
+    surely_ahead = int((mean_p_values(ahead - floor, design) < ALPHA_PER_SIDE).sum())
+    surely_behind = int((mean_p_values(floor - ahead, design) < ALPHA_PER_SIDE).sum())
+    low, high = min(surely_ahead, wins) / n, max(n - surely_behind, wins) / n
+    how = "tests over prompts of each circuit"
+    if not exhaustive:
+        drawn = proportion_interval(wins, n)
+        low, high, how = min(low, drawn.low), max(high, drawn.high), f"Clopper–Pearson over circuits and {how}, the wider"
+    if refusal is not None:
+        low = high = wins / n
+    unit = "fraction of circuits of its size"
+    return Estimate(wins / n, low, high, n, unit, how, "circuits", **design.clustered, refusal=refusal)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
+from mi_checks.output.refusal_text import refusal_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 from mi_checks.stats.intervals import NoEffectSize
-from mi_checks.stats.judgement import judge, prompts_to_settle
+from mi_checks.stats.judgement import judge, observations_to_settle
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Verdict:
         deciding: the node or edge that the estimate is of, if the claim is about several.
         detail: how the claim was tested and what else was found, in words.
         parts: the numerator and the denominator of an estimate that is a fraction.
+        p_value: of the hypothesis that the claim is false; a check passes if it is below 2.5 %. None without a test.
         lost: nodes to which a role is no longer bound, or that are claimed to mediate and do not.
         gained: nodes to which a role is newly bound, or that mediate and are not claimed to.
     """
@@ -54,6 +56,7 @@ class Verdict:
     deciding: str = ""
     detail: str = ""
     parts: Parts | None = None
+    p_value: float | None = None
     lost: tuple[str, ...] = ()
     gained: tuple[str, ...] = ()
 
@@ -67,22 +70,36 @@ class Verdict:
 
 
 def verdict(
-    claim: Claim, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, show_other_mediators: bool = False
+    claim: Claim,
+    estimate: Estimate,
+    bound: Bound,
+    per_prompt: tuple[float, ...],
+    p_value: float,
+    *,
+    show_other_mediators: bool = False,
 ) -> Verdict:
     """Return pass, fail or inconclusive for an estimate and a bound."""
     outcome = judge(estimate, bound)
     reason = ""
-    if outcome == "inconclusive":
-        enough = prompts_to_settle(estimate, bound)
-        remedy = (
-            "the estimate lies on the bound, so that more prompts would not settle it"
-            if enough is None
-            else f"about {enough} prompts would settle it (--mi-count {enough})"
-        )
-        reason = f"the interval contains the bound; {remedy}"
+    if estimate.refusal is not None:
+        reason = refusal_text(estimate.refusal)
+    elif outcome == "inconclusive":
+        reason = f"the interval contains the bound; {_remedy(estimate, bound)}"
     elif outcome == "fail":
         reason = "the whole interval is outside the bound"
-    return Verdict(outcome, claim, estimate, bound, reason, per_prompt, show_other_mediators)
+    return Verdict(outcome, claim, estimate, bound, reason, per_prompt, show_other_mediators, p_value=p_value)
+
+
+def _remedy(estimate: Estimate, bound: Bound) -> str:
+    enough = observations_to_settle(estimate, bound)
+    if enough is None:
+        return "the estimate lies on the bound, so that more prompts would not settle it"
+    if estimate.clusters is None:
+        return f"about {enough} prompts would settle it (--mi-count {enough})"
+    return (
+        f"about {enough} values of '{estimate.clustered_by}' instead of {estimate.clusters} would settle it; more "
+        "prompts of the same values help little"
+    )
 
 
 def node_names_of(nodes: Iterable[Node]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from mi_checks.compare.margins import (
     rounding_margin,
 )
 from mi_checks.output.numbers import number
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import PROPORTION, Estimate, Parts
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval, paired_proportion_interval

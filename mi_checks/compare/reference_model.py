@@ -32,7 +32,7 @@ from mi_checks.results.evidence import Mediator
 from mi_checks.results.run import REFERENCE, CheckResult
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
-from mi_checks.stats.judgement import prompts_to_settle
+from mi_checks.stats.judgement import observations_to_settle
 
 Equivalence = Literal["kept", "changed", "inconclusive", "not applicable"]
 VERDICTS: dict[tuple[Equivalence, Equivalence], str] = {
@@ -266,5 +266,5 @@ def _effect_line(effect: EffectChange) -> str:
         text += f" (it {effect.difference_test.direction} significantly, but within the margin)"
     if effect.prompts is not None and effect.prompts.exceeds_rounding:
         text += f"; {effect.prompts.text(model.unit)}"
-    enough = prompts_to_settle(difference, effect.bound) if effect.state == "inconclusive" else None
+    enough = observations_to_settle(difference, effect.bound) if effect.state == "inconclusive" else None
     return text if enough is None else f"{text}; about {enough} prompts would settle it (--mi-count {enough})"

@@ -13,7 +13,7 @@ from mi_checks.compare.margins import change_margin, rounding_margin
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.compare.run_pairs import CheckPair, check_pairs
 from mi_checks.results.run import CheckResult, Run
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 
 EffectSizes = Mapping[tuple[str, str], tuple[float, ...]]  # by behaviour and model, clean − corrupt score, `prompt`

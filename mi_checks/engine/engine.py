@@ -22,7 +22,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
-from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.floor import Floats
 
 

@@ -104,6 +104,8 @@ def p_value(p: float) -> str:
 
 
 def _interval(estimate: Estimate, places: int) -> str:
+    if estimate.refusal is not None:
+        return "(no interval)"
     return f"[{number(estimate.low, places)}, {number(estimate.high, places)}]"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from mi_checks.prompts.factors import Factor
 from mi_checks.spec.scoring import FIRST_TOKEN
 from mi_checks.spec.template import END as END  # the last token, at which the answer is read; both stages use one label
 
@@ -66,6 +67,7 @@ class PromptBatch:
         answer_reduction: how the scores of several answers are reduced, `mean` or `max`.
         score: how continuations are scored, see `mi_checks.spec.scoring`.
         by_labels: whether clean and corrupt prompts correspond only at their labels.
+        factors: the finite sources of the prompts' values, with the row that each pair took.
     """
 
     pairs: tuple[PromptPair, ...]
@@ -73,6 +75,7 @@ class PromptBatch:
     answer_reduction: str = "mean"
     score: str = FIRST_TOKEN
     by_labels: bool = False
+    factors: tuple[Factor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)

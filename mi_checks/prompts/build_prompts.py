@@ -8,6 +8,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align_pair
 from mi_checks.prompts.batch import PromptBatch, PromptPair
 from mi_checks.prompts.draw_variables import VariableSampler
+from mi_checks.prompts.factors import Factor, factor
 from mi_checks.prompts.rejection import Rejection, TooFewPromptsError, too_few_prompts_error
 from mi_checks.prompts.render import RenderedPair, Renderer, parse_labels
 from mi_checks.prompts.tokenization import Tokenization
@@ -36,6 +37,11 @@ class QuotedPairBuilder:
         self._left = [self._rendered(quotes[place]) for place in np.random.default_rng(seed).permutation(len(quotes))]
         self._total = len(quotes)
         self._rejections: list[tuple[RenderedPair, Rejection]] = []
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Return the one factor: the quotes, of which every pair has its own."""
+        return (factor("quote", range(len(self.pairs)), sampled=True),)
 
     def next_pair(self, n_requested: int) -> PromptPair:
         """Return the pair of the next quote that is not rejected.
@@ -130,6 +136,7 @@ def build_prompts(
         answer_reduction=prompts.answer_reduction,
         score=prompts.score,
         by_labels=prompts.align == "labels",
+        factors=builder.factors,
     )
 
 
@@ -155,7 +162,7 @@ class _DrawnPairBuilder:
         rejections: list[Rejection] = []
         rejected_before = len(self._rejected)
         for attempt in range(MAX_DRAWS_PER_PAIR):
-            outcome = self._attempt(np.random.default_rng((self._seed, len(self.pairs), attempt)))
+            outcome = self._attempt(attempt)
             if isinstance(outcome, PromptPair):
                 return outcome
             rejections.append(outcome)
@@ -163,11 +170,26 @@ class _DrawnPairBuilder:
                 break
         raise too_few_prompts_error(self._behaviour, len(self.pairs), n_requested, rejections)
 
-    def _attempt(self, rng: np.random.Generator) -> PromptPair | Rejection:
-        values = self._variables.draw(rng)
-        if isinstance(values, Rejection):
-            return values
-        rendered = self._renderer.render(values)
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Return the finite sources of the variables, with the row that each pair took."""
+        return self._variables.factors
+
+    def _attempt(self, attempt: int) -> PromptPair | Rejection:
+        rng = np.random.default_rng((self._seed, len(self.pairs), attempt))
+        draw = self._variables.draw(rng, attempt)
+        if isinstance(draw, Rejection):
+            return draw
+        rendered = self._renderer.render(draw.values)
+        outcome = self._aligned(rendered)
+        if isinstance(outcome, Rejection):
+            self._variables.reject(draw, outcome)
+        else:
+            self._variables.accept(draw)
+            self._used.add(rendered.clean.text)
+        return outcome
+
+    def _aligned(self, rendered: RenderedPair) -> PromptPair | Rejection:
         if rendered.clean.text in self._used:
             return Rejection("repeat", "another pair already has this clean prompt")
         outcome = self._rejected.get(rendered) or align_pair(
@@ -175,8 +197,6 @@ class _DrawnPairBuilder:
         )
         if isinstance(outcome, Rejection):
             self._rejected[rendered] = outcome
-        else:
-            self._used.add(rendered.clean.text)
         return outcome
 
 

@@ -1,4 +1,4 @@
-"""Random draws of one value for each variable."""
+"""Random draws of one value for each variable, in rounds over the rows of finite sources."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import DrawnVariable, Value, candidates, value_repr, value_texts
+from mi_checks.prompts.factors import Factor, factor
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.variables import RandomTokens, SameAs
+from mi_checks.spec.variables import FiniteVariable, RandomTokens, SameAs
 
 
 def satisfies_differs_from(value: Value, other: Value) -> bool:
@@ -26,6 +27,43 @@ def satisfies_differs_from(value: Value, other: Value) -> bool:
     if isinstance(value, str) or isinstance(other, str):
         return {text.strip() for text in value_texts(value)}.isdisjoint(text.strip() for text in value_texts(other))
     return dict(value) != dict(other)
+
+
+BALANCED_ATTEMPTS = 500  # at one pair; later ones draw rows at random, to find the last that is left
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One value for each variable.
+
+    Attributes:
+        values: the values, by variable.
+        rows: the places of those that come from a finite source, among the candidates of their variable.
+    """
+
+    values: Mapping[str, Value]
+    rows: Mapping[str, int]
+
+
+class _RowUse:
+    """How often each row of a variable was drawn, so that rows are drawn in rounds: each equally often, give or take 1.
+
+    A row that never gave a pair (it is of another length under this tokenizer, say) counts the draws that were
+    rejected instead, so that it holds up no round.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.accepted = np.zeros(size, dtype=np.int64)
+        self.rejected = np.zeros(size, dtype=np.int64)
+        self.in_vain = np.zeros(size, dtype=np.int64)  # draws for the pair that is sought now
+
+    def order(self, rng: np.random.Generator, attempt: int) -> npt.NDArray[np.intp]:
+        """Return the rows, those drawn least often first and equal ones at random."""
+        shuffled = rng.permutation(len(self.accepted))
+        if attempt >= BALANCED_ATTEMPTS:
+            return shuffled
+        used = np.where(self.accepted > 0, self.accepted, self.rejected) + self.in_vain
+        return shuffled[np.argsort(used[shuffled], kind="stable")]
 
 
 @dataclass(frozen=True)
@@ -70,22 +108,63 @@ class VariableSampler:
             index = {ids[text]: place for place, text in enumerate(words)}
             sources.append(_VariableCandidates(name, variable, values, index))
         self._sources = tuple(sources)
+        self._use = {
+            source.name: _RowUse(len(source.candidates))
+            for source in sources
+            if not isinstance(source.variable, RandomTokens)
+        }
+        self._rows: dict[str, list[int]] = {name: [] for name in self._use}
 
-    def draw(self, rng: np.random.Generator) -> dict[str, Value] | Rejection:
-        """Return a value for each variable, or a rejection if earlier draws leave no value for a later variable."""
+    def draw(self, rng: np.random.Generator, attempt: int = 0) -> Draw | Rejection:
+        """Return a value for each variable, or a rejection if earlier draws leave no value for a later variable.
+
+        Args:
+            rng: draws the values.
+            attempt: how many draws for this pair were in vain.
+        """
         values: dict[str, Value] = {}
+        rows: dict[str, int] = {}
         for source in self._sources:
             others = {other: values[other] for other in source.variable.others}
             value: Value | None
             if isinstance(source.variable, RandomTokens):
                 value = self._random_tokens(source, source.variable, tuple(others.values()), rng)
             else:
-                value = _draw_candidate(source, tuple(others.values()), rng)
+                order = self._use[source.name].order(rng, attempt)
+                row = _first_that_differs(source, tuple(others.values()), order)
+                value = None if row is None else source.candidates[row]
+                if row is not None:
+                    rows[source.name] = row
             if value is None:
                 but = ", ".join(f"{other}={value_repr(taken)}" for other, taken in others.items())
                 return Rejection("exhausted", f"no value of variable {source.name!r} differs from {but}")
             values[source.name] = value
-        return values | {name: values[other] for name, other in self._copies.items()}
+        return Draw(values | {name: values[other] for name, other in self._copies.items()}, rows)
+
+    def accept(self, draw: Draw) -> None:
+        """Count a draw that gave a pair."""
+        for name, row in draw.rows.items():
+            self._use[name].accepted[row] += 1
+            self._rows[name].append(row)
+        for use in self._use.values():
+            use.in_vain[:] = 0
+
+    def reject(self, draw: Draw, rejection: Rejection) -> None:
+        """Count a draw that gave none."""
+        for name, row in draw.rows.items():
+            use = self._use[name]
+            is_unusable = rejection.kind != "repeat" and use.accepted[row] == 0
+            (use.rejected if is_unusable else use.in_vain)[row] += 1
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Return the finite sources of more than one row, with the row that each accepted pair took."""
+        found = (
+            factor(source.name, self._rows[source.name], sampled=source.variable.is_sampled)
+            for source in self._sources
+            if isinstance(source.variable, FiniteVariable)
+        )
+        return tuple(each for each in found if each.size > 1)
 
     def _random_tokens(
         self, source: _VariableCandidates, variable: RandomTokens, others: tuple[Value, ...], rng: np.random.Generator
@@ -107,8 +186,10 @@ def _tokens_of(tokenization: Tokenization, text: str) -> tuple[int, ...]:
     return tokenization.ids_after(text) + tokenization.ids_after(" " + text.removeprefix(" "))
 
 
-def _draw_candidate(source: _VariableCandidates, others: tuple[Value, ...], rng: np.random.Generator) -> Value | None:
-    if not others:
-        return source.candidates[int(rng.integers(len(source.candidates)))]
-    shuffled = (source.candidates[place] for place in rng.permutation(len(source.candidates)))
-    return next((value for value in shuffled if all(satisfies_differs_from(value, other) for other in others)), None)
+def _first_that_differs(
+    source: _VariableCandidates, others: tuple[Value, ...], order: npt.NDArray[np.intp]
+) -> int | None:
+    for row in order.tolist():
+        if all(satisfies_differs_from(source.candidates[row], other) for other in others):
+            return int(row)
+    return None

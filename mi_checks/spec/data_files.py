@@ -16,7 +16,7 @@ from mi_checks.spec.behaviour import AnyPrompts
 from mi_checks.spec.problems import Keys, SpecError, SpecProblem, comma_list, describe
 from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR
-from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, ListedValue, SuppliedValues, Variable
+from mi_checks.spec.variables import AnyVariable, FiniteVariable, FromFile, FromPool, ListedValue, SuppliedValues
 from mi_checks.spec.yaml_source import NON_TEXT_CHARACTER, YamlSource, missing_file_message, read_text, resolve_beside
 
 TextFields = dict[str, str]
@@ -207,7 +207,7 @@ def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> SuppliedV
     return _supplied_values(variable, rows, f"the file {variable.file!r}")
 
 
-def _supplied_values(variable: Variable, values: tuple[ListedValue, ...], origin: str) -> SuppliedValues:
+def _supplied_values(variable: FiniteVariable, values: tuple[ListedValue, ...], origin: str) -> SuppliedValues:
     return SuppliedValues.model_construct(
-        values=values, origin=origin, differs_from=variable.differs_from, where=variable.where
+        values=values, origin=origin, differs_from=variable.differs_from, where=variable.where, rows=variable.rows
     )

@@ -48,26 +48,54 @@ class RandomTokens(Variable):
     distinct: bool = Field(False, description="no token twice within this variable")
 
 
+MIN_SAMPLED_VALUES = 6  # a shorter list is fixed, unless `rows` says otherwise
+RowsRole = Literal["sampled", "fixed"]
+RowsSetting = Annotated[
+    RowsRole | None,
+    Field(
+        description="what the claim is about: `sampled`, more rows like these; `fixed`, exactly these rows. Without it, "
+        f"lists of fewer than {MIN_SAMPLED_VALUES} values are fixed, and everything else is sampled"
+    ),
+]
+
+
 class AdjustedVariable(Variable):
     """The settings that a case changes in a variable whose source stays the same."""
 
     length: int | None = Field(None, ge=1, le=512)
     distinct: bool | None = None
+    rows: RowsSetting = None
 
 
-class FromPool(Variable):
+class FiniteVariable(Variable):
+    """A variable that takes each value from a finite source, so that prompts share its rows."""
+
+    rows: RowsSetting = None
+
+    @property
+    def is_sampled(self) -> bool:
+        """Return whether the rows stand for more of their kind, so that prompts with the same row are a cluster."""
+        return self.rows != "fixed"
+
+
+class FromPool(FiniteVariable):
     """A value drawn from a pool of the package (`first_names`, `words`, `identifiers`, …) or of the project."""
 
     pool: str
 
 
-class FromValues(Variable):
+class FromValues(FiniteVariable):
     """A value drawn from the list written here; the fields of a mapping are read as `{{ name.field }}`."""
 
     values: tuple[ListedValue, ...] = Field(min_length=1)
 
+    @property
+    def is_sampled(self) -> bool:
+        """Return whether the rows stand for more of their kind; a short list does not, unless `rows` says so."""
+        return len(self.values) >= MIN_SAMPLED_VALUES if self.rows is None else self.rows == "sampled"
 
-class FromFile(Variable):
+
+class FromFile(FiniteVariable):
     """A row drawn from a data file beside this one; its columns are read as `{{ name.column }}`."""
 
     file: str = Field(min_length=1, description="a .csv file with a header or a .jsonl file, relative to this file")
@@ -81,6 +109,11 @@ class SuppliedValues(FromValues):
     """
 
     origin: str
+
+    @property
+    def is_sampled(self) -> bool:
+        """Return whether the rows stand for more of their kind, as those of files and pools do by default."""
+        return self.rows != "fixed"
 
 
 class SameAs(GrammarPart):

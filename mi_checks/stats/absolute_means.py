@@ -118,8 +118,7 @@ class AbsoluteMeans:
             refusal = type(refusal)(refusal.reason, self._design.observations, need, refusal.factor)
             low = high = value
         low, high = min(max(low, 0.0), value), max(high, value)
-        clusters = self._design.clusters
-        return Estimate(value, low, high, self._design.n, unit, METHOD, clusters=clusters, refusal=refusal)
+        return Estimate(value, low, high, self._design.n, unit, METHOD, **self._design.clustered, refusal=refusal)
 
 
 def _units(design: SamplingDesign) -> Integers:

@@ -45,6 +45,7 @@ class Estimate:
         int | None,
         "the rows of the sampled factor that has the fewest, if prompts share rows; None: prompts are independent",
     ] = None
+    clustered_by: Annotated[str, 'the name of that factor; "" if prompts are independent'] = ""
     refusal: Annotated[
         Refusal | None, "why there is no interval, so that no verdict rests on the value; low and high are the value"
     ] = None

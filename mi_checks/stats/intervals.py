@@ -119,7 +119,7 @@ def mean_interval(
         low, high = (0.0, 0.0) if floor is None else (-floor.mean, floor.mean)
     else:
         ((low,), (high,)) = cache.of(kind, lambda: mean_ends(values[None], design, limits), design.digest, values)
-    return Estimate(value, float(low), float(high), design.n, unit, method, clusters=design.clusters)
+    return Estimate(value, float(low), float(high), design.n, unit, method, **design.clustered)
 
 
 def ratio_interval(
@@ -191,7 +191,7 @@ def ratio_intervals(
             found.append(_refused(value, design, unit, RATIO_METHOD, refusal))
             continue
         ends = (value - reach, value + reach) if exact else (float(a), float(b))
-        found.append(Estimate(value, *ends, design.n, unit, RATIO_METHOD, clusters=design.clusters))
+        found.append(Estimate(value, *ends, design.n, unit, RATIO_METHOD, **design.clustered))
     return found
 
 
@@ -217,7 +217,7 @@ def ratio_parts(
 
 
 def _refused(value: float, design: SamplingDesign, unit: str, method: str, refusal: Refusal) -> Estimate:
-    return Estimate(value, value, value, design.n, unit, method, clusters=design.clusters, refusal=refusal)
+    return Estimate(value, value, value, design.n, unit, method, **design.clustered, refusal=refusal)
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:

@@ -22,8 +22,9 @@ from scipy.special import stdtr  # scipy.stats takes a second to import
 from mi_checks.spec.check import Bound
 from mi_checks.stats.cluster_variance import cluster_variance
 from mi_checks.stats.dirichlet import weighted_sum_below_zero
-from mi_checks.stats.estimate import ALPHA, ALPHA_PER_SIDE
+from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.refusals import refusals
 from mi_checks.stats.sampling import SamplingDesign
 
 Limits = tuple[float, float]
@@ -122,11 +123,13 @@ def ratio_p_values(
         tests: the number of tests that Holm's method corrects for.
 
     Returns:
-        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`.
+        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`; 1 where the values are refused.
     """
     excess = parts - bound * whole
     level = ALPHA_PER_SIDE / tests
-    return mean_p_values(excess, design, level), mean_p_values(-excess, design, level)
+    refused = np.array([each is not None for each in refusals(excess, design)])
+    above, below = (mean_p_values(side, design, level) for side in (excess, -excess))
+    return np.where(refused, 1.0, above), np.where(refused, 1.0, below)
 
 
 def bound_p_value(
@@ -146,7 +149,8 @@ def bound_p_value(
         whole: what the ratio is of, `prompt`; None for the mean of the values.
         limits: the smallest and the largest possible value; None for values without limits.
     """
-    p_values = [0.0]
+    (refusal,) = refusals(values[None], design, limited=limits is not None)
+    p_values = [0.0 if refusal is None else 1.0]
     for side, sign in ((bound.at_least, 1.0), (bound.at_most, -1.0)):
         if side is not None:
             of = side if whole is None else side * whole
@@ -175,7 +179,8 @@ def mean_beyond_p_value(values: Floats, margin: float, design: SamplingDesign, l
         limits: the smallest and the largest possible value, symmetric around zero; None for values without limits.
     """
     mean = float(values.mean())
-    if abs(mean) <= margin:
+    (refusal,) = refusals(values[None], design, limited=limits is not None)
+    if abs(mean) <= margin or refusal is not None:
         return 1.0
     outward = math.copysign(1.0, mean) * values - margin
     least = None if limits is None else limits[0] - margin

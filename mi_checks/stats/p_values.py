@@ -28,9 +28,13 @@ def independent_difference(before: Estimate, after: Estimate, margin: float = 0.
     above = math.hypot(after.high - after.value, before.value - before.low)
     refusal = after.refusal or before.refusal
     low, high = (change, change) if refusal else (change - below, change + above)
-    clusters = min((each.clusters for each in (before, after) if each.clusters is not None), default=None)
-    n = min(before.n, after.n)
-    estimate = Estimate(change, low, high, n, after.unit, "of two intervals", clusters=clusters, refusal=refusal)
+    n, clustered = min(before.n, after.n), after if after.clusters is not None else before
+    estimate = Estimate(
+        *(change, low, high, n, after.unit, "of two intervals"),
+        clusters=clustered.clusters,
+        clustered_by=clustered.clustered_by,
+        refusal=refusal,
+    )
     beyond = abs(change) - margin
     if beyond <= 0 or refusal is not None:
         return estimate, 1.0

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,13 @@ from mi_checks.stats.floor import Floats
 
 Integers = npt.NDArray[np.int64]
 MIN_STRATUM = 2  # prompts; one prompt says nothing about the spread within its stratum
+
+
+class Clustered(TypedDict):
+    """The fields of an `Estimate` that say how prompts are clustered."""
+
+    clusters: int | None
+    clustered_by: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,11 @@ class SamplingDesign:
     def clusters(self) -> int | None:
         """Return the number of rows of the clustering factor that has the fewest; None if prompts are independent."""
         return self.clustering[0].size if self.clustering else None
+
+    @property
+    def clustered(self) -> Clustered:
+        """Return what an estimate records of the clusters, by its fields."""
+        return {"clusters": self.clusters, "clustered_by": self.clustering[0].name if self.clustering else ""}
 
     @property
     def observations(self) -> int:

@@ -16,7 +16,7 @@ from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.scoring import score_name
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, require_effect_size
 from mi_checks.stats.p_values import holm, ratio_p_values

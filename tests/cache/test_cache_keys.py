@@ -94,7 +94,7 @@ def test_a_missing_source_raises():
 
 @pytest.mark.parametrize(
     "sources",
-    [keys.MEASUREMENT_SOURCES, keys.PROMPT_SOURCES, keys.RESAMPLING_SOURCES, MUTATION_CODE, ESTIMATE_SOURCES],
+    [keys.MEASUREMENT_SOURCES, keys.PROMPT_SOURCES, keys.INTERVAL_SOURCES, MUTATION_CODE, ESTIMATE_SOURCES],
 )
 def test_all_sources_exist(sources):
     assert keys.code_digest(sources, ())

@@ -175,7 +175,7 @@ def test_intervals_by_other_code_are_not_reused(store, make, monkeypatch):
     intervals.mean_interval(first.unpatched.effect_size, "logits", first.intervals)
     first.add_intervals()
     first.save()
-    monkeypatch.setattr(cached_engine, "RESAMPLING_LIBRARIES", ("scipy",))
+    monkeypatch.setattr(cached_engine, "INTERVAL_LIBRARIES", ("scipy",))
     assert CachedEngine(unwanted, store, "key").intervals.ends == {}
 
 

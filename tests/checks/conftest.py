@@ -17,7 +17,7 @@ from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.interval_cache import IntervalCache
 
 MODEL = "nano-attn-2l"
 LABELS = {"A": (1, 2), "B": (3,), "wide": (4, 5), "END": (6,)}

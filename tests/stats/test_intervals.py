@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from mi_checks.spec.check import Bound
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import (
     NoEffectSize,

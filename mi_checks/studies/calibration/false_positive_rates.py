@@ -9,7 +9,7 @@ from typing import Literal
 from scipy import stats
 
 from mi_checks.checks.verdict import Verdict
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 
 RateComparison = Literal["within", "above", "below"]
 # the level of each test of a rate against its nominal rate; a report has about a hundred of them

@@ -16,7 +16,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.output.numbers import precise
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.discovery.mechanism import EXCESS_WARNING, exceeds_whole

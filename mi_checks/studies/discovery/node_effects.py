@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import Node
-from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import ratio_interval

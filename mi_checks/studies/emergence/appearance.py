@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.results.evidence import Effect
-from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
+from mi_checks.stats.estimate import ALPHA
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.p_values import holm, mean_p_value
 

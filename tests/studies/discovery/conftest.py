@@ -14,7 +14,7 @@ from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.stats.bootstrap import IntervalCache
+from mi_checks.stats.interval_cache import IntervalCache
 
 MODEL = "nano-attn-2l"
 INDUCTION = {
