@@ -33,12 +33,12 @@ from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_runs import in_current_terms, reader_of
 from mi_checks.results.read_run import record_from_data
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.stats.estimate import Estimate, Parts
+from mi_checks.stats.estimate import Estimate, Parts, Refusal
 
-# 2: claims were sentences; 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding
-# reader.
-SCHEMA = 3
-PARTS_METHOD = "bootstrap of the mean"  # of the parts' intervals
+# 3: estimates had neither clusters nor refusals; 2: claims were sentences; 1: no parts of fractions and no effect
+# sizes; of `composes`, a sentence for the deciding reader.
+SCHEMA = 4
+PARTS_METHOD = "as of means"  # of the parts' intervals
 REMEDY = "restore the file, or record it again with pytest --mi-update"
 
 
@@ -315,7 +315,27 @@ def _estimate(where: str, data: Any) -> Estimate:
             f"{where}: its numbers are inconsistent: from {data['low']} to {data['high']}, n {data['n']}"
         )
     numbers = {name: float(data[name]) for name in ("value", "low", "high")}
-    return Estimate(**numbers, n=int(data["n"]), unit=data["unit"], method=data["method"], over=data["over"])
+    return Estimate(
+        numbers["value"],
+        numbers["low"],
+        numbers["high"],
+        int(data["n"]),
+        data["unit"],
+        data["method"],
+        data["over"],
+        clusters=data.get("clusters"),
+        clustered_by=data.get("clustered_by", ""),
+        refusal=_refusal(where, data.get("refusal")),
+    )
+
+
+def _refusal(where: str, data: Any) -> Refusal | None:
+    if data is None:
+        return None
+    try:
+        return record_from_data(Refusal, data)
+    except ValidationError:
+        raise _InvalidBaseline(f"{where}: the reason why there is no interval is not valid") from None
 
 
 def _is_number(value: object) -> bool:

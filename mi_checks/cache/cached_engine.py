@@ -15,8 +15,8 @@ from mi_checks.cache.cache_keys import INTERVAL_LIBRARIES, INTERVAL_SOURCES, cod
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.readout import SideRun, UnpatchedRuns
-from mi_checks.stats.interval_cache import DIGEST_BYTES, IntervalCache
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.interval_cache import DIGEST_BYTES, IntervalCache
 
 SIDES = ("clean", "corrupt")
 

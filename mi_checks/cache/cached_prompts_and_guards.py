@@ -19,7 +19,12 @@ from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.factors import Factor
 from mi_checks.prompts.tokenization import Tokenization
 
-BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")  # of a `PromptBatch`, besides pairs and factors
+BATCH_FIELDS = (
+    "foil_reduction",
+    "answer_reduction",
+    "score",
+    "by_labels",
+)  # of a `PromptBatch`, besides these
 PROMPTS_ARRAY = "prompts"  # the array of the stored entry that holds the prompts, as UTF-8 of their JSON
 GUARDS_ARRAY = "guards"  # the array of the stored entry that holds the guards, as UTF-8 of their JSON
 

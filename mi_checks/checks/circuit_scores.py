@@ -13,9 +13,9 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_interval, ratio_parts, require_effect_size
 from mi_checks.stats.sampling import SamplingDesign
 

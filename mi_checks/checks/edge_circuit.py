@@ -14,14 +14,13 @@ from mi_checks.checks.verdict import Verdict, no_effect_verdict, verdict
 from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
-from mi_checks.output.refusal_text import refusal_text
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Outcome
+from mi_checks.stats.estimate import ALPHA, CIRCUIT_EFFECT_NAME, Outcome
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 from mi_checks.stats.mean_tests import bound_p_value, ratio_p_values

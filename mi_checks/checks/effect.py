@@ -51,6 +51,7 @@ def effect(measured: Measurements) -> Effect:
             if verdict.estimate is not None
         ),
         ability=_ability(outcomes),
+        factors=measured.batch.factors,
         outcome=check_absent(measured).outcome if entry == "absent" and outcomes else _worst(outcomes),
     )
 

@@ -32,9 +32,7 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     values = measured.floor.without_rounding(effect_per_prompt(check.against, measured.unpatched))
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
-    estimate = mean_interval(
-        values, score_unit(score), measured.design, floor=measured.floor, cache=measured.intervals
-    )
+    estimate = mean_interval(values, score_unit(score), measured.design, floor=measured.floor, cache=measured.intervals)
     result = verdict(claim, estimate, bound, tuple(values.tolist()), bound_p_value(values, bound, measured.design))
     if values.any() or not only_above_zero(bound):
         return result

@@ -29,9 +29,9 @@ from mi_checks.spec.model_validation import out_of_range
 from mi_checks.spec.node_names import COMPONENT_PLURALS, expand_nodes, leaf_names
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats, RoundingFloor
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.intervals import ratio_intervals
 from mi_checks.stats.sampling import SamplingDesign
 

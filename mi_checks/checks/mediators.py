@@ -11,15 +11,14 @@ from mi_checks.checks.patching import why_untested
 from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
-from mi_checks.output.refusal_text import refusal_text
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import comma_list
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Outcome
+from mi_checks.stats.estimate import ALPHA, Outcome
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts, require_effect_size
 from mi_checks.stats.mean_tests import ratio_p_values
 from mi_checks.stats.p_values import holm

@@ -10,12 +10,11 @@ import numpy as np
 from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
-from mi_checks.output.refusal_text import refusal_text
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import comma_list
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Outcome
+from mi_checks.stats.estimate import ALPHA, Outcome
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.mean_tests import ratio_p_values
 from mi_checks.stats.p_values import holm

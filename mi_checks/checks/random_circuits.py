@@ -90,7 +90,11 @@ def _fraction_ahead(ahead: Floats, circuits: CircuitScores, *, exhaustive: bool)
     how = "tests over prompts of each circuit"
     if not exhaustive:
         drawn = proportion_interval(wins, n)
-        low, high, how = min(low, drawn.low), max(high, drawn.high), f"Clopper–Pearson over circuits and {how}, the wider"
+        low, high, how = (
+            min(low, drawn.low),
+            max(high, drawn.high),
+            f"the wider of Clopper–Pearson over circuits and {how}",
+        )
     if refusal is not None:
         low = high = wins / n
     unit = "fraction of circuits of its size"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.output.refusal_text import refusal_text
+from mi_checks.output.inconclusive_text import refusal_text, settling_text
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 from mi_checks.stats.intervals import NoEffectSize
-from mi_checks.stats.judgement import judge, observations_to_settle
+from mi_checks.stats.judgement import judge
 
 
 @dataclass(frozen=True)
@@ -84,22 +84,10 @@ def verdict(
     if estimate.refusal is not None:
         reason = refusal_text(estimate.refusal)
     elif outcome == "inconclusive":
-        reason = f"the interval contains the bound; {_remedy(estimate, bound)}"
+        reason = f"the interval contains the bound; {settling_text(estimate, bound)}"
     elif outcome == "fail":
         reason = "the whole interval is outside the bound"
     return Verdict(outcome, claim, estimate, bound, reason, per_prompt, show_other_mediators, p_value=p_value)
-
-
-def _remedy(estimate: Estimate, bound: Bound) -> str:
-    enough = observations_to_settle(estimate, bound)
-    if enough is None:
-        return "the estimate lies on the bound, so that more prompts would not settle it"
-    if estimate.clusters is None:
-        return f"about {enough} prompts would settle it (--mi-count {enough})"
-    return (
-        f"about {enough} values of '{estimate.clustered_by}' instead of {estimate.clusters} would settle it; more "
-        "prompts of the same values help little"
-    )
 
 
 def node_names_of(nodes: Iterable[Node]) -> tuple[str, ...]:

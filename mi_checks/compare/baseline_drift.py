@@ -95,10 +95,11 @@ def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], ev
     """
     mismatches = find_mismatches(then, results)
     pairs: dict[str, PairedChange] = {}
+    design = evidence.effect.design
     for name, result in results.items():
         if name not in mismatches:
             before = then.checks[name]
-            pairs[name] = change_between(before, recorded_check(result), change_margin(before.estimate))
+            pairs[name] = change_between(before, recorded_check(result), change_margin(before.estimate), design)
     sizes = then.effect_sizes, evidence.effect_sizes
     drifts = [
         drift

@@ -17,6 +17,7 @@ from mi_checks.compare.paired_change import Direction, Measurement, PairedChange
 from mi_checks.output.numbers import number
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import EFFECT_SIZE_NAME, Estimate
+from mi_checks.stats.sampling import SamplingDesign
 
 PartDirection = Literal["rose", "fell", "did not change significantly", "not known"]
 STILL: PartDirection = "did not change significantly"
@@ -114,12 +115,13 @@ def fraction_change(
         for parts, sizes in zip((then, now), effect_sizes, strict=True)
     ]
     numerator, denominator = with_holm_correction(
-        [
-            change_between(before, after, 0.0 if before.estimate is None else part_margin(before.estimate))
-            for before, after in (numerators, denominators)
-        ]
+        [_part_change(before, after, change.design) for before, after in (numerators, denominators)]
     )
     return FractionChange(_part(numerator), _part(denominator), now.of)
+
+
+def _part_change(before: Measurement, after: Measurement, design: SamplingDesign | None) -> PairedChange:
+    return change_between(before, after, 0.0 if before.estimate is None else part_margin(before.estimate), design)
 
 
 def favoured_direction(result: CheckResult) -> Direction | None:

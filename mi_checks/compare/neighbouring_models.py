@@ -94,7 +94,9 @@ def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tupl
         for behaviour, effect in by_model.get(step.before, {}).items()
         if (after := by_model.get(step.after, {}).get(behaviour)) is not None and comparable(effect, after)
     ]
-    raw = [change_between(_measurement(before), _measurement(after), NO_MARGIN) for _, before, after in pairs]
+    raw = [
+        change_between(_measurement(before), _measurement(after), NO_MARGIN, after.design) for _, before, after in pairs
+    ]
     return tuple(
         NeighbourDifference(step, before, after, change, _prompts_to_tell(alone, len(pairs)))
         for (step, before, after), alone, change in zip(pairs, raw, with_holm_correction(raw), strict=True)

@@ -25,13 +25,15 @@ from mi_checks.compare.margins import (
     rounding_margin,
 )
 from mi_checks.output.numbers import number
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import PROPORTION, Estimate, Parts
+from mi_checks.stats.estimate import ALPHA, PROPORTION, Estimate, Parts
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import mean_interval, paired_proportion_interval
-from mi_checks.stats.p_values import holm, independent_difference, mean_beyond_p_value
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.mean_tests import Limits, mean_beyond_p_value
+from mi_checks.stats.p_values import holm, independent_difference
+from mi_checks.stats.sampling import SamplingDesign
 
 Direction = Literal["rose", "fell", "unchanged", "inconclusive"]
+DIFFERENCE_OF_PROPORTIONS: Limits = (-1.0, 1.0)
 ChangeEvidence = Literal["paired", "independent", "none"]
 
 
@@ -109,6 +111,7 @@ class PairedChange:
             `none` if one of the two could not be measured.
         p_value: of the hypothesis that the mean changed by no more than the margin; None without evidence. It is
             corrected for the family once `with_holm_correction` has seen it.
+        design: how the prompts were drawn, if the values are paired.
     """
 
     before: Measured
@@ -116,17 +119,17 @@ class PairedChange:
     margin: float
     evidence: ChangeEvidence
     p_value: float | None
+    design: SamplingDesign | None = None
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        """The mean of after − before with its interval; worked out when asked for, as a bootstrap costs far more."""
+        """The mean of after − before with its interval; worked out when asked for, as it costs far more than a test."""
         if self.before.estimate is None or self.after.estimate is None:
             return None
-        if self.evidence == "independent":
+        if self.design is None:
             return independent_difference(self.before.estimate, self.after.estimate)[0]
-        if self._is_yes_or_no:
-            return paired_proportion_interval(_array(self.before), _array(self.after))
-        return mean_interval(self.differences, self.after.estimate.unit)
+        limits = DIFFERENCE_OF_PROPORTIONS if self._is_yes_or_no else None
+        return mean_interval(self.differences, self.after.estimate.unit, self.design, limits=limits)
 
     @property
     def differences(self) -> Floats:
@@ -142,7 +145,7 @@ class PairedChange:
         """
         if self.is_significant:
             return "rose" if self._value > 0 else "fell"
-        if self.estimate is None:
+        if self.estimate is None or self.estimate.refusal is not None:
             return "inconclusive"
         within = -self.margin <= self.estimate.low and self.estimate.high <= self.margin
         return "unchanged" if within else "inconclusive"
@@ -189,22 +192,24 @@ class PairedChange:
         return self.before.estimate is not None and self.before.estimate.unit == PROPORTION
 
 
-def change_between(before: Measured, after: Measured, margin: float) -> PairedChange:
+def change_between(before: Measured, after: Measured, margin: float, design: SamplingDesign | None) -> PairedChange:
     """Return the change from one measurement to another, with the p-value as if it were the only one.
 
-    Values per prompt are compared by a paired t-test, and two intervals by a z-test as if they were independent; both
-    two-sided and against the margin.
+    The differences of values per prompt are tested as every mean is, and two intervals as if they were independent;
+    both two-sided and against the margin.
 
     Args:
         before: the earlier measurement.
         after: the later one, on the same prompts.
         margin: the smallest change that counts as one, at least zero: see `margins`.
+        design: how the prompts were drawn; None if that is not known, and values per prompt are not compared.
     """
     if before.estimate is None or after.estimate is None:
         return PairedChange(before, after, margin, "none", None)
-    if _is_paired(before, after):
-        p_value = mean_beyond_p_value(_array(after) - _array(before), margin)
-        return PairedChange(before, after, margin, "paired", p_value)
+    if design is not None and design.n == len(after.per_prompt) and _is_paired(before, after):
+        limits = DIFFERENCE_OF_PROPORTIONS if after.estimate.unit == PROPORTION else None
+        p_value = mean_beyond_p_value(_array(after) - _array(before), margin, design, limits)
+        return PairedChange(before, after, margin, "paired", p_value, design)
     p_value = independent_difference(before.estimate, after.estimate, margin)[1]
     return PairedChange(before, after, margin, "independent", p_value)
 

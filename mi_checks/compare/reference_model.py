@@ -27,12 +27,13 @@ from mi_checks.compare.paired_change import (
     change_between,
     with_holm_correction,
 )
+from mi_checks.output.inconclusive_text import refusal_text, settling_text
 from mi_checks.output.numbers import first_names, number
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.run import REFERENCE, CheckResult
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
-from mi_checks.stats.judgement import observations_to_settle
+from mi_checks.stats.sampling import SamplingDesign
 
 Equivalence = Literal["kept", "changed", "inconclusive", "not applicable"]
 VERDICTS: dict[tuple[Equivalence, Equivalence], str] = {
@@ -155,6 +156,7 @@ def compare_with_reference(
     reference_checks: Mapping[str, RecordedCheck],
     model_checks: Mapping[str, RecordedCheck],
     mediators: tuple[tuple[Mediator, ...], tuple[Mediator, ...]] | None,
+    design: SamplingDesign,
     effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
     unit: str = "",
 ) -> ReferenceComparison:
@@ -165,14 +167,16 @@ def compare_with_reference(
             prompt.
         model_checks: the model's effects.
         mediators: the strongest heads of both models' sweeps; None if nothing is claimed about nodes.
+        design: how the prompts were drawn.
         effect_sizes: clean − corrupt score of both models, `prompt`; empty if it is not known.
         unit: the unit of the score.
     """
     equivalence_tests, difference_tests = [], []
     for name, reference in reference_checks.items():
         margin = equivalence_margin(np.array(reference.per_prompt))
-        equivalence_tests.append(change_between(reference, model_checks[name], margin))
-        difference_tests.append(change_between(reference, model_checks[name], change_margin(reference.estimate)))
+        equivalence_tests.append(change_between(reference, model_checks[name], margin, design))
+        difference_margin = change_margin(reference.estimate)
+        difference_tests.append(change_between(reference, model_checks[name], difference_margin, design))
     effects = tuple(
         map(
             EffectChange,
@@ -266,5 +270,7 @@ def _effect_line(effect: EffectChange) -> str:
         text += f" (it {effect.difference_test.direction} significantly, but within the margin)"
     if effect.prompts is not None and effect.prompts.exceeds_rounding:
         text += f"; {effect.prompts.text(model.unit)}"
-    enough = observations_to_settle(difference, effect.bound) if effect.state == "inconclusive" else None
-    return text if enough is None else f"{text}; about {enough} prompts would settle it (--mi-count {enough})"
+    if effect.state != "inconclusive":
+        return text
+    refusal = difference.refusal
+    return f"{text}; {settling_text(difference, effect.bound) if refusal is None else refusal_text(refusal)}"

@@ -13,8 +13,8 @@ from mi_checks.compare.margins import change_margin, rounding_margin
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.compare.run_pairs import CheckPair, check_pairs
 from mi_checks.results.run import CheckResult, Run
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate
+from mi_checks.stats.sampling import SamplingDesign
 
 EffectSizes = Mapping[tuple[str, str], tuple[float, ...]]  # by behaviour and model, clean − corrupt score, `prompt`
 State = Literal[
@@ -88,7 +88,8 @@ class CheckChange:
 def compare_runs(before: Run, after: Run) -> tuple[CheckChange, ...]:
     """Return every check of both runs: what drifted, then what improved, most significant first; then the rest."""
     all_pairs = check_pairs(before, after)
-    tested = {i: change for i, pair in enumerate(all_pairs) if (change := _paired_change(pair)) is not None}
+    designs = _designs(after)
+    tested = {i: change for i, pair in enumerate(all_pairs) if (change := _paired_change(pair, designs)) is not None}
     tested = dict(zip(tested, with_holm_correction(tuple(tested.values())), strict=True))
     sizes = tuple({(each.behaviour, each.model): each.effect_sizes for each in run.evidence} for run in (before, after))
     changes = [
@@ -122,14 +123,22 @@ def _order(change: CheckChange) -> tuple[int, int, float, str, str]:
     return STATES.index(change.state), level, -change.size, either.behaviour, either.check
 
 
-def _paired_change(pair: CheckPair) -> PairedChange | None:
+def _designs(run: Run) -> dict[tuple[str, str], SamplingDesign]:
+    """Return how the prompts of each behaviour and model were drawn."""
+    return {(each.behaviour, each.model): each.effect.design for each in run.evidence}
+
+
+def _paired_change(pair: CheckPair, designs: Mapping[tuple[str, str], SamplingDesign]) -> PairedChange | None:
     """Return the change of a check's value; None if the two values cannot be subtracted."""
     before, after = pair.before, pair.after
     if before is None or after is None or after.kind in NO_CHECKS or "error" in (before.outcome, after.outcome):
         return None  # the item of a baseline or reference model has a difference for its value already
     if (before.estimate is None and after.estimate is None) or _why_invalid(before, after):
         return None
-    return change_between(before, after, change_margin(before.estimate)) if _same_side(before, after) else None
+    if not _same_side(before, after):
+        return None
+    design = designs.get((after.behaviour, after.model))
+    return change_between(before, after, change_margin(before.estimate), design)
 
 
 def _check_change(

@@ -16,6 +16,8 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.stats.floor import Floats
 
+N_RANDOM_DIRECTIONS = 400  # of what a head writes, for the null distribution of an input's fraction
+
 
 def composition_scores(model: Transformer, kind: Kind) -> Floats:
     """Return ‖A·B‖ / (‖A‖ ‖B‖), in Frobenius norms, for every pair of heads; 0 unless the sender's layer is earlier.
@@ -101,31 +103,90 @@ class InputFraction(Quantity):
             MiChecksError: the receiver's weights read nothing of the residual stream.
             ValueError: the sender writes nothing, or the receiver is not a query, key or value after it.
         """
-        sender, receiver = self.sender, self.receiver
-        embedding = sender.kind == "resid_pre" and sender.layer == 0
-        if sender.kind not in WRITER_KINDS and not embedding:
-            raise ValueError(
-                f"{sender} does not write to the residual stream; name a head, a neuron, an attention layer, an MLP or "
-                "L0.resid_pre"
-            )
-        if receiver.kind not in ("q", "k", "v"):
-            raise ValueError(f"the receiver must be a head's q, k or v, not {receiver}")
-        if not embedding and not reaches(sender, receiver):
-            raise ValueError(f"there is no path from {sender} to {receiver}, because {receiver} does not come after it")
-        engine.supported.require_guards("paths", "composition on the prompts cannot be measured")
-        last_columns = [columns[-1] for columns in engine.layouts["clean"].columns(self.at)]
-        columns = torch.tensor(last_columns, device=engine.device)
-        whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
-        part = engine.stream_output(sender, engine.activation("clean", sender)[engine.rows, columns])
-        from_sender, in_total = (
-            engine.receiver_input(receiver, whole, x)[engine.readout.bare_rows].float() for x in (part, whole)
+        part, whole = _stream_parts(engine, self.sender, self.receiver, self.at)
+        ratios = _norm_ratios(engine, self.receiver, self.at, part, whole)
+        return engine.require_finite(ratios, f"inputs of {self.receiver}")[None]
+
+
+@dataclass(frozen=True)
+class RandomInputFractions(Quantity):
+    """The mean `InputFraction` if what the sender writes had a random direction instead of its own, `1 draw`.
+
+    In each draw one random rotation of the residual stream is applied to what the sender writes on every prompt, which
+    keeps all its norms and angles. In an untrained model the sender's own direction is as good as random.
+    """
+
+    by_row = True
+
+    sender: Node
+    receiver: Node
+    at: str
+    draws: int = N_RANDOM_DIRECTIONS
+
+    def names(self) -> tuple[str, ...]:
+        """Return the name of both nodes, the label and the number of draws."""
+        return (json.dumps(["share of random directions", str(self.sender), str(self.receiver), self.at, self.draws]),)
+
+    def compute(self, engine: Engine) -> Floats:
+        """Return the mean ratio of the two norms over prompts, `1 draw`.
+
+        Raises:
+            MiChecksError: as `InputFraction`.
+            ValueError: as `InputFraction`.
+        """
+        part, whole = _stream_parts(engine, self.sender, self.receiver, self.at)
+        left, sizes, _ = torch.linalg.svd(part.double().cpu(), full_matrices=False)
+        generator = torch.Generator().manual_seed(0)
+        means = np.empty(self.draws)
+        for draw in range(self.draws):
+            # The rotation of the directions that the sender writes in: a uniformly random frame of as many.
+            gaussian = torch.randn((part.shape[-1], len(sizes)), generator=generator, dtype=torch.float64)
+            frame = torch.linalg.qr(gaussian).Q.mT
+            rotated = ((left * sizes) @ frame).to(part)
+            means[draw] = float(_norm_ratios(engine, self.receiver, self.at, rotated, whole).mean())
+        return means[None]
+
+
+def _stream_parts(engine: Engine, sender: Node, receiver: Node, at: str) -> tuple[Tensor, Tensor]:
+    """Return what the sender writes, and the whole residual stream before the receiver, each `row d_model`.
+
+    Raises:
+        ValueError: the sender writes nothing, or the receiver is not a query, key or value after it.
+    """
+    embedding = sender.kind == "resid_pre" and sender.layer == 0
+    if sender.kind not in WRITER_KINDS and not embedding:
+        raise ValueError(
+            f"{sender} does not write to the residual stream; name a head, a neuron, an attention layer, an MLP or "
+            "L0.resid_pre"
         )
-        if not in_total.any(-1).all():
-            raise MiChecksError(
-                f"{engine.loaded_model.name}: the weights of {receiver} read nothing from the residual stream at "
-                f"{self.at}, so no fraction of its input can be measured; name another head or input"
-            )
-        return engine.require_finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"inputs of {receiver}")[None]
+    if receiver.kind not in ("q", "k", "v"):
+        raise ValueError(f"the receiver must be a head's q, k or v, not {receiver}")
+    if not embedding and not reaches(sender, receiver):
+        raise ValueError(f"there is no path from {sender} to {receiver}, because {receiver} does not come after it")
+    engine.supported.require_guards("paths", "composition on the prompts cannot be measured")
+    last_columns = [columns[-1] for columns in engine.layouts["clean"].columns(at)]
+    columns = torch.tensor(last_columns, device=engine.device)
+    whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]
+    part = engine.stream_output(sender, engine.activation("clean", sender)[engine.rows, columns])
+    return part, whole
+
+
+def _norm_ratios(engine: Engine, receiver: Node, at: str, part: Tensor, whole: Tensor) -> Tensor:
+    """Return ‖what the receiver reads of the part‖ / ‖what it reads of the whole‖, `prompt`.
+
+    Raises:
+        MiChecksError: the receiver's weights read nothing of the residual stream.
+    """
+    from_sender, in_total = (
+        engine.receiver_input(receiver, whole, x)[engine.readout.bare_rows].float() for x in (part, whole)
+    )
+    if not in_total.any(-1).all():
+        raise MiChecksError(
+            f"{engine.loaded_model.name}: the weights of {receiver} read nothing from the residual stream at {at}, so "
+            "no fraction of its input can be measured; name another head or input"
+        )
+    ratios: Tensor = from_sender.norm(dim=-1) / in_total.norm(dim=-1)
+    return ratios
 
 
 def _head_matrices(model: Transformer, layer: int, kind: str) -> Tensor:

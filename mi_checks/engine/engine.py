@@ -22,8 +22,8 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
-from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.interval_cache import IntervalCache
 
 
 class Quantity(ABC):

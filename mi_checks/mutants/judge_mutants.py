@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 
 from mi_checks.cache.cache_keys import code_digest, measurement_key
@@ -129,7 +128,7 @@ class MutantJudge:
         n_subset = len(measured.batch) // 4
         self._subset_runs: MutantRuns | None = None
         if n_subset >= MIN_SUBSET_PROMPTS:
-            subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
+            subset = measured.batch.select(slice(n_subset))
             subset_engine = cache(lambda: engine().with_prompts(subset))
             self._subset_runs = MutantRuns(measured.with_batch(subset), subset_engine, store)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mi_checks.prompts.factors import Factor
@@ -95,6 +95,15 @@ class PromptBatch:
         ]
         how = (self.score, self.answer_reduction, self.foil_reduction, self.by_labels)
         return hashlib.sha256(json.dumps([how, pairs], sort_keys=True).encode()).hexdigest()
+
+    def select(self, prompts: slice) -> PromptBatch:
+        """Return the batch of some of the pairs."""
+        return self.at(range(len(self.pairs))[prompts])
+
+    def at(self, places: Sequence[int]) -> PromptBatch:
+        """Return the batch of the pairs at these places."""
+        factors = tuple(each.at(places) for each in self.factors)
+        return replace(self, pairs=tuple(self.pairs[place] for place in places), factors=factors)
 
     def positions(self, label: str) -> tuple[tuple[int, ...], ...]:
         """Return the positions of a label's tokens in the clean prompt of each pair."""

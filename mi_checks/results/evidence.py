@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+from mi_checks.prompts.factors import Factor
 from mi_checks.stats.estimate import Estimate, Outcome
+from mi_checks.stats.sampling import SamplingDesign
 
 HEAD_SWEEP = "the sweep of all heads"  # as omissions name it
 MIN_MEDIATOR_FRACTION = 0.1  # fraction of clean − corrupt; a head mediates if its whole interval lies above it
@@ -51,6 +53,12 @@ class Effect:
     preferences: tuple[Preference, ...]
     ability: Annotated[Ability, '"can": every behavioural check passes; "cannot": every one fails significantly']
     outcome: Annotated[Outcome, "whether the ability is as declared"]
+    factors: Annotated[tuple[Factor, ...], "the finite sources of the prompts' values"] = ()
+
+    @property
+    def design(self) -> SamplingDesign:
+        """Return how the prompts were drawn."""
+        return SamplingDesign(len(self.per_prompt), self.factors)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 
-# 5: claims were sentences
+# 6: estimates had neither clusters nor refusals, effects no factors, results no p-values; 5: claims were sentences
 # 4: results had no deciding node, parts, reasons; examples no place; runs no lints, guards, omissions; 3: circuits no
 # cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 # The ids and kinds of items that are not checks: a comparison with the baseline or the reference model, and lints.
 BASELINE, REFERENCE, LINT = "baseline", "base", "lint"
 LintKind = Literal["answer", "faithfulness", "embedding"]
@@ -57,6 +57,9 @@ class CheckResult:
     per_prompt: Annotated[tuple[float, ...], "the per-prompt values behind the estimate, in prompt order"] = ()
     seconds: float = 0.0
     prompts_sha256: Annotated[str, 'of the prompts and the tokenizer; "" if it was not measured on prompts'] = ""
+    p_value: Annotated[
+        float | None, "of the hypothesis that the claim is false; a pass needs less than 2.5 %. None without a test"
+    ] = None
     deciding: Annotated[str, "the node or edge whose numbers are shown, if the claim is about several"] = ""
     detail: Annotated[str, 'how it was tested, and further observations, in words: "Holm-corrected over 12 heads"'] = ""
     reason: Annotated[str, "why it did not pass, in a sentence or several lines"] = ""

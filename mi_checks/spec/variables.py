@@ -53,7 +53,7 @@ RowsRole = Literal["sampled", "fixed"]
 RowsSetting = Annotated[
     RowsRole | None,
     Field(
-        description="what the claim is about: `sampled`, more rows like these; `fixed`, exactly these rows. Without it, "
+        description="what the claim is about: `sampled`, more rows like these; `fixed`, exactly these. Without it, "
         f"lists of fewer than {MIN_SAMPLED_VALUES} values are fixed, and everything else is sampled"
     ),
 ]

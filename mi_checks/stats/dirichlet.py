@@ -33,9 +33,7 @@ def weighted_sum_below_zero(terms: Floats, added: Floats) -> Floats:
     at_once = max(1, TERMS_AT_ONCE // (terms.shape[1] + 1))
     if len(terms) > at_once:
         parts = range(0, len(terms), at_once)
-        return np.concatenate(
-            [weighted_sum_below_zero(terms[i : i + at_once], added[i : i + at_once]) for i in parts]
-        )
+        return np.concatenate([weighted_sum_below_zero(terms[i : i + at_once], added[i : i + at_once]) for i in parts])
     every = np.concatenate([terms, added[:, None]], axis=1)
     scale = np.abs(every).max(1)
     every = every / np.where(scale > 0, scale, 1.0)[:, None]

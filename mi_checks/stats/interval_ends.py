@@ -31,9 +31,7 @@ def mean_ends(values: Floats, design: SamplingDesign, limits: Limits | None = No
     least, most = limits
     # As if one more observation lay at each limit: identical values have an error, too.
     error = np.sqrt(_variance(values, design) + ((mean - least) ** 2 + (most - mean) ** 2) / design.observations**2)
-    low = lower_ends(
-        lambda bounds: mean_p_values(values - bounds[:, None], design, least=least - bounds), mean, error
-    )
+    low = lower_ends(lambda bounds: mean_p_values(values - bounds[:, None], design, least=least - bounds), mean, error)
     high = -lower_ends(
         lambda bounds: mean_p_values(-values - bounds[:, None], design, least=-most - bounds), -mean, error
     )

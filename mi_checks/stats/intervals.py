@@ -191,7 +191,7 @@ def ratio_intervals(
             found.append(_refused(value, design, unit, RATIO_METHOD, refusal))
             continue
         ends = (value - reach, value + reach) if exact else (float(a), float(b))
-        found.append(Estimate(value, *ends, design.n, unit, RATIO_METHOD, **design.clustered))
+        found.append(Estimate(value, ends[0], ends[1], design.n, unit, RATIO_METHOD, **design.clustered))
     return found
 
 

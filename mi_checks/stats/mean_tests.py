@@ -59,9 +59,7 @@ def mean_p_values(
     return np.asarray(np.maximum(student, weighted_sum_below_zero(values, added)))
 
 
-def _clustered_p_values(
-    values: Floats, design: SamplingDesign, level: float, least: Floats | float | None
-) -> Floats:
+def _clustered_p_values(values: Floats, design: SamplingDesign, level: float, least: Floats | float | None) -> Floats:
     if least is None:
         values = design.without_strata(values)
     spread = cluster_variance(values, design.cluster_rows)
@@ -197,5 +195,3 @@ def equivalence_p_value(values: Floats, margin: float, design: SamplingDesign) -
     """
     sides = np.stack([values + margin, margin - values])
     return float(mean_p_values(sides, design).max())
-
-

@@ -40,11 +40,9 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
     is_alike = _is_alike(values)
     for rows in design.cluster_rows:
         is_alike |= _is_alike(cluster_values(values, rows))
-    zero = ~values.any(1)
-    return [
-        _different_values(each, design) if alike and not nothing else None
-        for each, alike, nothing in zip(values, is_alike, zero, strict=True)
-    ]
+    is_zero: npt.NDArray[np.bool_] = ~values.any(1)
+    is_refused = is_alike & ~is_zero
+    return [_different_values(each, design) if is_refused[i] else None for i, each in enumerate(values)]
 
 
 def too_few(design: SamplingDesign, *, limited: bool = False) -> Refusal | None:

@@ -43,9 +43,7 @@ class SamplingDesign:
 
     def select(self, prompts: slice) -> SamplingDesign:
         """Return the design of some of the prompts."""
-        return SamplingDesign(
-            len(range(self.n)[prompts]), tuple(each.select(prompts) for each in self.factors)
-        )
+        return SamplingDesign(len(range(self.n)[prompts]), tuple(each.select(prompts) for each in self.factors))
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> SamplingDesign:
         """Return the design of the chosen prompts, `prompt`."""

@@ -16,10 +16,11 @@ from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.scoring import score_name
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate
 from mi_checks.stats.intervals import NoEffectSize, require_effect_size
-from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.stats.mean_tests import ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.refusals import too_few_for_family
 
 
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
@@ -85,7 +86,6 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
 
 
 MAX_NAMED = 5  # nodes
-MIN_PROMPTS = 2  # for a test
 
 
 def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
@@ -95,10 +95,10 @@ def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
     effect size, or if there are too few prompts for a test.
     """
     try:
-        require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
+        require_effect_size(
+            measured.unpatched.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
+        )
     except NoEffectSize:
-        return []
-    if len(measured.batch) < MIN_PROMPTS:
         return []
     sweep, among = verdict.sweep, ""
     if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
@@ -109,6 +109,8 @@ def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
         sweep = measured.sweep("head", at=measured.default_position)
     component = sweep.nodes[0].kind
     tested = len(all_nodes("neuron", measured.loaded_model.shape)) if among else len(sweep.nodes)
+    if too_few_for_family(measured.design, tested) is not None:
+        return []
     significant = _significant(sweep, measured, tested)
     if significant:
         nodes = "; ".join(f"{node} {precise(estimate)}" for node, estimate in significant[:MAX_NAMED])
@@ -122,7 +124,7 @@ def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
 def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tuple[Node, Estimate]]:
     """Return the nodes that recover significantly more than `DEFAULT_MINIMAL_BOUND`, strongest first."""
     recovered = measured.floor.without_rounding(sweep.recovered)
-    above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND)
+    above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND, sweep.design, tested)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
     order = np.argsort(-sweep.fractions, kind="stable")
     return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]

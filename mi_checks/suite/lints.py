@@ -130,7 +130,7 @@ def _respaced_tokens(pair: PromptPair, tokenization: Tokenization, score: str) -
 def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
     """Find effects that go from the embedding directly to the logits: a bigram statistic of the last token."""
     for part, whole, of in _embedding_parts(measured):
-        estimate = ratio_interval(part, whole, of)
+        estimate = ratio_interval(part, whole, measured.design, of)
         if estimate.low > EMBEDDING_FRACTION:
             yield _UnplacedLint(
                 "embedding",

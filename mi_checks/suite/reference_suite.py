@@ -160,7 +160,9 @@ class ReferenceSuite:
             raise MiChecksError(f"not compared: which heads mediate in {model} is not known: {evidence.omitted[0]}")
         mediators = (reference.mediators, evidence.mediators) if claims_behaviour and reference.mediators else None
         sizes = reference.effect_sizes, evidence.effect_sizes
-        comparison = compare_with_reference(reference.effects, effects, mediators, sizes, evidence.logit_diff.unit)
+        comparison = compare_with_reference(
+            reference.effects, effects, mediators, evidence.effect.design, sizes, evidence.logit_diff.unit
+        )
         return comparison, reference_message(comparison, reference.description, (reference.header.weights, now.weights))
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:

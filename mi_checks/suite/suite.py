@@ -125,6 +125,7 @@ class Suite:
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,
+            p_value=verdict.p_value,
             deciding=verdict.deciding,
             detail=verdict.detail,
             reason=verdict.reason if verdict.outcome != "pass" else "",

@@ -11,8 +11,7 @@ import numpy as np
 from scipy import stats
 
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.stats.estimate import ALPHA, CONFIDENCE
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, CONFIDENCE, Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import (
     NoEffectSize,

@@ -28,8 +28,8 @@ from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.studies.calibration.calibration_inputs import PROMPT_SPEC, with_random_positions
 
 PromptRows = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ from mi_checks.spec.edges import LOGITS_NAME
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import comma_list
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoEffectSize, ratio_interval, require_effect_size
+from mi_checks.stats.intervals import NoEffectSize, require_effect_size
 from mi_checks.studies.discovery import held_out_claims
 from mi_checks.studies.discovery.circuit_search import PrunedCircuit
 from mi_checks.studies.discovery.held_out_claims import (
@@ -176,7 +176,7 @@ def mediators_claim(tested: TestedSweep, name: str, held_out: ClaimVerifier, *, 
         )
     sweep = held_out.measured.sweep(component, at=at)  # type: ignore[arg-type]
     try:
-        require_effect_size(sweep.effect_size, floor=held_out.measured.floor)
+        require_effect_size(sweep.effect_size, sweep.design, floor=held_out.measured.floor)
     except NoEffectSize as none:
         raise UnsupportedClaim(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_mediator = np.array([node in tested.significant for node in sweep.nodes])
@@ -266,4 +266,4 @@ def _clear_threshold(sweep: Sweep, is_mediator: np.typing.NDArray[np.bool_], abo
 
 
 def _node_fraction(sweep: Sweep, place: int) -> tuple[str, Estimate]:
-    return str(sweep.nodes[place]), ratio_interval(sweep.recovered[place], sweep.effect_size)
+    return str(sweep.nodes[place]), sweep.estimates[place]

@@ -12,7 +12,7 @@ from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.engine.nodes import Node
 from mi_checks.output.numbers import number
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME, Estimate
-from mi_checks.stats.intervals import NoEffectSize, ratio_interval
+from mi_checks.stats.intervals import NoEffectSize
 
 # up to this size, circuits of every size are tried; above it, each is SIZE_GROWTH times as large as the last
 MAX_CONSECUTIVE_SIZE = 16
@@ -112,7 +112,7 @@ class _CircuitSearch:
         """Return f of circuits of one size."""
         few = self.circuits
         scores = few.scores(circuits, f"circuits of {len(circuits[0])}")
-        return [ratio_interval(row - few.nothing, few.span, CIRCUIT_EFFECT_NAME, few.floor) for row in scores]
+        return [few.fraction(row - few.nothing) for row in scores]
 
     def passes(self, estimate: Estimate) -> bool:
         """Return whether a circuit is expected to be faithful on the pairs that it is judged on."""

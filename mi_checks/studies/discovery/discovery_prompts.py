@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.prompts.batch import END, PromptBatch, PromptPair
+from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.spec.behaviour import Behaviour
@@ -57,14 +57,14 @@ def draw_prompts(behaviour: Behaviour, loaded_model: LoadedModel, options: Disco
             f"but discovery needs {2 * min(count, MIN_PAIRS)} that no check uses, half of them for verification; "
             "lower the behaviour's `count`, or give it more values or quotes"
         )
-    first, second = (replace(checks, pairs=part) for part in (fresh[:half], fresh[half : 2 * half]))
+    first, second = (fresh.select(part) for part in (slice(half), slice(half, 2 * half)))
     lengths = {end for batch in (checks, first, second) for end in batch.positions(END)}
     return DiscoveryPrompts(first, second, len(checks), seed, equally_long=len(lengths) == 1)
 
 
 def _unused_pairs(
     behaviour: Behaviour, loaded_model: LoadedModel, wanted: int, seed: int, used: set[str]
-) -> tuple[PromptPair, ...]:
+) -> PromptBatch:
     """Return the wanted number of unused pairs, or all there are."""
     requested, last = wanted, False
     while True:
@@ -75,9 +75,9 @@ def _unused_pairs(
                 raise
             requested, last = few.n_available, True
             continue
-        fresh = tuple(pair for pair in batch.pairs if pair.clean.text not in used)
+        fresh = [place for place, pair in enumerate(batch.pairs) if pair.clean.text not in used]
         if len(fresh) >= wanted or last:
-            return fresh[:wanted]
+            return batch.at(fresh[:wanted])
         requested += max(2 * (wanted - len(fresh)), MIN_PAIRS)
 
 

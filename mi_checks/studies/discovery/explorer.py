@@ -139,7 +139,7 @@ class Explorer:
         joint = self._joint_effects(measured, few, heads, neurons, kind)
         circuit, n_search_pairs = self._circuit(measured, heads, kind)
         mechanism = Mechanism(
-            effect_size=mean_interval(whole.unpatched.effect_size, score_unit(whole.batch.score)),
+            effect_size=mean_interval(whole.unpatched.effect_size, score_unit(whole.batch.score), whole.design),
             n_pairs=len(measured.batch),
             n_drawn_pairs=len(whole.batch),
             n_search_pairs=n_search_pairs,
@@ -166,7 +166,7 @@ class Explorer:
         """Return measurements on the first `count` prompt pairs, and their engine."""
         if count not in self._batches:
             batch = self.prompts.exploration
-            batch = batch if len(batch) <= count else replace(batch, pairs=batch.pairs[:count])
+            batch = batch if len(batch) <= count else batch.select(slice(count))
             self._batches[count] = self.measurements(self.behaviour, batch)
         return self._batches[count]
 
@@ -293,7 +293,7 @@ class Explorer:
 def no_effect_reason(measured: Measurements) -> str:
     """Return why no fraction of clean − corrupt is defined, or "" if it is."""
     try:
-        require_effect_size(measured.unpatched.effect_size, floor=measured.floor)
+        require_effect_size(measured.unpatched.effect_size, measured.design, floor=measured.floor)
     except NoEffectSize as none:
         return str(none)
     return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements, Sweep
@@ -16,18 +16,19 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.output.numbers import precise
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.mean_tests import ratio_p_values
 from mi_checks.studies.discovery.mechanism import EXCESS_WARNING, exceeds_whole
 from mi_checks.studies.discovery.node_effects import Bools
 
 BoundSide = Literal["at_least", "at_most"]
 BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
 MARGIN_SE = 3.0  # standard errors of the difference between two batches
-CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
+CI_HALF_WIDTH_SE = -float(ndtri(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
 # relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
 MAX_ROUNDING = 1e-5
+MIN_P_VALUE = 1e-300  # smaller ones have no finite probit
 BOUND_RULE = (
     "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the expected "
     "end of the check's own interval"
@@ -107,14 +108,18 @@ def expected_clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools
     """Return which nodes are expected to be significantly above, and which below, a threshold, `node` each.
 
     The expectation is for a check on another batch of `pairs` prompt pairs, corrected over all nodes of the sweep. Its
-    t is expected to be √(pairs / n) times that of the n measured pairs, with a standard deviation of √(1 + pairs / n).
+    probit is expected to be √(pairs / n) times that of the n measured pairs, with a standard deviation of √(1 + pairs /
+    n).
     """
-    n = sweep.recovered.shape[1]
-    excess = sweep.recovered - above * sweep.effect_size
-    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), MAX_ROUNDING * abs(float(sweep.effect_size.mean())))
-    expected = excess.mean(1) / error * math.sqrt(pairs / n)
-    needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN_SE * math.sqrt(1 + pairs / n)
-    return expected >= needed, expected <= -needed
+    n, tests = sweep.design.n, len(sweep.nodes)
+    p_values = ratio_p_values(sweep.recovered, sweep.effect_size, above, sweep.design, tests)
+    distance = np.abs(sweep.recovered.mean(1) - above * sweep.effect_size.mean())
+    needed = -float(ndtri(ALPHA / 2 / tests)) + MARGIN_SE * math.sqrt(1 + pairs / n)
+    is_more_than_rounding = distance > needed * MAX_ROUNDING * abs(float(sweep.effect_size.mean()))
+    above_it, below_it = (
+        (-ndtri(np.maximum(p, MIN_P_VALUE)) * math.sqrt(pairs / n) >= needed) & is_more_than_rounding for p in p_values
+    )
+    return above_it, below_it
 
 
 def _rounded_lower_bound(value: float, low: float, n: int, pairs: int) -> float:
@@ -212,7 +217,7 @@ def insufficient_effect(measured: Measurements, pairs: int) -> str:
     A fraction of clean − corrupt needs a difference that is significantly above zero. A difference that is above zero
     on the prompts of discovery by chance is not expected to be so on others.
     """
-    effect_size = mean_interval(measured.unpatched.effect_size, score_unit(measured.batch.score))
+    effect_size = mean_interval(measured.unpatched.effect_size, score_unit(measured.batch.score), measured.design)
     if stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
         return ""
     measured_effect = f"clean − corrupt is {precise(effect_size)} {effect_size.unit} on the held-out prompts"

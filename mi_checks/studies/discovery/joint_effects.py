@@ -174,8 +174,8 @@ def _significant_sets(
     """Return the sets with a significant excess; `much` requires it to be large compared with each effect alone."""
     if not sets:
         return []
-    effect_size = patching.measured.unpatched.effect_size
-    more, _ = beyond_threshold(_excess(patching, sets), effect_size, MIN_EXCESS * above, tested)
+    effect_size, design = patching.measured.unpatched.effect_size, patching.measured.design
+    more, _ = beyond_threshold(_excess(patching, sets), effect_size, MIN_EXCESS * above, design, tested)
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
     joints = []
@@ -183,8 +183,8 @@ def _significant_sets(
         own = [float(alone[node].mean()) for node in nodes]
         rest = float(row.mean()) - sum(max(0.0, value) for value in own)
         if is_significant and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
-            estimates = tuple(ratio_interval(alone[node], effect_size) for node in nodes)
-            joints.append(JointEffect(nodes, patching.method, estimates, ratio_interval(row, effect_size)))
+            estimates = tuple(ratio_interval(alone[node], effect_size, design) for node in nodes)
+            joints.append(JointEffect(nodes, patching.method, estimates, ratio_interval(row, effect_size, design)))
     return joints
 
 

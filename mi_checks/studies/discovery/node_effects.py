@@ -11,11 +11,12 @@ import numpy.typing as npt
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import Node
-from mi_checks.stats.estimate import ALPHA
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import ratio_interval
-from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.stats.mean_tests import ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.refusals import too_few_for_family
+from mi_checks.stats.sampling import SamplingDesign
 from mi_checks.studies.discovery.node_selection import NodeSelection
 
 Bools = npt.NDArray[np.bool_]
@@ -52,7 +53,7 @@ class TestedSweep:
 
     def fraction(self, node: Node) -> Estimate:
         """Return the fraction recovered, or removed, by a node, with its interval."""
-        return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.effect_size)
+        return self.sweep.estimates[self.sweep.nodes.index(node)]
 
 
 def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> TestedSweep:
@@ -64,8 +65,8 @@ def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> Teste
         tested: the number of tests to correct for; None for one per node.
     """
     tested = len(sweep.nodes) if tested is None else tested
-    more, less = beyond_threshold(sweep.recovered, sweep.effect_size, above, tested)
-    _, against = beyond_threshold(sweep.recovered, sweep.effect_size, -above, tested)
+    more, less = beyond_threshold(sweep.recovered, sweep.effect_size, above, sweep.design, tested)
+    _, against = beyond_threshold(sweep.recovered, sweep.effect_size, -above, sweep.design, tested)
     order = np.argsort(-sweep.fractions, kind="stable")
     return TestedSweep(
         sweep,
@@ -77,17 +78,26 @@ def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> Teste
     )
 
 
-def beyond_threshold(recovered: Floats, effect_size: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
+def beyond_threshold(
+    recovered: Floats, effect_size: Floats, above: float, design: SamplingDesign, tested: int
+) -> tuple[Bools, Bools]:
     """Test whether each fraction is above, and whether it is below a threshold, `node` each.
 
     Args:
         recovered: `node prompt`.
         effect_size: `prompt`.
         above: the threshold.
+        design: how the prompts were drawn.
         tested: the number of tests to correct for; tests of other nodes count as never significant.
+
+    Returns:
+        Nothing is significant if there are too few prompts, or rows, for so many tests.
     """
+    if too_few_for_family(design, tested) is not None:
+        none = np.zeros(len(recovered), dtype=bool)
+        return none, none
     unseen = np.ones(max(0, tested - len(recovered)))
-    sides = ratio_p_values(recovered, effect_size, above)
+    sides = ratio_p_values(recovered, effect_size, above, design, tested)
     more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
     return more, less
 
@@ -171,7 +181,8 @@ def noising_sweep(measured: Measurements, nodes: Sequence[Node], title: str) -> 
     at, clean = measured.default_position, measured.unpatched.clean.logit_diff
     patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
     removed: np.typing.NDArray[np.float64] = clean - patched
-    return Sweep(tuple(nodes), at, removed, measured.unpatched.effect_size)
+    effect_size = measured.unpatched.effect_size
+    return Sweep(tuple(nodes), at, removed, effect_size, measured.design, measured.floor, measured.intervals)
 
 
 def unexplained_layers(measured: Measurements, layers: NodeEffects, neurons: NodeEffects) -> tuple[Node, ...]:

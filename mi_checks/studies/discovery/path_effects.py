@@ -13,7 +13,7 @@ from mi_checks.engine.interventions import Intervention, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.spec.edges import HeadInput
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import ratio_interval
+from mi_checks.stats.intervals import ratio_intervals
 from mi_checks.studies.discovery.node_effects import TESTS_PER_NODE, beyond_threshold
 
 INPUTS: tuple[HeadInput, ...] = ("q", "k", "v")
@@ -114,7 +114,7 @@ def measure_paths(
     every = list(_edges(measured, sorted(nodes), sorted(mlps), parallel))
     if not every:
         return PathEffects()
-    at, unpatched = measured.default_position, measured.unpatched
+    at, unpatched, design = measured.default_position, measured.unpatched, measured.design
     allowed = most([edge.intervention(patch, at) for edge in every for patch in (denoise, noise)]) // 2
     ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
     affordable_edges = set(ranked[: max(1, allowed)])
@@ -123,15 +123,16 @@ def measure_paths(
     removed = measured.logit_diffs([edge.intervention(noise, at) for edge in edges], "paths, noised")
     tested = TESTS_PER_NODE * len(every)
     rows = (recovered - unpatched.corrupt.logit_diff, unpatched.clean.logit_diff - removed)
-    more, less = zip(*(beyond_threshold(row, unpatched.effect_size, above, tested) for row in rows), strict=True)
-    against = [beyond_threshold(row, unpatched.effect_size, -above, tested)[1] for row in rows]
+    size = unpatched.effect_size
+    more, less = zip(*(beyond_threshold(row, size, above, design, tested) for row in rows), strict=True)
+    against = [beyond_threshold(row, size, -above, design, tested)[1] for row in rows]
     order = np.argsort(-np.maximum(*(np.abs(row.mean(1)) for row in rows)), kind="stable")
     some, reverse = more[0] | more[1], (against[0] | against[1]) & ~(more[0] | more[1])
     return PathEffects(
         edges,
         n_unpatched=len(every) - len(edges),
-        recovers=tuple(ratio_interval(each, unpatched.effect_size) for each in rows[0]),
-        removes=tuple(ratio_interval(each, unpatched.effect_size) for each in rows[1]),
+        recovers=tuple(ratio_intervals(rows[0], unpatched.effect_size, design)),
+        removes=tuple(ratio_intervals(rows[1], unpatched.effect_size, design)),
         transmitting=tuple(edges[i] for i in order if some[i]),
         opposing=tuple(edges[i] for i in order if reverse[i]),
         inconclusive=tuple(edges[i] for i in order if not some[i] and not less[0][i]),

@@ -11,17 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.results.evidence import Effect
-from mi_checks.stats.estimate import ALPHA
+from mi_checks.stats.estimate import ALPHA, ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.p_values import holm, mean_p_value
+from mi_checks.stats.mean_tests import mean_p_value, ratio_p_values
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.sampling import SamplingDesign
 
 METHOD_TEXT = (
     "A behaviour appears at the first checkpoint where its mean effect reaches half of its largest in the series, "
-    "and disappears where it falls below that for good. Both are given as 95 % percentile bootstrap intervals of "
-    "checkpoints, paired over prompts and extended to the checkpoint before. Two-sided t-tests compare each checkpoint "
-    "with zero and, paired, with the first and the last; p is Holm-corrected over the {} made here. The 95 % intervals "
-    "of effects are bootstrapped over prompts and not corrected."
+    "and disappears where it falls below that for good. Both are given as 95 % confidence intervals of checkpoints, "
+    "from paired tests in sequence and extended to the checkpoint before. Two-sided tests compare each checkpoint with "
+    "zero and, paired, with the first and the last; p is Holm-corrected over the {} made here. The 95 % intervals of "
+    "effects are not corrected."
 )
+Bools = npt.NDArray[np.bool_]
 AppearanceKind = Literal["appears", "from the start", "does not appear", "inconclusive"]
 # In the order of tables.
 APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
@@ -45,49 +48,58 @@ class Bracket:
     by: int
 
 
-def rise_bracket(values: Floats) -> Bracket | None:
+def rise_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
     """Return the checkpoints between which a mean first reaches half of its largest value.
 
     The threshold is halfway from zero, no preference, to the largest mean over the series: the point that the cards of
-    the bundled models call 50 %. The bracket is the 95 % percentile bootstrap interval (Efron & Tibshirani 1993, ch.
-    13) of the first checkpoint at the threshold. Each resample is taken over prompts, the same at every checkpoint. The
-    bracket is extended to the checkpoint before, because nothing is known about the time between the two.
+    the bundled models call 50 %. Either end of the bracket errs in at most 2.5 % of samples: checkpoints are compared
+    with half of the largest by paired tests in a fixed order, each at that level, up to the first that is not
+    significant (Maurer, Hothorn & Lehmacher 1995). From the first checkpoint on they are shown to be below, which gives
+    the lower end; from the largest backwards, to be above, which gives the upper. The bracket is extended to the
+    checkpoint before, because nothing is known about the time between the two.
 
     Args:
         values: `checkpoint prompt`, the same prompts at every checkpoint.
+        design: how the prompts were drawn.
 
     Returns:
-        The bracket, or None if the mean is not significantly above zero at any checkpoint.
+        The bracket, or None if no checkpoint is significantly at or above half of the largest.
     """
-    there = _reaches_half(values)
-    first = np.where(there.any(1), there.argmax(1), len(values))
-    low, high = _place_interval(first)
-    return None if high == len(values) else Bracket(low - 1 if low else None, high)
+    below, above = _half_tests(values, design)
+    top = int(values.mean(1).argmax())
+    by = top - _run_length(above[top::-1]) + 1
+    if by > top:
+        return None
+    shown_below = min(_run_length(below), by)
+    return Bracket(shown_below - 1 if shown_below else None, by)
 
 
-def fall_bracket(values: Floats) -> Bracket | None:
+def fall_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
     """Return the checkpoints between which a mean is last at half of its largest value; see `rise_bracket`.
 
     Returns:
         The bracket, or None if the mean is not significantly below half at the end.
     """
-    there = _reaches_half(values)
-    last = np.where(there.any(1), len(values) - 1 - there[:, ::-1].argmax(1), len(values) - 1)
-    low, high = _place_interval(last)
-    return None if high == len(values) - 1 else Bracket(low, high + 1)
+    below, above = _half_tests(values, design)
+    top, end = int(values.mean(1).argmax()), len(values)
+    shown_below = _run_length(below[::-1])
+    if shown_below == 0:
+        return None
+    last_above = top + max(_run_length(above[top:]), 1) - 1
+    by = max(end - shown_below, last_above + 1)
+    return Bracket(last_above, by)
 
 
-def _reaches_half(values: Floats) -> npt.NDArray[np.bool_]:
-    """Return whether a mean is at least half of the largest one, and that is above zero, `resample checkpoint`."""
-    means = bootstrap_weights(values.shape[1]) @ values.T
-    largest = means.max(1, keepdims=True)
-    is_there: npt.NDArray[np.bool_] = (means >= largest / 2) & (largest > 0)
-    return is_there
+def _half_tests(values: Floats, design: SamplingDesign) -> tuple[Bools, Bools]:
+    """Return whether each mean is significantly below, and above, half of the largest, `checkpoint`."""
+    largest = values[values.mean(1).argmax()]
+    p_above, p_below = ratio_p_values(values, largest, 0.5, design)
+    return p_below < ALPHA_PER_SIDE, p_above < ALPHA_PER_SIDE
 
 
-def _place_interval(places: npt.NDArray[np.int64]) -> tuple[int, int]:
-    low, high = np.quantile(places, [ALPHA / 2, 1 - ALPHA / 2], method="inverted_cdf")
-    return int(low), int(high)
+def _run_length(significant: Bools) -> int:
+    """Return how many are significant before the first that is not."""
+    return len(significant) if significant.all() else int(significant.argmin())
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,11 @@ class EffectCurve:
     def values(self) -> Floats:
         """Return the effects, `checkpoint prompt`."""
         return np.array([effect.per_prompt for effect in self.effects])
+
+    @property
+    def design(self) -> SamplingDesign:
+        """Return how the prompts were drawn."""
+        return self.effects[0].design
 
     @property
     def means(self) -> tuple[float, ...]:
@@ -131,7 +148,7 @@ class CurveTests:
 
 def joint_tests(curves: Sequence[EffectCurve]) -> tuple[tuple[CurveTests, ...], int]:
     """Return the tests of all curves, corrected together, and their number."""
-    raw = [_uncorrected(curve.values) for curve in curves]
+    raw = [_uncorrected(curve.values, curve.design) for curve in curves]
     all_p = [p for each in raw for p in each.values()]
     corrected = iter(holm(np.array(all_p)).tolist())
     results = []
@@ -145,12 +162,12 @@ def joint_tests(curves: Sequence[EffectCurve]) -> tuple[tuple[CurveTests, ...], 
     return tuple(results), len(all_p)
 
 
-def _uncorrected(values: Floats) -> dict[tuple[str, int], float]:
+def _uncorrected(values: Floats, design: SamplingDesign) -> dict[tuple[str, int], float]:
     end = len(values) - 1
     return {
-        **{("zero", k): mean_p_value(values[k]) for k in range(end + 1)},
-        **{("first", k): mean_p_value(values[k] - values[0]) for k in range(1, end + 1)},
-        **{("last", k): mean_p_value(values[k] - values[end]) for k in range(1, end)},
+        **{("zero", k): mean_p_value(values[k], design) for k in range(end + 1)},
+        **{("first", k): mean_p_value(values[k] - values[0], design) for k in range(1, end + 1)},
+        **{("last", k): mean_p_value(values[k] - values[end], design) for k in range(1, end)},
     }
 
 
@@ -206,10 +223,10 @@ def _appearance(curve: EffectCurve, tests: CurveTests) -> Appearance:
         return Appearance(
             curve, tests, "does not appear", reason="significantly outside its bounds at every checkpoint"
         )
-    appears = rise_bracket(curve.values)
+    appears = rise_bracket(curve.values, curve.design)
     if appears is None:
         return Appearance(curve, tests, "inconclusive", reason="too noisy to locate half of its largest effect")
-    disappears = fall_bracket(curve.values) if _differs(curve.top, tests.last) else None
+    disappears = fall_bracket(curve.values, curve.design) if _differs(curve.top, tests.last) else None
     if appears.by == 0:
         return Appearance(curve, tests, "from the start", appears, disappears)
     if not _differs(curve.top, tests.first):

@@ -38,7 +38,7 @@ def path_prompts(measured: Measurements) -> PromptBatch:
     effect_size = measured.unpatched.effect_size
     spread = effect_size.std() / max(effect_size.mean(), 1e-9)
     count = int(np.clip(np.ceil((MIN_STANDARD_ERRORS * spread) ** 2), MIN_PATH_PROMPTS, MAX_PATH_PROMPTS))
-    return replace(measured.batch, pairs=measured.batch.pairs[:count])
+    return measured.batch.select(slice(count))
 
 
 def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | None = None) -> Circuit | None:
@@ -187,7 +187,9 @@ def _fractions_recovered(interventions: Sequence[Intervention], measured: Measur
     moved = measured.logit_diffs(interventions, "paths") - measured.unpatched.corrupt.logit_diff
     try:
         return list(
-            ratio_intervals(moved, measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
+            ratio_intervals(
+                moved, measured.unpatched.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
+            )
         )
     except NoEffectSize:
         return [None] * len(interventions)
@@ -215,7 +217,9 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 def has_effect_size(measured: Measurements) -> bool:
     """Return whether clean and corrupt differ significantly, as fractions require."""
     try:
-        require_effect_size(measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals)
+        require_effect_size(
+            measured.unpatched.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
+        )
     except NoEffectSize:
         return False
     return True

@@ -9,7 +9,7 @@ from statistics import mean
 
 import numpy as np
 
-from mi_checks.checks.curve import area_interval, cmd, cpr
+from mi_checks.checks.curve import cmd_interval, cpr_interval
 from mi_checks.checks.effect import effect
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import denoise
@@ -61,7 +61,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
     sweeps = sorted(measured.sweeps, key=_sweep_order) if has_effect else []
     shown = effect(measured)
     logit_diff = mean_interval(
-        measured.unpatched.clean.logit_diff, score_unit(measured.batch.score), measured.intervals
+        measured.unpatched.clean.logit_diff, score_unit(measured.batch.score), measured.design, cache=measured.intervals
     )
     require_storable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
@@ -127,12 +127,13 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
                     CurvePoint,
                     curve.sizes,
                     ratio_intervals(
-                        curve.restored_scores, curve.span, CIRCUIT_EFFECT_NAME, curve.floor, measured.intervals
+                        *(curve.restored_scores, curve.span, curve.design),
+                        *(CIRCUIT_EFFECT_NAME, curve.floor, measured.intervals),
                     ),
                 )
             ),
-            cpr=area_interval(curve, cpr, "CPR"),
-            cmd=area_interval(curve, cmd, "CMD"),
+            cpr=cpr_interval(curve),
+            cmd=cmd_interval(curve),
         )
         for (among, ablation), curve in measured.curves.items()
     )

@@ -76,7 +76,9 @@ def direct_effects(nodes: Sequence[Node], measured: Measurements) -> dict[Node, 
     if not nodes or nonlinearity(measured.batch, measured.loaded_model) is not None:
         return {}
     estimates = [
-        mean_interval(each, score_unit(measured.batch.score), measured.intervals)
+        mean_interval(
+            each, score_unit(measured.batch.score), measured.design, floor=measured.floor, cache=measured.intervals
+        )
         for each in measured.measure(DirectEffects(tuple(nodes)))
     ]
     return dict(zip(nodes, estimates, strict=True))
@@ -94,7 +96,7 @@ def ablation_effect(node: Node, measured: Measurements) -> tuple[str, Estimate |
             patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
             removed = (measured.unpatched.clean.logit_diff - patched)[None]
             (removes,) = ratio_intervals(
-                removed, measured.unpatched.effect_size, floor=measured.floor, cache=measured.intervals
+                removed, measured.unpatched.effect_size, measured.design, floor=measured.floor, cache=measured.intervals
             )
         except (MiChecksError, NoEffectSize):  # the check itself reports it
             continue

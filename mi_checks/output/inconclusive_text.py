@@ -1,9 +1,11 @@
-"""The sentence of a refusal: why an estimate has no interval, and what would give it one."""
+"""Sentences on inconclusive estimates: why there is no interval, and how much more would settle a claim."""
 
 from __future__ import annotations
 
 from mi_checks.output.numbers import count
-from mi_checks.stats.estimate import Refusal
+from mi_checks.spec.check import Bound
+from mi_checks.stats.estimate import Estimate, Refusal
+from mi_checks.stats.judgement import observations_to_settle
 
 
 def refusal_text(refusal: Refusal) -> str:
@@ -11,7 +13,9 @@ def refusal_text(refusal: Refusal) -> str:
     have, need = refusal.have, refusal.need
     match refusal.reason:
         case "few prompts":
-            return f"{count(have, 'prompt')} {_are(have)} too few for an interval; use at least {need} (--mi-count {need})"
+            return (
+                f"{count(have, 'prompt')} {_are(have)} too few for an interval; use at least {need} (--mi-count {need})"
+            )
         case "few rows":
             return (
                 f"the prompts share {count(have, 'value')} of '{refusal.factor}', too few for a claim about more of "
@@ -34,3 +38,16 @@ def refusal_text(refusal: Refusal) -> str:
 
 def _are(n: int) -> str:
     return "is" if n == 1 else "are"
+
+
+def settling_text(estimate: Estimate, bound: Bound) -> str:
+    """Return how many prompts, or rows, would move the bound out of the interval, as a clause."""
+    enough = observations_to_settle(estimate, bound)
+    if enough is None:
+        return "the estimate lies on the bound, so that more prompts would not settle it"
+    if estimate.clusters is None:
+        return f"about {enough} prompts would settle it (--mi-count {enough})"
+    return (
+        f"about {enough} values of '{estimate.clustered_by}' instead of {estimate.clusters} would settle it; more "
+        "prompts of the same values help little"
+    )
