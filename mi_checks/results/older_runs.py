@@ -125,7 +125,12 @@ def _from_5(data: dict[str, Any]) -> dict[str, Any]:
     ]
     new = {"results": results, "evidence": evidence, "models": _with_steps(data["models"])}
     renamed: dict[str, Any] = in_current_terms({**data, **new})
-    return {**renamed, "schema_version": SCHEMA_VERSION}
+    return renamed
+
+
+def _from_6(data: dict[str, Any]) -> dict[str, Any]:
+    """Upgrade schema 6, in which estimates did not say what clusters them; they were intervals over prompts."""
+    return {**data, "schema_version": SCHEMA_VERSION}
 
 
 def marks_of_text(yaml: str) -> tuple[str, ...]:
@@ -201,4 +206,18 @@ def _with_ranks(evidence: dict[str, Any]) -> dict[str, Any]:
     return {**evidence, "heatmaps": heatmaps, "examples": examples, "score": score.get(unit, unit), "effect_sizes": []}
 
 
-UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_1, _from_2, _from_3, _from_4, _from_5)
+UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
+    _from_1,
+    _from_2,
+    _from_3,
+    _from_4,
+    _from_5,
+    _from_6,
+)
+    _from_1,
+    _from_2,
+    _from_3,
+    _from_4,
+    _from_5,
+    _from_6,
+)

@@ -12,6 +12,7 @@ from mi_checks.stats.estimate import Refusal
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.sampling import SamplingDesign
 
+Booleans = npt.NDArray[np.bool_]
 MIN_OBSERVATIONS = 8  # prompts of values without limits, or rows of a sampled factor, by calibration
 MIN_DIFFERENT_VALUES, MAX_IDENTICAL_FRACTION = 5, 0.8
 MARGIN_OF_DIFFERENT_VALUES = 1.5  # as many times the values that must differ are expected in the needed prompts
@@ -37,11 +38,10 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
         return [few if each.any() else None for each in values]
     if limited:
         return [None] * len(values)
-    is_alike = _is_alike(values)
+    is_alike: Booleans = _is_alike(values)
     for rows in design.cluster_rows:
-        is_alike |= _is_alike(cluster_values(values, rows))
-    is_zero: npt.NDArray[np.bool_] = ~values.any(1)
-    is_refused = is_alike & ~is_zero
+        is_alike = is_alike | _is_alike(cluster_values(values, rows))
+    is_refused = is_alike & values.any(1)
     return [_different_values(each, design) if is_refused[i] else None for i, each in enumerate(values)]
 
 
@@ -71,7 +71,7 @@ def too_few_for_family(design: SamplingDesign, tests: int) -> Refusal | None:
     return Refusal("few observations for the tests", design.observations, need, factor, tests)
 
 
-def _is_alike(values: Floats) -> npt.NDArray[np.bool_]:
+def _is_alike(values: Floats) -> Booleans:
     n = values.shape[1]
     ordered = np.sort(values, axis=1)
     window = max(math.ceil(MAX_IDENTICAL_FRACTION * n), n - MIN_DIFFERENT_VALUES + 1)
