@@ -209,3 +209,8 @@ def _with_ranks(evidence: dict[str, Any]) -> dict[str, Any]:
 UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
     _from_1,
     _from_2,
+    _from_3,
+    _from_4,
+    _from_5,
+    _from_6,
+)
