@@ -205,7 +205,7 @@ def _no_constant(name: str) -> float:
 
 
 def _baseline(data: Any) -> Baseline:
-    if not isinstance(data, dict) or data.get("schema") not in (1, 2, SCHEMA):
+    if not isinstance(data, dict) or data.get("schema") not in range(1, SCHEMA + 1):
         raise _InvalidBaseline("not a baseline: it has no schema")
     sizes = {"effect_sizes"} if data["schema"] > 1 else set()
     missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
