@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -26,9 +27,50 @@ def cluster_values(values: Floats, rows: Integers) -> Floats:
     A cluster's value is the mean over prompts plus its total deviation from it over the average size of clusters. With
     equal sizes this is the mean of the cluster.
     """
-    number = int(rows.max()) + 1
     mean = values.mean(-1, keepdims=True)
-    return np.asarray(mean + (values - mean) @ _membership(rows) * (number / len(rows)))
+    clusters = _clusters(rows.tobytes())
+    return np.asarray(mean + clusters.totals(values - mean) * (len(clusters.sizes) / len(rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Clusters:
+    """The clusters of one factor, in a form in which sums over their prompts are fast.
+
+    Attributes:
+        order: the prompts, cluster by cluster.
+        starts: where each cluster begins in that order, `cluster`.
+        sizes: the number of prompts of each, `cluster`.
+    """
+
+    order: Integers
+    starts: Integers
+    sizes: Floats
+
+    def totals(self, values: Floats) -> Floats:
+        """Return the sums over the prompts of each cluster, `… prompt` → `… cluster`."""
+        return np.asarray(np.add.reduceat(values[..., self.order], self.starts, axis=-1))
+
+    @cached_property
+    def freedom(self) -> float:
+        """Return the degrees of freedom of the CR2 variance of a mean: see `bell_mccaffrey`."""
+        n, number = float(self.sizes.sum()), len(self.sizes)
+        # Totals are the linear map T of the clusters' own totals: T = 1 − (sizes / n) 1'.
+        contrast = np.eye(number) - self.sizes[:, None] / n
+        contrast /= np.sqrt(1 - self.sizes / n)[:, None]
+        freedoms = []
+        for covariance in (self.sizes, self.sizes**2):
+            matrix = (contrast * covariance) @ contrast.T
+            freedoms.append(float(np.trace(matrix) ** 2 / (matrix**2).sum()))
+        return min(freedoms)
+
+
+@lru_cache(maxsize=1024)
+def _clusters(rows: bytes) -> _Clusters:
+    """Return the clusters of a factor's rows, `prompt`, as bytes."""
+    numbers = np.frombuffer(rows, dtype=np.int64)
+    sizes = np.bincount(numbers)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return _Clusters(np.argsort(numbers, kind="stable"), starts, sizes.astype(float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +107,7 @@ def cluster_variance(values: Floats, factors: Sequence[Integers]) -> ClusterVari
         variance, freedom = bell_mccaffrey(values, factors[0])
     else:
         variance = multiway_variance(values, factors)
-        freedom = min(bell_mccaffrey(values[:1], rows)[1] for rows in factors)
+        freedom = min(_clusters(rows.tobytes()).freedom for rows in factors)
     total = single.sum(0)
     varies = total > 0
     shrink = np.sqrt(np.where(varies, variance / np.where(varies, total, 1.0), 1.0))[:, None]
@@ -92,18 +134,10 @@ def bell_mccaffrey(values: Floats, rows: Integers) -> tuple[Floats, float]:
         values: `test prompt`.
         rows: `prompt`.
     """
-    n, number = len(rows), int(rows.max()) + 1
-    sizes = np.bincount(rows, minlength=number).astype(float)
-    totals = (values - values.mean(1, keepdims=True)) @ _membership(rows)
-    adjusted = totals / np.sqrt(1 - sizes / n) / n
-    # Totals are the linear map T of the clusters' own totals: T = 1 − (sizes / n) 1'.
-    contrast = np.eye(number) - sizes[:, None] / n
-    contrast /= np.sqrt(1 - sizes / n)[:, None]
-    freedoms = []
-    for covariance in (sizes, sizes**2):
-        matrix = (contrast * covariance) @ contrast.T
-        freedoms.append(float(np.trace(matrix) ** 2 / (matrix**2).sum()))
-    return np.asarray((adjusted**2).sum(1)), min(freedoms)
+    clusters = _clusters(rows.tobytes())
+    totals = clusters.totals(values - values.mean(1, keepdims=True))
+    adjusted = totals / np.sqrt(1 - clusters.sizes / len(rows)) / len(rows)
+    return np.asarray((adjusted**2).sum(1)), clusters.freedom
 
 
 def multiway_variance(values: Floats, factors: Sequence[Integers]) -> Floats:
@@ -117,12 +151,30 @@ def multiway_variance(values: Floats, factors: Sequence[Integers]) -> Floats:
         factors: the rows of each factor, `prompt`.
     """
     total = np.zeros(len(values))
-    for size in range(1, len(factors) + 1):
-        for some in combinations(factors, size):
-            total += (-1) ** (size + 1) * one_way_variance(values, joint_rows(some))
+    for coefficient, rows in _signed_cells(tuple(rows.tobytes() for rows in factors)):
+        total += coefficient * (
+            values.var(1, ddof=1) / values.shape[1] if rows is None else one_way_variance(values, rows)
+        )
     return np.asarray(np.maximum(total, np.max([one_way_variance(values, rows) for rows in factors], axis=0)))
 
 
-def _membership(rows: Integers) -> Floats:
-    """Return 1 where a prompt belongs to a cluster, `prompt cluster`."""
-    return np.asarray((rows[:, None] == np.arange(int(rows.max()) + 1)).astype(float))
+@lru_cache(maxsize=256)
+def _signed_cells(factors: tuple[bytes, ...]) -> tuple[tuple[int, Integers | None], ...]:
+    """Return the cells of all combinations of factors with their coefficients; None for cells of one prompt each.
+
+    They are the same for every value of a bound, and most combinations of more than two factors have one prompt each.
+
+    Args:
+        factors: the rows of each factor, `prompt`, as bytes.
+    """
+    rows = [np.frombuffer(each, dtype=np.int64) for each in factors]
+    found: list[tuple[int, Integers | None]] = []
+    of_prompts = 0
+    for size in range(1, len(rows) + 1):
+        for some in combinations(rows, size):
+            cells, sign = joint_rows(some), (-1) ** (size + 1)
+            if int(cells.max()) + 1 == len(cells):
+                of_prompts += sign
+            else:
+                found.append((sign, cells))
+    return (*found, (of_prompts, None)) if of_prompts else tuple(found)

@@ -13,7 +13,8 @@ from mi_checks.stats.floor import Floats
 from mi_checks.stats.mean_tests import Limits, mean_p_values
 from mi_checks.stats.sampling import SamplingDesign
 
-SECANT_STEPS, MAX_DOUBLINGS, MAX_PROBIT, PROBIT_TOLERANCE = 40, 12, 9.0, 1e-4
+SECANT_STEPS, MAX_DOUBLINGS, MAX_PROBIT, PROBIT_TOLERANCE = 40, 12, 9.0, 3e-4
+FIRST_STEP, NEXT_STEP, MIN_STEP = 2.1, 1.3, 0.05  # standard errors; see `lower_ends`
 
 
 def mean_ends(values: Floats, design: SamplingDesign, limits: Limits | None = None) -> tuple[Floats, Floats]:
@@ -83,15 +84,18 @@ def lower_ends(p_values_at: Callable[[Floats], Floats], estimates: Floats, error
         probits: Floats = np.clip(ndtri(p_values_at(bounds)), -MAX_PROBIT, MAX_PROBIT)
         return probits - float(ndtri(ALPHA_PER_SIDE))
 
-    inner, inner_distance = estimates.copy(), distance(estimates)
-    outer = estimates + 1.2 * errors * float(ndtri(ALPHA_PER_SIDE))
+    # At the estimate itself the p-value is about one half.
+    inner, inner_distance = estimates.copy(), np.full(len(estimates), -float(ndtri(ALPHA_PER_SIDE)))
+    outer = estimates - FIRST_STEP * errors
     outer_distance = distance(outer)
     for doubling in range(MAX_DOUBLINGS):
         short = outer_distance > 0
         if not short.any():
             break
         inner, inner_distance = np.where(short, outer, inner), np.where(short, outer_distance, inner_distance)
-        outer = np.where(short, estimates - 2.0 ** (doubling + 2) * errors, outer)
+        # A probit falls by about one with every standard error.
+        reach = np.where(short, (NEXT_STEP * outer_distance + MIN_STEP) * 2.0**doubling * errors, 0.0)
+        outer = outer - reach
         outer_distance = np.where(short, distance(outer), outer_distance)
     found = outer_distance <= 0
     end = outer

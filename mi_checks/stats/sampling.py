@@ -116,9 +116,8 @@ class SamplingDesign:
         """Return values, `… prompt`, with the same mean, that vary only as much as they do within strata."""
         if self.strata is None:
             return values
-        number = int(self.strata.max()) + 1
-        sizes = np.bincount(self.strata, minlength=number)
-        belongs = (self.strata[:, None] == np.arange(number)).astype(float)
+        sizes = np.bincount(self.strata)
+        belongs = (self.strata[:, None] == np.arange(len(sizes))).astype(float)
         means = values @ (belongs / sizes)
         # Residuals are smaller than deviations from the true mean of the stratum by √(1 − 1 / size).
         factor = np.sqrt(sizes / (sizes - 1))
