@@ -101,7 +101,9 @@ def only_above_zero(bound: Bound) -> bool:
 
 
 def no_effect_verdict(claim: Claim, bound: Bound, error: NoEffectSize, measured: Measurements) -> Verdict:
-    """Return the failure of a claim about a fraction whose denominator is not above zero."""
+    """Return the verdict on a fraction whose denominator is not above zero: it fails, or nothing can be said of it."""
     unit = score_unit(measured.batch.score)
-    reason = f"there is no effect to mediate: {error.in_unit(unit)}"
-    return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(error.whole, unit=unit), error.of))
+    refusal = error.whole.refusal
+    outcome: Outcome = "fail" if refusal is None else "inconclusive"
+    reason = f"there is no effect to mediate: {error.in_unit(unit)}" if refusal is None else refusal_text(refusal)
+    return Verdict(outcome, claim, None, bound, reason, parts=Parts(None, replace(error.whole, unit=unit), error.of))

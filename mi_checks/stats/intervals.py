@@ -180,10 +180,13 @@ def ratio_intervals(
     residuals = parts - values[:, None] * whole
     is_exact = ~residuals.any(1) if floor is None else floor.covers(residuals)
     refused = refusals(np.where(is_exact[:, None], 0.0, residuals), design)
-    if all(is_exact | np.array([each is not None for each in refused])):
-        low = high = values
-    else:
-        low, high = cache.of("ratio", lambda: ratio_ends(parts, whole, design), design.digest, parts, whole)
+    has_interval = ~is_exact & np.array([each is None for each in refused])
+    low, high = values.copy(), values.copy()
+    if has_interval.any():
+        of_those = parts[has_interval]
+        low[has_interval], high[has_interval] = cache.of(
+            "ratio", lambda: ratio_ends(of_those, whole, design), design.digest, of_those, whole
+        )
     reach = 0.0 if floor is None else floor.mean / float(whole.mean())
     unit, found = f"fraction of {of}", []
     for value, a, b, refusal, exact in zip(values.tolist(), low, high, refused, is_exact, strict=True):
