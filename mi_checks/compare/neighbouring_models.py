@@ -17,7 +17,7 @@ from mi_checks.stats.p_values import prompts_for_significance
 
 NEIGHBOUR_METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
-    "95 % intervals by bootstrap over prompts, uncorrected"
+    "95 % intervals, uncorrected"
 )
 
 

@@ -40,7 +40,7 @@ class NeighbourComparisons:
 
     @cached_property
     def all(self) -> tuple[NeighbourComparison, ...]:
-        """Return all comparisons, in the order of the models; each one costs a bootstrap."""
+        """Return all comparisons, in the order of the models; each one takes a while to compute."""
         return tuple(_comparison(test, self.anchors) for test in self.tests)
 
     def of(self, behaviour: str) -> tuple[NeighbourComparison, ...]:

@@ -79,7 +79,7 @@ class TrigramRow:
     Attributes:
         trigram: the trigram with its counts.
         texts: the texts of a, b and c.
-        held_out: P(c | a, b) in the held-out files, with Wilson's interval; None if a … b does not occur in them.
+        held_out: P(c | a, b) in the held-out files, with its interval; None if a … b does not occur in them.
         held_out_count: the occurrences of a … b c there.
         p_other_given_ab: for a pair, P(c2 | a, b), where c2 is the other's continuation; None for a single trigram.
     """
