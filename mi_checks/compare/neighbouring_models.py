@@ -16,7 +16,7 @@ from mi_checks.stats.judgement import judge
 from mi_checks.stats.p_values import prompts_for_significance
 
 NEIGHBOUR_METHOD = (
-    "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
+    "paired tests, two-sided, of the prompts' differences; p corrected by Holm over the {} made here; "
     "95 % intervals, uncorrected"
 )
 
