@@ -13,6 +13,7 @@ from mi_checks.results.run import CheckResult, FileLine
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.sampling import independent
 from tests.effects import effect, evidence_of
 
 HEADER = BaselineHeader(
@@ -40,7 +41,9 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
 
 def with_values(of: CheckResult, values: Floats) -> CheckResult:
     """The check with other values per prompt, and the estimate that is their mean."""
-    return replace(of, per_prompt=tuple(values.tolist()), estimate=mean_interval(values, "logits"))
+    return replace(
+        of, per_prompt=tuple(values.tolist()), estimate=mean_interval(values, "logits", independent(len(values)))
+    )
 
 
 def unmeasured(name="logit_diff") -> CheckResult:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mi_checks.results.evidence import Architecture, Effect, Evidence, Preference
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.sampling import independent
 
 KINDS = {"attn": "attention-only"}
 
@@ -12,7 +13,7 @@ def effect(model, values, behaviour="induction", *, at_least=1.0, ability=None, 
     """An effect of these values per prompt; `nano-gelu-2l` is of kind gelu and has 2 layers, of 6 heads."""
     kind, layers = model.split("-")[1:3]
     values = np.asarray(values, dtype=float)
-    estimate = mean_interval(values, "logits")
+    estimate = mean_interval(values, "logits", independent(len(values)))
     found = ability or ("can" if estimate.low > at_least else "cannot" if estimate.high < at_least else "inconclusive")
     as_declared = {"can": "present", "cannot": "absent"}.get(found)
     return Effect(

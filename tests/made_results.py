@@ -4,18 +4,25 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from mi_checks.results.claim import Claim
 from mi_checks.results.run import CheckResult, FileLine, Run
 from mi_checks.spec.check import Bound
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
+from mi_checks.stats.sampling import independent
 
 PROVENANCE = {"source": "bundled", "weights_sha256": "a" * 64, "engine": "replay"}
 
 
 def result(check, values, *, at_least=None, at_most=None, **given):
     """A check of these values per prompt, judged by its bound; None: it was not measured."""
-    estimate = None if values is None else mean_interval(values, given.pop("unit", "logits"))
+    estimate = (
+        None
+        if values is None
+        else mean_interval(np.asarray(values, dtype=float), given.pop("unit", "logits"), independent(len(values)))
+    )
     bound = None if at_least is None and at_most is None else Bound(at_least=at_least, at_most=at_most)
     fields = {
         "behaviour": "induction",

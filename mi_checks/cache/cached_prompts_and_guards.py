@@ -95,7 +95,10 @@ def _batch(arrays: Mapping[str, npt.NDArray[Any]], tokenization: Tokenization) -
             )
             for clean, corrupt, answers, foils, answer_tokens, foil_tokens in data["pairs"]
         )  # fmt: skip
-        factors = tuple(Factor(**{**each, "rows": tuple(each["rows"])}) for each in data["factors"])
+        factors = tuple(
+            Factor(each["name"], tuple(each["rows"]), each["sampled"], tuple(each["labels"]))
+            for each in data["factors"]
+        )
         return PromptBatch(pairs, **{name: data[name] for name in BATCH_FIELDS}, factors=factors)
     except (KeyError, ValueError, TypeError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -83,7 +84,7 @@ def mediator_set_change(
         rescaled |= {node for node in joined if effects and not _recovers_less(after, before, node, effects[::-1])}
         left, joined = left - rescaled, joined - rescaled
         mediating = [
-            {node for node, fraction in side.items() if fraction.low > MIN_MEDIATOR_FRACTION}
+            {node for node, fraction in side.items() if fraction.lies_above(MIN_MEDIATOR_FRACTION)}
             for side in (before, after)
         ]
         kinds = {
@@ -101,7 +102,7 @@ def mediator_set_change(
 
 def all_mediators_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
     """Return the change to a model whose clean − corrupt is not above zero, so that no fraction is defined for it."""
-    mediating = [each for each in then if each.estimate.low > MIN_MEDIATOR_FRACTION]
+    mediating = [each for each in then if each.estimate.lies_above(MIN_MEDIATOR_FRACTION)]
     return MediatorSetChange(
         lost={f"{each.node}{f' at {each.at}' if each.at else ''}": (each.estimate, None) for each in mediating}
     )
@@ -121,9 +122,9 @@ def _heads_that_left(before: Mapping[str, Estimate], after: Mapping[str, Estimat
     found = set()
     for node, estimate in before.items():
         other = after.get(node)
-        high = weakest if other is None else other.high
-        mediates = other is not None and other.low > MIN_MEDIATOR_FRACTION
-        if estimate.low > MIN_MEDIATOR_FRACTION and not mediates and high < estimate.low - MEDIATOR_CHANGE:
+        high = weakest if other is None else math.inf if other.refusal else other.high
+        mediates = other is not None and other.lies_above(MIN_MEDIATOR_FRACTION)
+        if estimate.lies_above(MIN_MEDIATOR_FRACTION) and not mediates and high < estimate.low - MEDIATOR_CHANGE:
             found.add(node)
     return found
 

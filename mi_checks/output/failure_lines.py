@@ -6,18 +6,21 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from mi_checks.output.claim_text import claim_text
-from mi_checks.output.numbers import number, precise
+from mi_checks.output.numbers import PRECISE_DECIMALS, number, precise
+from mi_checks.output.unit_text import sample_text
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import COMPARISON_KINDS, FailureGroup, failure_groups
 from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Evidence, Example
 from mi_checks.results.run import LINT, CheckResult, FileLine
 from mi_checks.spec.scoring import score_name
+from mi_checks.stats.estimate import Estimate
 
 MAX_MESSAGE_LINES = 12
 MAX_REASON_LINES = 7
 MAX_GROUPS = 5  # groups shown in full; each further one gets one line
 MAX_GROUP_LINES = 20  # groups beyond these that get a line
 MAX_MEDIATORS = 5
+MEASURED = "  measured  "
 LABEL_WIDTH = 12  # characters of the label before the text of a line
 
 
@@ -36,12 +39,25 @@ def brief_message(message: str, result: CheckResult | None, rerun: str | None = 
     if result.claim and result.kind not in (*COMPARISON_KINDS, LINT):
         shown.append(f"  claim     {claim_text(result.claim)}")
     if result.estimate is not None and result.kind not in COMPARISON_KINDS:
-        measured = result.estimate
-        how = f"95 % interval, {measured.n} {measured.over}"
-        shown.append(f"  measured  {precise(measured)} {measured.unit} ({how})")
+        of_message = [line for line in lines if line.startswith(MEASURED)]  # it names the rows, which no result does
+        shown += of_message[:1] or [measured_line(result.estimate, sample_text(result.estimate, None))]
     reason = _shortened(result.reason.splitlines(), MAX_REASON_LINES)
     shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
     return "\n".join([*shown, *footer(result.place, rerun)])
+
+
+def measured_line(estimate: Estimate, sample: str, method: str = "") -> str:
+    """Return the line of a message with the measured value, such as `measured  0.120 [0.080, 0.160] logits (…)`.
+
+    Args:
+        estimate: the estimate.
+        sample: what it is over, see `unit_text.sample_text`.
+        method: how the interval was made; "" to leave it out.
+    """
+    if estimate.refusal is not None:
+        return f"{MEASURED}{number(estimate.value, PRECISE_DECIMALS)} {estimate.unit} (no interval; {sample})"
+    how = "; ".join(filter(None, (f"95 % interval {sample}", method)))
+    return f"{MEASURED}{precise(estimate)} {estimate.unit} ({how})"
 
 
 def footer(place: FileLine | str, rerun: str | None) -> list[str]:
@@ -151,7 +167,8 @@ def _full_group(group: FailureGroup, evidence: Mapping[tuple[str, str], Evidence
 def _mediators(evidence: Evidence, width: int) -> list[str]:
     """Return the lines about the mediating heads of the first sweep; empty if there was no sweep."""
     at = next((each.at for each in evidence.mediators), "")
-    strongest = [each for each in evidence.mediators if each.at == at and each.estimate.low > MIN_MEDIATOR_FRACTION]
+    swept = [each for each in evidence.mediators if each.at == at]
+    strongest = [each for each in swept if each.estimate.lies_above(MIN_MEDIATOR_FRACTION)]
     if not strongest:
         return []
     where = f", patched at {at}" if at else ""

@@ -8,7 +8,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align_pair
 from mi_checks.prompts.batch import PromptBatch, PromptPair
 from mi_checks.prompts.draw_variables import VariableSampler
-from mi_checks.prompts.factors import Factor, factor
+from mi_checks.prompts.factors import QUOTE_FACTOR, Factor, factor
 from mi_checks.prompts.rejection import Rejection, TooFewPromptsError, too_few_prompts_error
 from mi_checks.prompts.render import RenderedPair, Renderer, parse_labels
 from mi_checks.prompts.tokenization import Tokenization
@@ -41,7 +41,7 @@ class QuotedPairBuilder:
     @property
     def factors(self) -> tuple[Factor, ...]:
         """Return the one factor: the quotes, of which every pair has its own."""
-        return (factor("quote", range(len(self.pairs)), sampled=True),)
+        return (factor(QUOTE_FACTOR, range(len(self.pairs)), sampled=True),)
 
     def next_pair(self, n_requested: int) -> PromptPair:
         """Return the pair of the next quote that is not rejected.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import DrawnVariable, Value, candidates, value_repr, value_texts
-from mi_checks.prompts.factors import Factor, factor
+from mi_checks.prompts.factors import MAX_LABEL_CHARS, Factor, factor
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.variables import FiniteVariable, RandomTokens, SameAs
@@ -160,7 +160,7 @@ class VariableSampler:
     def factors(self) -> tuple[Factor, ...]:
         """Return the finite sources of more than one row, with the row that each accepted pair took."""
         found = (
-            factor(source.name, self._rows[source.name], sampled=source.variable.is_sampled)
+            _factor(source, self._rows[source.name], sampled=source.variable.is_sampled)
             for source in self._sources
             if isinstance(source.variable, FiniteVariable)
         )
@@ -179,6 +179,17 @@ class VariableSampler:
             return None
         picks = rng.choice(allowed, size=variable.length, replace=not variable.distinct)
         return "".join(text for pick in picks for text in value_texts(source.candidates[pick]))
+
+
+def _factor(source: _VariableCandidates, rows: list[int], *, sampled: bool) -> Factor:
+    labels = () if sampled else tuple(map(_label, source.candidates))
+    return factor(source.name, rows, sampled=sampled, labels=labels)
+
+
+def _label(value: Value) -> str:
+    """Return a value as text, or the fields of a row as `field=text, …`, shortened to `MAX_LABEL_CHARS`."""
+    text = repr(value) if isinstance(value, str) else ", ".join(f"{name}={each!r}" for name, each in value.items())
+    return text if len(text) <= MAX_LABEL_CHARS else text[: MAX_LABEL_CHARS - 1] + "…"
 
 
 def _tokens_of(tokenization: Tokenization, text: str) -> tuple[int, ...]:

@@ -50,6 +50,10 @@ class Estimate:
         Refusal | None, "why there is no interval, so that no verdict rests on the value; low and high are the value"
     ] = None
 
+    def lies_above(self, threshold: float) -> bool:
+        """Return whether the whole interval lies above a threshold; without an interval it does not."""
+        return self.refusal is None and self.low > threshold
+
 
 @dataclass(frozen=True)
 class Parts:

@@ -10,8 +10,9 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import SideRun
 from mi_checks.output.claim_text import claim_text
-from mi_checks.output.failure_lines import footer
+from mi_checks.output.failure_lines import footer, measured_line
 from mi_checks.output.numbers import number, precise
+from mi_checks.output.unit_text import sample_text, worst_rows
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.node_names import COMPONENT_PLURALS
@@ -35,9 +36,10 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {claim_text(verdict.claim)}"]
     if estimate is not None:
-        how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
-        lines.append(f"  measured  {precise(estimate)} {estimate.unit} ({how})")
+        sample = sample_text(estimate, None if measured is None else measured.design)
+        lines.append(measured_line(estimate, sample, estimate.method))
         lines += _about(verdict)
+        lines += [] if measured is None else _worst_rows(verdict, measured)
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
@@ -58,6 +60,12 @@ def _about(verdict: Verdict) -> list[str]:
         unit = parts.denominator.unit
         lines.append(f"  parts     {precise(parts.numerator)} of {precise(parts.denominator)} {unit} ({parts.of})")
     return lines
+
+
+def _worst_rows(verdict: Verdict, measured: Measurements) -> list[str]:
+    high_is_worse = verdict.bound.at_least is None
+    found = worst_rows(verdict.per_prompt, measured.design, high_is_worse=high_is_worse)
+    return [f"  {'rows' if i == 0 else '':<9} {each.text}" for i, each in enumerate(found)]
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:

@@ -131,7 +131,7 @@ def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
     """Find effects that go from the embedding directly to the logits: a bigram statistic of the last token."""
     for part, whole, of in _embedding_parts(measured):
         estimate = ratio_interval(part, whole, measured.design, of)
-        if estimate.low > EMBEDDING_FRACTION:
+        if estimate.lies_above(EMBEDDING_FRACTION):
             yield _UnplacedLint(
                 "embedding",
                 f"the direct path from the embedding to the logits carries {estimate_text(estimate)} of "
@@ -173,7 +173,7 @@ def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, Che
             bound = loaded.behaviour.bound_for(check, model)
             bounded = bound is not None and bound.at_most is not None  # then the author has considered this
             estimate = result.estimate
-            if estimate is not None and not bounded and estimate.low > 1 + FAITHFULNESS_MARGIN:
+            if estimate is not None and not bounded and estimate.lies_above(1 + FAITHFULNESS_MARGIN):
                 yield _UnplacedLint(
                     "faithfulness",
                     f"{check.id}: the circuit alone retains {estimate_text(estimate)} of the "

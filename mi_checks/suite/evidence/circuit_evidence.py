@@ -226,4 +226,4 @@ def has_effect_size(measured: Measurements) -> bool:
 
 
 def _mediates(estimate: Estimate | None) -> bool:
-    return estimate is not None and estimate.low > MIN_MEDIATOR_FRACTION
+    return estimate is not None and estimate.lies_above(MIN_MEDIATOR_FRACTION)
