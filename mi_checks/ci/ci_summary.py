@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mi_checks.ci.failures import DRIFTED, Failure, failures
 from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
+from mi_checks.output.multiplicity_text import multiplicity_sentence
 from mi_checks.output.safe_text import code_span
 from mi_checks.results.causes import FailureGroup, failure_groups
 from mi_checks.results.run import BASELINE, REFERENCE, CheckResult, Run
@@ -41,6 +42,7 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
             *_worst_failures(
                 [failure for failure in all_failures if failure not in drifted], failure_groups(run.results)
             ),
+            *filter(None, [multiplicity_sentence(run.results, run.settings)]),
             *_baselines(run, drifted),
             *_reference_model(run),
             *_mutants(run),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.yaml_source import Position
 
 MIN_FULL_VERBOSITY = 2  # the verbosity (-vv) from which failure messages are shown in full
+CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` crashed
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 

@@ -11,9 +11,16 @@ from typing import Any
 
 import pytest
 
-from mi_checks.plugin.collectors import MEASURED_ITEMS, SESSION, BehaviourFile, LockFile, MutantsItem, session_of
+from mi_checks.plugin.collectors import (
+    CRASHED,
+    MEASURED_ITEMS,
+    SESSION,
+    BehaviourFile,
+    LockFile,
+    MutantsItem,
+    session_of,
+)
 
-CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` crashed
 SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files that were not collected
 OPTIONS = (
     (
@@ -82,6 +89,13 @@ OPTIONS = (
         "also run each check on mutants, which are models edited so that its claim is false; it must not pass on them",
     ),
     (
+        "--mi-familywise",
+        "mi_familywise",
+        "correct the p-values of all checks of the run together (Holm's method): when the run ends, passes that are "
+        "no longer significant become inconclusive, and fail. Checks without a p-value are not corrected: roles, "
+        "comparisons with random circuits, with baselines and with a reference model",
+    ),
+    (
         "--mi-strict",
         "mi_strict",
         "fail if there is a reason to doubt what a behaviour measures: an answer that is never likely, a circuit that "
@@ -111,6 +125,7 @@ SWITCHES = (
     "--mi-prune",
     "--mi-mutants",
     "--mi-debug",
+    "--mi-familywise",
     "--mi-strict",
 )
 
@@ -155,6 +170,10 @@ def pytest_configure(config: pytest.Config) -> None:
                 session_of(config)  # an invalid value ends the run before anything is collected
         except MiChecksError as error:
             raise pytest.UsageError(str(error)) from None
+        if session_of(config).options.familywise and not hasattr(config, "workerinput"):
+            from mi_checks.plugin.familywise import FamilywiseCorrection
+
+            config.pluginmanager.register(FamilywiseCorrection(config, session_of(config)), "mi_checks_familywise")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -56,6 +56,7 @@ class Options:
         cache_folder: the folder of the cache of measurements; None if it is neither read nor written.
         update: whether roles are bound again.
         with_mutants: whether each check also runs on models in which its claim is false.
+        familywise: whether the p-values of all checks are corrected together when the run ends.
         strict: whether a lint fails an item of its own, instead of being only a warning.
         worker_id: the id of this process among the workers of `pytest -n`; "" if it is not a worker.
         debug: whether the tracebacks of unexpected errors are shown.
@@ -77,6 +78,7 @@ class Options:
     cache_folder: Path | None
     update: bool
     with_mutants: bool
+    familywise: bool
     strict: bool
     worker_id: str
     baselines: BaselineOptions

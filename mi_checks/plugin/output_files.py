@@ -157,6 +157,12 @@ class OutputFiles:
         self.written: list[str] = []
         self.unwritten: list[str] = []
 
+    def take_journal(self) -> None:
+        """Add the results that a crashed worker of `pytest -n` wrote to its journal."""
+        if journal_files(self.options.run_file):
+            with self.session_results.omitted.suppressing("the journal of a worker that crashed"):
+                self.session_results.take_journal()
+
     def finish(self, *, crashed: bool = False) -> None:
         """Write the run and the files made from it.
 
@@ -171,9 +177,8 @@ class OutputFiles:
         Files that the user expects and that cannot be written are listed in `unwritten`. Parts of the report that
         cannot be drawn are left out.
         """
-        if crashed and journal_files(self.options.run_file):
-            with self.session_results.omitted.suppressing("the journal of a worker that crashed"):
-                self.session_results.take_journal()
+        if crashed:
+            self.take_journal()
         run = self.session_results.record()
         report, run_file = (relative(path, self.root) for path in (self.options.report.page, self.options.run_file))
         if self.session_results.results and self._try(f"writing the run to {run_file}", partial(self._write_run, run)):

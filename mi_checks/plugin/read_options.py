@@ -85,6 +85,7 @@ def read_options(config: pytest.Config) -> Options:
         cache_folder=None if value_of("mi_no_cache") else _cache_folder(config),
         update=bool(value_of("mi_update")),
         with_mutants=bool(value_of("mi_mutants")),
+        familywise=bool(value_of("mi_familywise")),
         strict=bool(value_of("mi_strict")),
         worker_id=str(getattr(config, "workerinput", {}).get("workerid", "")),
         baselines=BaselineOptions(

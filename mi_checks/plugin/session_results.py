@@ -16,7 +16,7 @@ from mi_checks.plugin.options import Options
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import Evidence, merge_evidence
 from mi_checks.results.read_run import record_from_data
-from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult, Run
+from mi_checks.results.run import FAMILYWISE, CheckResult, Lint, ModelGuards, MutantsResult, Run
 from mi_checks.results.write_run import JOURNAL_SUFFIX, Journal, as_data
 from mi_checks.stats.estimate import Outcome
 
@@ -147,6 +147,11 @@ class SessionResults:
         self.results_by_check.setdefault((result.behaviour, result.model), {})[result.check] = result
         return result
 
+    def replace_result(self, result: CheckResult) -> None:
+        """Replace the result of an item."""
+        self.results = [result if each.node_id == result.node_id else each for each in self.results]
+        self.results_by_check.setdefault((result.behaviour, result.model), {})[result.check] = result
+
     def write_journal(self) -> None:
         """Append new results to the journal if enough time has passed since the last time."""
         if self.journal.due:
@@ -174,11 +179,12 @@ class SessionResults:
             unchanged="as in each file",
         )
         reference = {} if options.reference_model is None else {"base": options.reference_model}
+        familywise = {FAMILYWISE: "Holm's method over all checks"} if options.familywise else {}
         return run_record(
             shlex.join(["pytest", *sys.argv[1:]]),
             self.began,
             self.versions,
-            {**settings, **reference},
+            {**settings, **reference, **familywise},
             self.provenance,
             results=self.results,
             evidence=sorted(self.evidence.values(), key=self._evidence_order()),

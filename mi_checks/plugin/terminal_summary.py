@@ -10,6 +10,7 @@ from mi_checks.output.guard_sentences import refusal_lines
 from mi_checks.output.tables import verdict_table
 from mi_checks.plugin.output_files import OutputFiles, relative
 from mi_checks.plugin.session_results import SessionResults
+from mi_checks.results.run import FAMILYWISE
 
 MAX_NOTES = 5  # lines about parts of the report that were left out
 
@@ -43,6 +44,7 @@ class TerminalSummary:
         """Return the lines of the summary: the table of behaviours and models, and where the report is."""
         sections: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
             ("the table of behaviours and models", lambda: verdict_table(self.session_results.results)),
+            ("the count of passes near their bounds", self._multiplicity),
             ("the list of warnings", lambda: () if self.options.strict else self.session_results.lints.lines()),
             ("the list of verdicts against the reference model", self._verdicts),
             ("the count of checks that ran", self._cut_short),
@@ -80,6 +82,14 @@ class TerminalSummary:
             for model, guards in self.session_results.guards.items()
             for line in refusal_lines(guards)
         ]
+
+    def _multiplicity(self) -> list[str]:
+        """Return how many false passes are expected, or that all checks were corrected together."""
+        from mi_checks.output.multiplicity_text import multiplicity_sentence  # it needs numpy and scipy
+
+        settings = {FAMILYWISE: ""} if self.options.familywise else {}
+        sentence = multiplicity_sentence(self.session_results.results, settings)
+        return [sentence] if sentence else []
 
     def _cut_short(self) -> list[str]:
         if len(self.session_results.results) >= len(self.session_results.selected):

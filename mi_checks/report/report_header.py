@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
+from mi_checks.output.multiplicity_text import multiplicity_sentence
 from mi_checks.report.behaviour_results import DRIFTED, OUTCOMES, VerdictLabel, is_drift
 from mi_checks.results.run import REFERENCE, Run
 
@@ -27,6 +28,7 @@ class ReportHeader:
     provenance: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     cut_short: str  # how many checks an interrupted run completed; empty for a complete run
     setup: tuple[tuple[str, str], ...]  # versions and settings, shown on one line
+    multiplicity: str  # expected false passes, or that all checks were corrected together; may be empty
     omitted: tuple[str, ...]  # sentences about what could not be added to the run's record
     # Counts of verdicts, where a model was compared with its reference model.
     reference_verdicts: tuple[tuple[int, str], ...]
@@ -52,6 +54,7 @@ def report_header(run: Run) -> ReportHeader:
         provenance=tuple((title, tuple(items.items())) for title, items in provenance if items),
         cut_short=_cut_short_sentence(run),
         setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP_KEYS),
+        multiplicity=multiplicity_sentence(run.results, run.settings),
         omitted=run.omitted,
         reference_verdicts=_reference_verdicts(run),
     )

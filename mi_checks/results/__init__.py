@@ -6,6 +6,7 @@ __all__ = [
     "causes",
     "claim",
     "evidence",
+    "multiplicity",
     "older_runs",
     "pytest_ids",
     "read_run",

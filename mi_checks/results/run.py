@@ -19,6 +19,7 @@ from mi_checks.stats.estimate import Estimate, Outcome, Parts
 SCHEMA_VERSION = 7
 # The ids and kinds of items that are not checks: a comparison with the baseline or the reference model, and lints.
 BASELINE, REFERENCE, LINT = "baseline", "base", "lint"
+FAMILYWISE = "familywise"  # the setting of a run whose p-values were corrected together
 LintKind = Literal["answer", "faithfulness", "embedding"]
 
 

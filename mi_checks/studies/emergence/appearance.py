@@ -52,21 +52,39 @@ def rise_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
     """Return the checkpoints between which a mean first reaches half of its largest value.
 
     The threshold is halfway from zero, no preference, to the largest mean over the series: the point that the cards of
-    the bundled models call 50 %. Either end of the bracket errs in at most 2.5 % of samples: checkpoints are compared
-    with half of the largest by paired tests in a fixed order, each at that level, up to the first that is not
-    significant (Maurer, Hothorn & Lehmacher 1995). From the first checkpoint on they are shown to be below, which gives
-    the lower end; from the largest backwards, to be above, which gives the upper. The bracket is extended to the
-    checkpoint before, because nothing is known about the time between the two.
+    the bundled models call 50 %. Checkpoints are compared with half of the largest by paired tests in a fixed order, up
+    to the first that is not significant (Maurer, Hothorn & Lehmacher 1995), each at 2.5 %: from the first checkpoint
+    on they are shown to be below, which gives the lower end; from the largest backwards they are shown to be above,
+    which gives the upper. Each end is wrong only if one certain test is: that of the true place for the lower end, and
+    that of the checkpoint before it for the upper. The bracket is extended to the checkpoint before, because nothing is
+    known about the time between the two. `docs/decisions/emergence-brackets.md` has error rates and widths.
 
     Args:
         values: `checkpoint prompt`, the same prompts at every checkpoint.
         design: how the prompts were drawn.
 
     Returns:
-        The bracket, or None if no checkpoint is significantly at or above half of the largest.
+        The bracket, or None if the largest mean is not significantly above half of every other one.
     """
     below, above = _half_tests(values, design)
-    top = int(values.mean(1).argmax())
+    return _rise(below, above, int(values.mean(1).argmax()))
+
+
+def fall_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
+    """Return the checkpoints between which a mean is last at half of its largest value.
+
+    This is the rise of the series in reverse: see `rise_bracket`.
+
+    Returns:
+        The bracket, or None if the mean is not significantly below half at the end.
+    """
+    below, above = _half_tests(values, design)
+    end = len(values) - 1
+    rise = _rise(below[::-1], above[::-1], end - int(values.mean(1).argmax()))
+    return None if rise is None or rise.after is None else Bracket(end - rise.by, end - rise.after)
+
+
+def _rise(below: Bools, above: Bools, top: int) -> Bracket | None:
     by = top - _run_length(above[top::-1]) + 1
     if by > top:
         return None
@@ -74,27 +92,19 @@ def rise_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
     return Bracket(shown_below - 1 if shown_below else None, by)
 
 
-def fall_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
-    """Return the checkpoints between which a mean is last at half of its largest value; see `rise_bracket`.
-
-    Returns:
-        The bracket, or None if the mean is not significantly below half at the end.
-    """
-    below, above = _half_tests(values, design)
-    top, end = int(values.mean(1).argmax()), len(values)
-    shown_below = _run_length(below[::-1])
-    if shown_below == 0:
-        return None
-    last_above = top + max(_run_length(above[top:]), 1) - 1
-    by = max(end - shown_below, last_above + 1)
-    return Bracket(last_above, by)
-
-
 def _half_tests(values: Floats, design: SamplingDesign) -> tuple[Bools, Bools]:
-    """Return whether each mean is significantly below, and above, half of the largest, `checkpoint`."""
-    largest = values[values.mean(1).argmax()]
-    p_above, p_below = ratio_p_values(values, largest, 0.5, design)
-    return p_below < ALPHA_PER_SIDE, p_above < ALPHA_PER_SIDE
+    """Return whether each mean is significantly below, and above, half of the largest true mean, `checkpoint`.
+
+    Which checkpoint is the largest is not known, and the one with the largest sample mean is likely to be too high. A
+    mean is above half of the largest if it is above half of every one, so that the largest of these p-values counts (an
+    intersection-union test, Berger 1982). It is below half of the largest if it is below half of any one; these tests
+    are combined by Simes' method (1986), which costs next to nothing if many checkpoints are nearly as high.
+    """
+    n = len(values)
+    excess = (values - values[:, None] / 2).reshape(n * n, -1)  # of the later index over half of the earlier one
+    above, below = (p.reshape(n, n) for p in ratio_p_values(excess, np.ones(values.shape[1]), 0.0, design))
+    simes = (np.sort(below, axis=0) * n / np.arange(1, n + 1)[:, None]).min(0)
+    return simes < ALPHA_PER_SIDE, above.max(0) < ALPHA_PER_SIDE
 
 
 def _run_length(significant: Bools) -> int:
