@@ -52,5 +52,5 @@ def test_the_message_says_what_was_measured():
     near = result("logit_diff", [1.0, 1.5, 2.0, 1.2] * 8, at_least=1.0, p_value=0.02)
     lines = familywise_result(near, 0.04, 2).message.splitlines()
     assert lines[0].startswith("inconclusive: measured 1.425 [")
-    assert lines[0].endswith("], bound at least 1.0")
+    assert lines[0].endswith("], bound at least 1")
     assert lines[-1] == "  claimed   behaviours/induction.yaml:20"
