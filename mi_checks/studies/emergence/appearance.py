@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.evidence import Effect
 from mi_checks.stats.estimate import ALPHA, ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
@@ -228,7 +229,8 @@ def _appearance(curve: EffectCurve, tests: CurveTests) -> Appearance:
         reason="not significantly above zero at any checkpoint",
     )
     if not nothing.shown:
-        return nothing
+        refusal = curve.effects[curve.top].estimate.refusal
+        return nothing if refusal is None else replace(nothing, kind="inconclusive", reason=refusal_text(refusal))
     if short:
         return Appearance(
             curve, tests, "does not appear", reason="significantly outside its bounds at every checkpoint"

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mi_checks.stats.p_values import holm, mean_p_value
+from mi_checks.prompts.factors import Factor
+from mi_checks.stats.mean_tests import mean_p_value
+from mi_checks.stats.p_values import holm
+from mi_checks.stats.sampling import SamplingDesign, independent
 from mi_checks.studies.emergence.appearance import (
     Bracket,
     EffectCurve,
@@ -96,14 +99,22 @@ def test_all_tests_are_corrected_together():
     raw = []
     for each in curves:
         rows = each.values
-        raw += [mean_p_value(row) for row in rows]
-        raw += [mean_p_value(rows[1] - rows[0]), mean_p_value(rows[2] - rows[0]), mean_p_value(rows[1] - rows[2])]
+        changes = (rows[1] - rows[0], rows[2] - rows[0], rows[1] - rows[2])
+        raw += [mean_p_value(row, independent(64)) for row in (*rows, *changes)]
     assert made == len(raw) == 12
     expected = holm(np.array(raw))
     assert [*tests[0].zero, *tests[0].first[1:], tests[0].last[1]] == pytest.approx(expected[:6].tolist())
     assert tests[0].first[0] == tests[0].last[2] == 1.0
     assert tests[0].last[0] == tests[0].first[2]  # the one test of the first against the last
     assert "Holm-corrected over the 12 tests made here" in method_text(made)
+
+
+def rise(values):
+    return rise_bracket(values, independent(values.shape[1]))
+
+
+def fall(values):
+    return fall_bracket(values, independent(values.shape[1]))
 
 
 def holds(bracket, place):
@@ -115,8 +126,8 @@ def test_a_clear_jump_is_told_to_its_two_checkpoints(checkpoints, data):
     place = data.draw(st.integers(1, checkpoints - 1))
     seed = data.draw(st.integers(0, 100))
     means = np.where(np.arange(checkpoints) < place, 0.0, 5.0)
-    assert rise_bracket(values(means, seed=seed)) == Bracket(place - 1, place)
-    assert fall_bracket(values(means, seed=seed)) is None
+    assert rise(values(means, seed=seed)) == Bracket(place - 1, place)
+    assert fall(values(means, seed=seed)) is None
 
 
 @given(st.integers(2, 8), st.data())
@@ -124,14 +135,14 @@ def test_a_clear_end_likewise(checkpoints, data):
     place = data.draw(st.integers(1, checkpoints - 1))
     means = np.where(np.arange(checkpoints) < place, 5.0, 0.0)
     found = values(means, seed=data.draw(st.integers(0, 100)))
-    assert rise_bracket(found) == Bracket(None, 0)
-    assert fall_bracket(found) == Bracket(place - 1, place)
+    assert rise(found) == Bracket(None, 0)
+    assert fall(found) == Bracket(place - 1, place)
 
 
 @given(st.floats(0.01, 100), st.integers(0, 100))
 def test_another_unit_changes_nothing(factor, seed):
     found = values([0.0, 1.0, 2.5, 4.0, 4.5], seed=seed)
-    assert rise_bracket(found * factor) == rise_bracket(found)
+    assert rise(found * factor) == rise(found)
 
 
 def test_it_holds_the_truth_as_often_as_it_says():
@@ -140,7 +151,7 @@ def test_it_holds_the_truth_as_often_as_it_says():
     for seed in range(400):
         means = 3 / (1 + np.exp(-(steps - rng.uniform(0.5, 4.5)) / rng.uniform(0.1, 1.5)))
         true = int(np.argmax(means >= means.max() / 2))
-        found = rise_bracket(values(means, seed=seed, noise=0.5))
+        found = rise(values(means, seed=seed, noise=0.5))
         held.append(holds(found, true))
         width.append(found.by - (-1 if found.after is None else found.after))
     assert np.mean(held) >= 0.95
@@ -148,20 +159,27 @@ def test_it_holds_the_truth_as_often_as_it_says():
 
 
 def test_a_mean_that_is_half_within_the_noise_is_on_neither_side():
-    bracket = rise_bracket(values([0.0, 0.0, 2.0, 4.0], n=64, seed=3))
+    bracket = rise(values([0.0, 0.0, 2.0, 4.0], n=64, seed=3))
     assert bracket == Bracket(1, 3)
 
 
 def test_one_more_prompt_worth_the_same_narrows_it_no_further_than_to_two_checkpoints():
-    assert rise_bracket(np.repeat([[0.0], [1.0], [4.0]], 500, axis=1)) == Bracket(1, 2)
+    assert rise(values([0.0, 1.0, 4.0], n=500, spread=0.01, noise=0.01)) == Bracket(1, 2)
+
+
+def test_nothing_is_located_by_too_few_rows():
+    rows = tuple(range(6)) * 20
+    design = SamplingDesign(120, (Factor("noun", rows, sampled=True),))
+    assert rise_bracket(values([0.0, 1.0, 4.0], n=120), design) is None
+    assert fall_bracket(values([4.0, 1.0, 0.0], n=120), design) is None
 
 
 @pytest.mark.parametrize("means", [[0.0, 0.0, 0.0], [-3.0, -2.0, -1.0]])
 def test_what_is_never_above_zero_has_none(means):
-    assert rise_bracket(values(means, seed=1)) is None
-    assert fall_bracket(values(means, seed=1)) is None
+    assert rise(values(means, seed=1)) is None
+    assert fall(values(means, seed=1)) is None
 
 
 def test_what_comes_and_goes_has_both():
     found = values([0.0, 0.0, 4.0, 4.0, 0.0, 0.0])
-    assert (rise_bracket(found), fall_bracket(found)) == (Bracket(1, 2), Bracket(3, 4))
+    assert (rise(found), fall(found)) == (Bracket(1, 2), Bracket(3, 4))
