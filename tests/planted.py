@@ -20,7 +20,14 @@ COUNT = 24
 
 
 def prompts(variables, template, corrupt, answer, foil) -> Prompts:
-    """Clean and corrupt prompts, all equally long, so that every label stands at one position."""
+    """Clean and corrupt prompts, all equally long, so that every label stands at one position.
+
+    What is planted is planted for exactly these keys and values, so that their rows are fixed.
+    """
+    variables = {
+        name: {**each, "rows": "fixed"} if {"values", "rows"} & set(each) == {"values"} else each
+        for name, each in variables.items()
+    }
     return Prompts.model_validate(
         {
             "count": COUNT,

@@ -26,7 +26,7 @@ SKIP_TRIGRAM = {
 }
 AND_NEURON = {
     f"and-neuron-{n}l-{layer}-{head}-{to}-{neuron}-{corrupt}": partial(
-        and_neuron, n, head=(layer, head), neuron=(to, neuron), corrupt=corrupt, seed=neuron
+        and_neuron, n, head=(layer, head), neuron=(to, neuron), corrupt=corrupt, seed=neuron + 1
     )
     for n, layer, head, to, neuron in [
         (1, 0, 0, 0, 5),

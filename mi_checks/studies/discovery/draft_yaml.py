@@ -77,7 +77,9 @@ def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     yield f"{what} that mediate (denoising each alone recovers more than {threshold:g}; {method}): {mediators}"
     yield f"{what} that are needed (noising each alone removes more than {threshold:g}): {needed}"
     yield f"{what} that suppress (either effect is below −{threshold:g}): {_listed_or_none(effects.suppressing)}"
-    if recovers.inconclusive:
+    if recovers.refusal is not None:
+        yield f"  nothing was tested: {discovery_refusal_text(recovers.refusal)}"
+    elif recovers.inconclusive:
         yield f"  inconclusive, because too close to the threshold: {comma_list(recovers.inconclusive)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
     shown = (f"{node} {precise(recovers.fraction(node))} and {precise(removes.fraction(node))}" for node in order)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import Node
-from mi_checks.stats.estimate import ALPHA, Estimate
+from mi_checks.stats.estimate import ALPHA, Estimate, Refusal
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.mean_tests import ratio_p_values
 from mi_checks.stats.p_values import holm
@@ -42,6 +42,7 @@ class TestedSweep:
         opposing: nodes whose fraction is significantly below minus the threshold by the same test: they oppose
             the behaviour.
         inconclusive: nodes whose fraction is neither significantly above nor significantly below the threshold.
+        refusal: why nothing can be tested; None if there are enough prompts, and rows, for so many tests.
     """
 
     sweep: Sweep
@@ -50,6 +51,7 @@ class TestedSweep:
     significant: tuple[Node, ...]
     opposing: tuple[Node, ...]
     inconclusive: tuple[Node, ...]
+    refusal: Refusal | None = None
 
     def fraction(self, node: Node) -> Estimate:
         """Return the fraction recovered, or removed, by a node, with its interval."""
@@ -75,6 +77,7 @@ def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> Teste
         significant=tuple(sweep.nodes[i] for i in order if more[i]),
         opposing=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
         inconclusive=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
+        refusal=too_few_for_family(sweep.design, tested),
     )
 
 

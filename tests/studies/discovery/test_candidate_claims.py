@@ -8,6 +8,7 @@ from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.sampling import independent
 from mi_checks.studies.discovery.candidate_claims import circuit_claim, mediators_claim
 from mi_checks.studies.discovery.circuit_search import PrunedCircuit
 from mi_checks.studies.discovery.held_out_claims import CandidateClaim, ClaimVerifier, UnsupportedClaim
@@ -23,7 +24,7 @@ def line(stubbed):
     def line(shares, held=None, pairs=64, effect_size=1.0):
         nodes = all_nodes("head", stubbed(None).loaded_model.shape)
         rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
-        found = assess_sweep(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
+        found = assess_sweep(Sweep(tuple(nodes), None, rows, np.ones(64), independent(64)), 0.1)
         measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, effect_size=effect_size)
         sets = {"mediators": tuple(map(str, sorted(found.significant)))}
         behaviour = measured.behaviour.model_copy(update={"models": {"nano-attn-2l": ModelEntry(nodes=sets)}})
@@ -78,7 +79,7 @@ def test_why_there_is_no_circuit_is_told(stubbed):
 
 def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
     nodes = all_nodes("head", stubbed(None).loaded_model.shape)
-    found = assess_sweep(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
+    found = assess_sweep(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64), independent(64)), 0.1)
     with pytest.raises(UnsupportedClaim, match=r"^mediators\[head\]: only a selection of the heads was patched"):
         mediators_claim(found, "mediators", ClaimVerifier(stubbed(lambda i: 0.0), 64), complete=False)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.sampling import independent
 from mi_checks.studies.discovery import held_out_claims
 
 
@@ -74,7 +75,8 @@ def test_case_35_values_that_are_bounds_themselves(two_digits):
 def test_case_35_a_node_that_rounding_alone_moves_over_a_threshold_is_not_clear_of_it():
     nodes = (Node(0, "head", 0), Node(0, "head", 1))
     exactly_there = np.array([[0.1 + 3e-13] * 64, [0.1 - 3e-13] * 64])
-    more, less = held_out_claims.expected_clear(Sweep(nodes, None, exactly_there, np.ones(64)), 0.1, 64)
+    sweep = Sweep(nodes, None, exactly_there, np.ones(64), independent(64))
+    more, less = held_out_claims.expected_clear(sweep, 0.1, 64)
     assert not more.any()
     assert not less.any()
 
@@ -85,7 +87,7 @@ def test_what_is_clear_of_a_threshold_stays_on_its_side():
     nodes = tuple(Node(0, "head", i) for i in range(5))
 
     def sweep(n):
-        return Sweep(nodes, None, truth[:, None] + generator.normal(0, 0.1, (5, n)), np.ones(n))
+        return Sweep(nodes, None, truth[:, None] + generator.normal(0, 0.1, (5, n)), np.ones(n), independent(n))
 
     for _ in range(200):
         more, less = held_out_claims.expected_clear(sweep(128), 0.1, 64)

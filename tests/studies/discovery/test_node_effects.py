@@ -6,6 +6,7 @@ import pytest
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.node_names import ModelShape
+from mi_checks.stats.sampling import independent
 from mi_checks.studies.discovery.node_effects import NodeEffects, assess_sweep, unexplained_layers
 
 NODES = tuple(Node(0, "head", index) for index in range(6))
@@ -14,7 +15,9 @@ NODES = tuple(Node(0, "head", index) for index in range(6))
 def sweep(*shares, spread=0.1, n=64):
     noise = np.random.default_rng(0).normal(0, spread, (len(shares), n))
     noise -= noise.mean(1, keepdims=True)
-    return Sweep(NODES[: len(shares)], None, np.array(shares)[:, None] + noise, np.ones(n))
+    whole = np.random.default_rng(1).normal(0, 0.02, n)
+    rows = np.array(shares)[:, None] + noise
+    return Sweep(NODES[: len(shares)], None, rows, 1 + whole - whole.mean(), independent(n))
 
 
 def test_found_are_those_significantly_above_strongest_first():
@@ -33,11 +36,11 @@ def test_case_21_nodes_that_work_against_it_are_found_most_negative_first():
 
 def test_what_a_screen_has_left_out_is_corrected_for():
     """Three standard errors above the threshold are enough for one of six, and not for one of a thousand."""
-    few = sweep(0.1 + 3.2 * 0.1 / 8, 0, 0, 0, 0, 0)
+    few = sweep(0.1 + 3.2 * 0.1 / 16, 0, 0, 0, 0, 0, n=256)
     assert assess_sweep(few, above=0.1).significant == (NODES[0],)
     assert assess_sweep(few, above=0.1, tested=1000).significant == ()
     assert assess_sweep(few, above=0.1, tested=1000).inconclusive == (NODES[0],)
-    reverse = sweep(-0.1 - 3.2 * 0.1 / 8, 0, 0, 0, 0, 0)
+    reverse = sweep(-0.1 - 3.2 * 0.1 / 16, 0, 0, 0, 0, 0, n=256)
     assert assess_sweep(reverse, above=0.1).opposing == (NODES[0],)
     assert assess_sweep(reverse, above=0.1, tested=1000).opposing == ()
 
@@ -49,7 +52,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.01, 64)
 def found(shares):
     """Effects of these sizes in both directions, by node name."""
     nodes = tuple(shares)
-    sweep = Sweep(nodes, None, np.array([share + NOISE for share in shares.values()]), np.ones(64))
+    sweep = Sweep(nodes, None, np.array([share + NOISE for share in shares.values()]), np.ones(64), independent(64))
     return NodeEffects(assess_sweep(sweep, 0.05), assess_sweep(sweep, 0.05))
 
 

@@ -9,7 +9,7 @@ from mi_checks.studies.discovery.discovery import explore
 from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
 from tests.planting.placements import AND_NEURON, PLACEMENTS, REDUNDANT_PAIR
 
-PAIRS = 48
+PAIRS = 160  # enough for the family of all neurons, denoised and noised
 
 
 @pytest.fixture(scope="module")
