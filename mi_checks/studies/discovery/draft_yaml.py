@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import duration, number, precise
 from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import comma_list
+from mi_checks.stats.estimate import Refusal
 from mi_checks.studies.discovery.discovery import Discovery
 from mi_checks.studies.discovery.drafting import flow_style
 from mi_checks.studies.discovery.held_out_claims import BOUND_RULE, DraftLine
@@ -78,7 +80,7 @@ def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     yield f"{what} that are needed (noising each alone removes more than {threshold:g}): {needed}"
     yield f"{what} that suppress (either effect is below −{threshold:g}): {_listed_or_none(effects.suppressing)}"
     if recovers.refusal is not None:
-        yield f"  nothing was tested: {discovery_refusal_text(recovers.refusal)}"
+        yield f"  nothing was tested: {_too_few_text(recovers.refusal)}"
     elif recovers.inconclusive:
         yield f"  inconclusive, because too close to the threshold: {comma_list(recovers.inconclusive)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
@@ -86,6 +88,14 @@ def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     yield f"  strongest of the {len(nodes)} patched, recovers and removes: {'; '.join(shown)}"
     if effects.selection is not None:
         yield from _selection_lines(effects.selection, what)
+
+
+def _too_few_text(refusal: Refusal) -> str:
+    if refusal.reason != "few observations for the tests":
+        return refusal_text(refusal)
+    of = f"values of '{refusal.factor}'" if refusal.factor else "prompt pairs"
+    option = "" if refusal.factor else f" (--count {refusal.need})"
+    return f"{refusal.tests:,} tests together need at least {refusal.need} {of}{option}, and there are {refusal.have}"
 
 
 def _selection_lines(selection: NodeSelection, what: str) -> Iterator[str]:
@@ -221,6 +231,11 @@ def _header(discovery: Discovery) -> Iterator[str]:
         f"# Discovered on {len(prompts.exploration)} prompt pairs of seed {prompts.seed}; every check was then "
         f"measured on {len(prompts.held_out)} held-out pairs, and passes there."
     )
+    if prompts.split:
+        yield f"# Both halves share no value of '{prompts.split}', so that claims are verified on other values."
+    if prompts.shared:
+        names = comma_list(f"'{name}'" for name in prompts.shared)
+        yield f"# Both halves share values of {names}, so that claims are verified on other prompts of the same values."
     yield f"# None of these pairs is among the {prompts.n_check_pairs} that the checks use."
     yield f"# Values are measured on the held-out pairs, with 95 % intervals; {BOUND_RULE}."
 

@@ -90,18 +90,24 @@ def lower_bound(estimate: Estimate, pairs: int) -> float:
 
     It lies below the lower end of the interval by more than rounding, however narrow the interval is.
     """
-    return _rounded_lower_bound(estimate.value, estimate.low, estimate.n, pairs)
+    return _rounded_lower_bound(estimate.value, estimate.low, estimate.n, _effective_pairs(estimate, pairs))
 
 
 def upper_bound(estimate: Estimate, pairs: int) -> float:
     """Return the upper bound for a check on another batch of `pairs` prompt pairs; see `lower_bound`."""
+    pairs = _effective_pairs(estimate, pairs)
     mirrored = _rounded_lower_bound(-estimate.value, -estimate.high, estimate.n, pairs)
     return 0.0 - mirrored  # 0.0 - 0.0 is not a negative zero
 
 
 def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
     """Return whether the interval of a check on `pairs` prompt pairs is expected above zero, by the same margin."""
-    return _unrounded_lower_bound(estimate.value, estimate.low, estimate.n, pairs) > 0
+    return _unrounded_lower_bound(estimate.value, estimate.low, estimate.n, _effective_pairs(estimate, pairs)) > 0
+
+
+def _effective_pairs(estimate: Estimate, pairs: int) -> int:
+    """Return how many pairs the check counts as: no more than the estimate has, if pairs share rows."""
+    return pairs if estimate.clusters is None else min(pairs, estimate.n)
 
 
 def expected_clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
@@ -112,6 +118,7 @@ def expected_clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools
     n).
     """
     n, tests = sweep.design.n, len(sweep.nodes)
+    pairs = pairs if sweep.design.clusters is None else min(pairs, n)  # more pairs of the same rows help little
     p_values = ratio_p_values(sweep.recovered, sweep.effect_size, above, sweep.design, tests)
     distance = np.abs(sweep.recovered.mean(1) - above * sweep.effect_size.mean())
     needed = -float(ndtri(ALPHA / 2 / tests)) + MARGIN_SE * math.sqrt(1 + pairs / n)

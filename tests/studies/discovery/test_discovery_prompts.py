@@ -102,3 +102,52 @@ def test_too_few_prompts_are_told_with_what_there_is(behaviour, loaded_model, ma
     with pytest.raises(MiChecksError) as caught:
         drawn(make(behaviour, count), loaded_model)
     assert str(caught.value) == said
+
+
+def of_words(behaviour, words, **more):
+    """64 pairs that share words, in contexts of random tokens."""
+    variables = {
+        "pre": {"tokens": "random", "length": 3},
+        "word": {"values": words, **more},
+        "b": {"tokens": "random", "differs_from": "pre"},
+        "c": {"tokens": "random", "differs_from": ["pre", "b"]},
+    }
+    return behaviour(
+        count=64,
+        variables=variables,
+        template="{{ pre }}{{ word }}{{ b }}",
+        corrupt={"b": "c"},
+        answer="{{ b }}",
+        foils=["{{ c }}"],
+    )
+
+
+def words_of(batch):
+    (factor,) = batch.factors
+    tokens = [pair.clean.tokens[-2] for pair in batch.pairs]
+    assert len({*zip(factor.rows, tokens, strict=True)}) == factor.size  # a row is a word
+    return {*tokens}
+
+
+LETTERS = [f" {letter}" for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"]
+
+
+def test_the_halves_share_no_row_of_a_factor_that_clusters_pairs(behaviour, loaded_model):
+    found = drawn(of_words(behaviour, LETTERS), loaded_model, count=48)
+    first, second = words_of(found.exploration), words_of(found.held_out)
+    assert not first & second
+    assert len(first) == len(second) == 20
+    assert len(found.exploration) == len(found.held_out) > 40
+    assert (found.split, found.shared) == ("word", ())
+
+
+def test_rows_too_few_to_halve_are_shared_and_the_draft_says_so(behaviour, loaded_model):
+    found = drawn(of_words(behaviour, LETTERS[:31]), loaded_model, count=48)
+    assert words_of(found.exploration) == words_of(found.held_out)
+    assert (found.split, found.shared) == ("", ("word",))
+
+
+def test_fixed_rows_are_in_both_halves_and_nothing_is_said_of_them(behaviour, loaded_model):
+    found = drawn(of_words(behaviour, LETTERS, rows="fixed"), loaded_model, count=48)
+    assert len(words_of(found.exploration) & words_of(found.held_out)) > 20
+    assert (found.split, found.shared) == ("", ())
