@@ -36,7 +36,8 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
         p_value = bound_p_value(values, bound, measured.design, limits=PROBABILITY)
         result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value)
         verdicts.append(replace(result, deciding=str(node) if len(nodes) > 1 else ""))
-    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
+    deciding = min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
+    return replace(deciding, p_value=max(each.p_value or 0.0 for each in verdicts))
 
 
 def _untestable_reason(check: AttentionCheck, measured: Measurements) -> str | None:

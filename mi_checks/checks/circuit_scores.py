@@ -166,26 +166,32 @@ def require_span(
     try:
         require_effect_size(span[prompts], design, CIRCUIT_EFFECT_NAME, floor)
     except NoEffectSize as error:
-        if kind == "zero":
+        if kind == "zero" or (error.whole.refusal is not None and error.rounding is None):
             raise
         zero = by_zero()[prompts]
-        causes = tuple(_reasons(span[prompts], zero, measured, design, kind, what))
+        causes = tuple(_reasons(span[prompts], zero, measured, floor, design, kind, what))
         raise NoEffectSize(error.of, error.whole, error.rounding, causes) from None
 
 
 def _reasons(
-    span: Floats, by_zero: Floats, measured: Measurements, design: SamplingDesign, kind: AblationKind, what: str
+    span: Floats,
+    by_zero: Floats,
+    measured: Measurements,
+    floor: RoundingFloor,
+    design: SamplingDesign,
+    kind: AblationKind,
+    what: str,
 ) -> list[str]:
-    unit = measured.floor.unit
+    unit = floor.unit
     taken = mean_interval(by_zero, unit, design)
     shown = f"{precise(taken)} {unit}"
     try:
-        require_effect_size(by_zero, design, CIRCUIT_EFFECT_NAME, measured.floor)
+        require_effect_size(by_zero, design, CIRCUIT_EFFECT_NAME, floor)
     except NoEffectSize:
         return [f"zero ablation of {what} does not lower the score either ({shown})"]
     remedy = f"zero ablation of {what} lowers the score by {shown}: claim the circuit 'with: zero'"
     only = _one_direction(measured.batch)
-    if only is None or mean_interval(span, unit, design).high < -measured.floor.mean:
+    if only is None or mean_interval(span, unit, design).high < -floor.mean:
         return [remedy]
     return [
         f"{_REPLACEMENTS[kind]}; since the behaviour has one direction only ({only}), that output carries it, too",

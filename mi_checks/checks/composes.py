@@ -43,7 +43,8 @@ def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -
         **bound.sides,
     )
     verdicts = [_of_reader(check, claim, bound, measured, writers, reader) for reader in readers]
-    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
+    deciding = min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), margin(v)))
+    return deciding if in_weights else replace(deciding, p_value=max(each.p_value or 0.0 for each in verdicts))
 
 
 def _of_reader(
@@ -72,7 +73,8 @@ def _of_reader(
     best = int(np.argmax([values.mean() for values in fractions]))
     values, unit = fractions[best], "fraction of the input's norm"
     estimate = mean_interval(values, unit, measured.design, floor=floor, cache=measured.intervals)
-    result = verdict(claim, estimate, bound, tuple(values.tolist()), bound_p_value(values, bound, measured.design))
+    p_value = bound_p_value(values, bound, measured.design)
+    result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value, is_zero=not values.any())
     result = replace(result, deciding=str(reader), detail=f"most from {before[best]}")
     return result if bound.at_least is None else _beside_random_directions(result, check, measured, before, reader)
 

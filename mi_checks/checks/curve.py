@@ -38,6 +38,7 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     try:
         circuits.require_span(ODD_PROMPTS)  # before the expensive measurement of a curve
     except NoEffectSize as error:
+        error.whole = _with_all_prompts(error.whole, len(measured.batch))
         return no_effect_verdict(claim, bound, error, measured)
     key = (check.among, check.with_)
     if key not in measured.curves:
@@ -45,11 +46,22 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     curve = measured.curves[key]
     if check.aspect == "cmd":
         distances = _distances(curve)
-        result = verdict(claim, distances.estimate, bound, (), distances.p_value(bound))
+        estimate = _with_all_prompts(distances.estimate, len(measured.batch))
+        result = verdict(claim, estimate, bound, (), distances.p_value(bound))
         return replace(result, parts=distances.parts(circuits.unit))
     areas = cpr(_node_fractions(curve), curve.restored_scores)
-    result = verdict(claim, cpr_interval(curve), bound, (), bound_p_value(areas, bound, curve.design, whole=curve.span))
+    estimate = _with_all_prompts(cpr_interval(curve), len(measured.batch))
+    result = verdict(claim, estimate, bound, (), bound_p_value(areas, bound, curve.design, whole=curve.span))
     return replace(result, parts=ratio_parts(areas, curve.span, circuits.unit, curve.design, CIRCUIT_EFFECT_NAME))
+
+
+def _with_all_prompts(estimate: Estimate, n: int) -> Estimate:
+    """Return an estimate over every second prompt whose refusal, if it has one, counts all `n` of them."""
+    refusal = estimate.refusal
+    if refusal is None or refusal.reason == "few rows":
+        return estimate
+    have = n if refusal.reason == "few prompts" else refusal.have
+    return replace(estimate, refusal=replace(refusal, have=have, need=2 * refusal.need))
 
 
 def cpr_interval(curve: MeasuredCurve) -> Estimate:

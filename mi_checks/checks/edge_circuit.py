@@ -79,6 +79,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
             tuple((restored_score / span.mean()).tolist()),
             bound_p_value(restored_score, bound, design, whole=span),
             show_other_mediators=True,
+            is_zero=not restored_score.any(),
         )
         parts = ratio_parts(restored_score, span, unit, design, CIRCUIT_EFFECT_NAME, measured.intervals)
         return replace(result, parts=parts)

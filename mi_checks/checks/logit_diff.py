@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.readout import UnpatchedRuns
@@ -33,7 +35,8 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     score = measured.batch.score
     claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
     estimate = mean_interval(values, score_unit(score), measured.design, floor=measured.floor, cache=measured.intervals)
-    result = verdict(claim, estimate, bound, tuple(values.tolist()), bound_p_value(values, bound, measured.design))
+    p_value = bound_p_value(values, bound, measured.design)
+    result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value, is_zero=not values.any())
     if values.any() or not only_above_zero(bound):
         return result
     equal = (
@@ -41,9 +44,8 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
         if check.against == "foils"
         else "clean and corrupt prompts have equal scores"
     )
-    return replace(
-        result, outcome="fail", reason=f"{equal} on every prompt, apart from rounding: the difference is zero"
-    )
+    reason = f"{equal} on every prompt, apart from rounding: the difference is zero"
+    return replace(result, outcome="fail", p_value=1.0, reason=reason)
 
 
 def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -82,6 +84,7 @@ def check_absent(measured: Measurements) -> Verdict:
         elif isinstance(check, AccuracyCheck):
             verdicts.append(check_accuracy(check, check.bound, measured))
     claim = Claim("absence", denied=tuple(each.claim for each in verdicts))
+    p_value = max(_denial_p_value(each, measured) for each in verdicts)
     by_outcome = {
         outcome: [v for v in verdicts if v.outcome == outcome] for outcome in ("pass", "inconclusive", "fail")
     }
@@ -90,7 +93,18 @@ def check_absent(measured: Measurements) -> Verdict:
         what = "logit_diff" if shown.claim.quantity == "logit difference" else "accuracy"
         reason = f"the model is declared not to have the behaviour, but has it: {what} is {shown.bound}"
         best = max(range(len(shown.per_prompt)), key=shown.per_prompt.__getitem__)
-        return replace(shown, outcome="fail", claim=claim, reason=reason, worst=best)
+        return replace(shown, outcome="fail", claim=claim, reason=reason, worst=best, p_value=p_value)
     if by_outcome["inconclusive"]:
-        return replace(by_outcome["inconclusive"][0], claim=claim)
-    return replace(verdicts[0], outcome="pass", claim=claim, reason="")
+        return replace(by_outcome["inconclusive"][0], claim=claim, p_value=p_value)
+    return replace(verdicts[0], outcome="pass", claim=claim, reason="", p_value=p_value)
+
+
+def _denial_p_value(verdict: Verdict, measured: Measurements) -> float:
+    """Return the p-value of the hypothesis that a check of behaviour is true; below 2.5 % if the check fails."""
+    values, bound = np.array(verdict.per_prompt), verdict.bound
+    if verdict.outcome == "fail" and not values.any() and verdict.claim.quantity == "logit difference":
+        return 0.0  # zero apart from rounding
+    limits = PROBABILITY if verdict.claim.quantity == "accuracy" else None
+    sides = [] if bound.at_least is None else [Bound(at_most=bound.at_least)]
+    sides += [] if bound.at_most is None else [Bound(at_least=bound.at_most)]
+    return min(bound_p_value(values, side, measured.design, limits=limits) for side in sides)

@@ -79,6 +79,7 @@ def _faithfulness(bound: Bound, circuits: CircuitScores, members: tuple[Node, ..
         tuple((restored_score / circuits.span.mean()).tolist()),
         bound_p_value(restored_score, bound, circuits.design, whole=circuits.span),
         show_other_mediators=True,
+        is_zero=not restored_score.any(),
     )
     return replace(result, parts=circuits.parts(restored_score))
 

@@ -62,6 +62,7 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
         tuple((moved / unpatched.effect_size.mean()).tolist()),
         bound_p_value(moved, bound, measured.design, whole=unpatched.effect_size),
         show_other_mediators=True,
+        is_zero=not moved.any(),
     )
     unit = score_unit(measured.batch.score)
     parts = ratio_parts(moved, unpatched.effect_size, unit, measured.design, cache=measured.intervals)
@@ -70,10 +71,10 @@ def fraction_verdict(claim: Claim, intervention: Intervention, bound: Bound, mea
         return result
     why = why_untested(intervention, measured)
     if why is not None:
-        return replace(result, outcome="fail", reason=why, show_other_mediators=False)
+        return replace(result, outcome="fail", p_value=None, reason=why, show_other_mediators=False)
     if result.outcome == "pass" and not only_above_zero(bound):
         return result
-    return replace(result, outcome="fail", reason=effect_of_zero(intervention, measured))
+    return replace(result, outcome="fail", p_value=1.0, reason=effect_of_zero(intervention, measured))
 
 
 def check_ablation(check: AblationCheck, bound: Bound, measured: Measurements) -> Verdict:

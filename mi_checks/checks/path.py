@@ -93,8 +93,11 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     unit = score_unit(measured.batch.score)
     estimate = mean_interval(values, unit, measured.design, floor=measured.floor, cache=measured.intervals)
     p_value = bound_p_value(values, bound, measured.design)
-    result = verdict(claim, estimate, bound, tuple(values.tolist()), p_value, show_other_mediators=True)
-    if not values.any() and only_above_zero(bound):
+    is_zero = not values.any()
+    result = verdict(
+        claim, estimate, bound, tuple(values.tolist()), p_value, show_other_mediators=True, is_zero=is_zero
+    )
+    if is_zero and only_above_zero(bound):
         nothing = f"what {comma_list(nodes)} write directly into the logit difference is rounding error on every prompt"
-        result = replace(result, outcome="fail", reason=nothing)
+        result = replace(result, outcome="fail", p_value=1.0, reason=nothing)
     return replace(result, nodes=nodes, at=END)

@@ -11,6 +11,7 @@ import numpy as np
 from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.verdict import Verdict, node_names_of
 from mi_checks.engine.nodes import Node
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import signed_number
 from mi_checks.results.claim import QUANTITY_OF_ASPECT, Claim
 from mi_checks.spec.check import Bound
@@ -49,6 +50,8 @@ def check_random_circuits(aspect: str, bound: Bound, circuits: CircuitScores, me
     rival = ", ".join(map(str, others[closest]))
     difference = signed_number(-ahead[closest].mean(), 3)
     reason = "" if outcome == "pass" else f"the strongest random circuit is {rival} ({difference} against this one)"
+    if estimate.refusal is not None:
+        reason = refusal_text(estimate.refusal)
     return Verdict(outcome, claim, estimate, bound, reason, tuple(ahead[closest].tolist()))
 
 

@@ -77,9 +77,23 @@ def verdict(
     p_value: float,
     *,
     show_other_mediators: bool = False,
+    is_zero: bool = False,
 ) -> Verdict:
-    """Return pass, fail or inconclusive for an estimate and a bound."""
-    outcome = judge(estimate, bound)
+    """Return pass, fail or inconclusive for an estimate and a bound.
+
+    Args:
+        claim: the claim.
+        estimate: the measured value with its interval.
+        bound: the bound.
+        per_prompt: the values behind the estimate, `prompt`.
+        p_value: of the hypothesis that the value is outside the bound.
+        show_other_mediators: see `Verdict`.
+        is_zero: whether the value is zero on every prompt, apart from rounding. It is then compared with the bound as
+            zero, so that engines that round differently agree; the interval still shows what rounding can hide.
+    """
+    outcome = judge(replace(estimate, low=0.0, high=0.0) if is_zero else estimate, bound)
+    if is_zero:
+        p_value = 0.0 if outcome == "pass" else 1.0
     reason = ""
     if estimate.refusal is not None:
         reason = refusal_text(estimate.refusal)
@@ -101,9 +115,14 @@ def only_above_zero(bound: Bound) -> bool:
 
 
 def no_effect_verdict(claim: Claim, bound: Bound, error: NoEffectSize, measured: Measurements) -> Verdict:
-    """Return the verdict on a fraction whose denominator is not above zero: it fails, or nothing can be said of it."""
+    """Return the verdict on a claim about a fraction whose denominator is not above zero, or cannot be told to be.
+
+    It fails, unless there are too few prompts or rows, or too many equal values, to say what the denominator is.
+    """
     unit = score_unit(measured.batch.score)
-    refusal = error.whole.refusal
-    outcome: Outcome = "fail" if refusal is None else "inconclusive"
-    reason = f"there is no effect to mediate: {error.in_unit(unit)}" if refusal is None else refusal_text(refusal)
-    return Verdict(outcome, claim, None, bound, reason, parts=Parts(None, replace(error.whole, unit=unit), error.of))
+    parts = Parts(None, replace(error.whole, unit=unit), error.of)
+    if error.whole.refusal is not None and error.rounding is None:
+        reason = f"no fraction of {error.of} can be judged: {refusal_text(error.whole.refusal)}"
+        return Verdict("inconclusive", claim, None, bound, reason, parts=parts)
+    reason = f"there is no effect to mediate: {error.in_unit(unit)}"
+    return Verdict("fail", claim, None, bound, reason, parts=parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,7 +137,8 @@ class RandomInputFractions(Quantity):
         """
         part, whole = _stream_parts(engine, self.sender, self.receiver, self.at)
         left, sizes, _ = torch.linalg.svd(part.double().cpu(), full_matrices=False)
-        generator = torch.Generator().manual_seed(0)
+        # Each sender has directions of its own, so that the largest of several senders is that of independent ones.
+        generator = torch.Generator().manual_seed(zlib.crc32(str(self.sender).encode()))
         means = np.empty(self.draws)
         for draw in range(self.draws):
             # The rotation of the directions that the sender writes in: a uniformly random frame of as many.

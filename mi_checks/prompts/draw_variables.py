@@ -30,6 +30,7 @@ def satisfies_differs_from(value: Value, other: Value) -> bool:
 
 
 BALANCED_ATTEMPTS = 500  # at one pair; later ones draw rows at random, to find the last that is left
+REPEAT_WEIGHT = 0.25  # of a draw; by simulation, rows are then drawn equally often, give or take 1, most closely
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class _RowUse:
     def __init__(self, size: int) -> None:
         self.accepted = np.zeros(size, dtype=np.int64)
         self.rejected = np.zeros(size, dtype=np.int64)
-        self.in_vain = np.zeros(size, dtype=np.int64)  # draws for the pair that is sought now
+        self.in_vain = np.zeros(size)  # draws for the pair that is sought now
 
     def order(self, rng: np.random.Generator, attempt: int) -> npt.NDArray[np.intp]:
         """Return the rows, those drawn least often first and equal ones at random."""
@@ -114,6 +115,7 @@ class VariableSampler:
             if not isinstance(source.variable, RandomTokens)
         }
         self._rows: dict[str, list[int]] = {name: [] for name in self._use}
+        self._repeats = 0  # draws for the pair that is sought now whose combination of rows was taken
 
     def draw(self, rng: np.random.Generator, attempt: int = 0) -> Draw | Rejection:
         """Return a value for each variable, or a rejection if earlier draws leave no value for a later variable.
@@ -148,13 +150,26 @@ class VariableSampler:
             self._rows[name].append(row)
         for use in self._use.values():
             use.in_vain[:] = 0
+        self._repeats = 0
 
     def reject(self, draw: Draw, rejection: Rejection) -> None:
-        """Count a draw that gave none."""
+        """Count a draw that gave none.
+
+        If another pair already has this combination of rows, one of them is made a little less likely, the variables
+        taking turns, so that no row gets far behind the others.
+        """
+        if rejection.kind == "repeat":
+            if draw.rows:
+                self._repeats += 1
+                name = tuple(draw.rows)[self._repeats % len(draw.rows)]
+                self._use[name].in_vain[draw.rows[name]] += REPEAT_WEIGHT
+            return
         for name, row in draw.rows.items():
             use = self._use[name]
-            is_unusable = rejection.kind != "repeat" and use.accepted[row] == 0
-            (use.rejected if is_unusable else use.in_vain)[row] += 1
+            if use.accepted[row] == 0:
+                use.rejected[row] += 1
+            else:
+                use.in_vain[row] += 1
 
     @property
     def factors(self) -> tuple[Factor, ...]:

@@ -10,10 +10,11 @@ from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.interval_ends import mean_ends, ratio_ends
 from mi_checks.stats.intervals import mean_interval, require_effect_size
 from mi_checks.stats.mean_tests import bound_p_value
-from mi_checks.stats.refusals import MIN_OBSERVATIONS, too_few
+from mi_checks.stats.refusals import MIN_OBSERVATIONS, refusals, too_few
 from mi_checks.stats.sampling import Integers, SamplingDesign
 
 FOLDS, SIGN_EVERY = 8, 3  # observations
+EQUAL = 1e-12  # of the whole; a smaller difference between fractions is rounding
 METHOD = "signs and values from different prompts"
 
 
@@ -82,17 +83,24 @@ class AbsoluteMeans:
     @property
     def estimate(self) -> Estimate:
         """Return the fraction of the whole with its interval."""
+        unit, ratio = f"fraction of {self._of}", float(self._plugged.mean() / self._whole.mean())
+        residuals = self._plugged - ratio * self._whole
+        if self._floor is None:
+            is_exact = bool((np.abs(residuals) <= EQUAL * np.abs(self._whole)).all())
+        else:
+            is_exact = bool(self._floor.covers(residuals))
+        if is_exact:  # the same fraction on every prompt, as in `ratio_intervals`
+            reach = 0.0 if self._floor is None else self._floor.mean / float(self._whole.mean())
+            return self._with_ends(self.value, self.value - reach, self.value + reach, unit, residuals * 0)
         low = float(ratio_ends(self._signed[None], self._whole[~self._gives_sign], self._value_design)[0][0])
         high = float(ratio_ends(self._plugged[None], self._whole, self._design)[1][0])
-        if not self._plugged.any() and self._floor is not None:
-            high = self._floor.mean / float(self._whole.mean())
-        return self._with_ends(self.value, low, high, f"fraction of {self._of}")
+        return self._with_ends(self.value, low, high, unit, residuals)
 
     def parts(self, unit: str) -> Parts:
         """Return the weighted sum in the unit of the score, and the whole."""
         low = float(mean_ends(self._signed[None], self._value_design)[0][0])
         high = float(mean_ends(self._plugged[None], self._design)[1][0])
-        numerator = self._with_ends(self.value * float(self._whole.mean()), low, high, unit)
+        numerator = self._with_ends(self.value * float(self._whole.mean()), low, high, unit, self._plugged)
         return Parts(numerator, mean_interval(self._whole, unit, self._design), self._of)
 
     def p_value(self, bound: Bound) -> float:
@@ -111,11 +119,14 @@ class AbsoluteMeans:
         """The design of the prompts that give values for the lower end."""
         return self._design.where(~self._gives_sign)
 
-    def _with_ends(self, value: float, low: float, high: float, unit: str) -> Estimate:
+    def _with_ends(self, value: float, low: float, high: float, unit: str, values: Floats) -> Estimate:
         refusal = too_few(self._design) or too_few(self._value_design)
         if refusal is not None:
             need = MIN_OBSERVATIONS * SIGN_EVERY // (SIGN_EVERY - 1)  # a third gives signs only
             refusal = type(refusal)(refusal.reason, self._design.observations, need, refusal.factor)
+        else:
+            (refusal,) = refusals(values[None], self._design)
+        if refusal is not None:
             low = high = value
         low, high = min(max(low, 0.0), value), max(high, value)
         return Estimate(value, low, high, self._design.n, unit, METHOD, **self._design.clustered, refusal=refusal)

@@ -46,7 +46,8 @@ class NoEffectSize(ValueError):
 
     def in_unit(self, unit: str) -> str:
         """Return the reason with the unit of the behaviour's score."""
-        not_above = "of which no interval can be given" if self.whole.refusal else "which is not above zero"
+        is_refused = self.whole.refusal is not None and self.rounding is None
+        not_above = "of which no interval can be given" if is_refused else "which is not above zero"
         reason = f"{self.of} is {_shown(replace(self.whole, unit=unit))}, {not_above}"
         if self.rounding is not None:
             reason += f": rounding alone can produce differences of {self.rounding:.1e} {unit} with logits this large"
@@ -77,7 +78,10 @@ def require_effect_size(
     effect_size = mean_interval(whole, unit, design, cache=cache)
     if effect_size.low > threshold and effect_size.refusal is None:
         return
-    rounding = threshold > 0 and (effect_size.low > 0 or max(-effect_size.low, effect_size.high) <= threshold)
+    is_rounding = effect_size.low > 0 or max(-effect_size.low, effect_size.high) <= threshold
+    if effect_size.refusal is not None:
+        is_rounding = floor is not None and bool(floor.covers(whole))
+    rounding = threshold > 0 and is_rounding
     raise NoEffectSize(of, effect_size, threshold if rounding else None)
 
 

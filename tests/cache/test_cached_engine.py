@@ -31,6 +31,7 @@ from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.stats import intervals
+from mi_checks.stats.sampling import SamplingDesign
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
@@ -53,7 +54,7 @@ def store(tmp_path):
 
 @pytest.fixture(scope="module")
 def make():
-    loaded_model, batch = native("gelu"), prompts(count=5, seed=4)
+    loaded_model, batch = native("gelu"), prompts(count=9, seed=4)
     return lambda: choose_engine("auto", loaded_model, batch)
 
 
@@ -154,15 +155,17 @@ def test_intervals_are_cached_with_their_measurements(store, make, monkeypatch):
 
     def both_intervals(measuring):
         cache = measuring.intervals
-        return intervals.mean_interval(effect_size, "logits", cache), intervals.ratio_intervals(
-            fractions, effect_size, cache=cache
+        design = SamplingDesign(len(effect_size))
+        return intervals.mean_interval(effect_size, "logits", design, cache=cache), intervals.ratio_intervals(
+            fractions, effect_size, design, cache=cache
         )
 
     expected = both_intervals(first)
     first.add_intervals()
     first.save()
     second = CachedEngine(unwanted, store, "key")
-    monkeypatch.setattr(intervals, "bootstrap_weights", unwanted)
+    monkeypatch.setattr(intervals, "mean_ends", unwanted)
+    monkeypatch.setattr(intervals, "ratio_ends", unwanted)
     assert both_intervals(second) == expected
     second.add_intervals()
     monkeypatch.undo()
@@ -172,7 +175,9 @@ def test_intervals_are_cached_with_their_measurements(store, make, monkeypatch):
 
 def test_intervals_by_other_code_are_not_reused(store, make, monkeypatch):
     first = CachedEngine(make, store, "key")
-    intervals.mean_interval(first.unpatched.effect_size, "logits", first.intervals)
+    values = np.arange(9.0)
+    intervals.mean_interval(values, "logits", SamplingDesign(9), cache=first.intervals)
+    assert len(first.intervals.ends) == 1
     first.add_intervals()
     first.save()
     monkeypatch.setattr(cached_engine, "INTERVAL_LIBRARIES", ("scipy",))
@@ -181,7 +186,8 @@ def test_intervals_by_other_code_are_not_reused(store, make, monkeypatch):
 
 def test_intervals_alone_make_no_engine(store):
     measuring = CachedEngine(unwanted, store, "key")
-    intervals.mean_interval(np.arange(5.0), "logits", measuring.intervals)
+    intervals.mean_interval(np.arange(9.0), "logits", SamplingDesign(9), cache=measuring.intervals)
+    assert len(measuring.intervals.ends) == 1
     measuring.add_intervals()
     measuring.save()
     assert store.read("key") == {}

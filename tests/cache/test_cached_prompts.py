@@ -33,6 +33,7 @@ def test_cached_prompts_equal_those_that_were_built(name, tmp_path):
 
     made = cached_prompts(CacheStore(tmp_path), "key", loaded_model.tokenization, build)
     assert made == build()
+    assert bool(made.factors) == (name != "induction")
     assert cached_prompts(CacheStore(tmp_path), "key", loaded_model.tokenization, unwanted) == made
     assert cached_prompts(CacheStore(tmp_path), "another", loaded_model.tokenization, build) == made
 

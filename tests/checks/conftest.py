@@ -97,6 +97,7 @@ def measurements():
         removes=None,
         rounding=0.0,
         changes=(1, 1),
+        factors=(),
     ):
         clean = np.asarray(clean, dtype=float)
         corrupt = np.zeros(len(clean)) if corrupt is None else corrupt
@@ -119,7 +120,7 @@ def measurements():
         )
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
-        batch = PromptBatch((pair,) * len(clean), "mean")
+        batch = PromptBatch((pair,) * len(clean), "mean", factors=tuple(factors))
         unpatched = UnpatchedRuns(side(clean, beats, top, rounding), side(corrupt, rounding=rounding))
         engine = StubEngine(unpatched, batch, effects or {}, patterns or {}, removes, changes)
         loaded_model = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))

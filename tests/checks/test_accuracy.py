@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from mi_checks.output.claim_text import claim_text
 
@@ -8,7 +9,9 @@ WINS = np.array([True] * 60 + [False] * 4)
 
 def test_against_the_foils(judged):
     verdict = judged({"accuracy": {"at_least": 0.8}}, np.where(WINS, 1.0, -1.0), beats=WINS)
-    assert (verdict.outcome, verdict.estimate.value, verdict.estimate.method) == ("pass", 60 / 64, "Wilson score")
+    estimate = verdict.estimate
+    assert (verdict.outcome, estimate.value) == ("pass", 60 / 64)
+    assert (estimate.low, estimate.high) == pytest.approx(tuple(binomtest(60, 64).proportion_ci(0.95)), abs=1e-4)
     assert claim_text(verdict.claim) == "the answer scores above every foil on at least 0.8 of the prompts"
 
 

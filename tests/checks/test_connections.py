@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.dispatch import run_check
+from mi_checks.engine.composition import RandomInputFractions
 from mi_checks.errors import MiChecksError
 
 SOME = {"at_least": 0.5}
@@ -36,12 +37,19 @@ def test_nodes_that_nothing_connects(judged, around, check, message):
 def composing(measurements, around):
     """The verdict on a composition whose scores, or whose fraction of the input, are given."""
 
-    def composing(check, scores=None, fraction=None):
+    def composing(check, scores=None, fraction=None, random=1e-4):
         measured = measurements(around(5), checks=[{"composes": {"from": "L0H1", "to": "L1H0", "via": "k", **check}}])
         table = np.zeros((2, 3, 2, 3))
         table[0, 1, 1, 0] = 0.0 if scores is None else scores
         measured.composition = lambda _: (table, np.linspace(0.05, 0.15, 1000))
-        measured.measure = lambda _: np.full((1, 64), fraction)
+        noise = np.random.default_rng(3).normal(0, 0.02, 64)
+
+        def measure(quantity):
+            if isinstance(quantity, RandomInputFractions):
+                return np.linspace(0, random, quantity.draws)[None]
+            return (fraction * (1 + noise - noise.mean()))[None]
+
+        measured.measure = measure
         return run_check(measured.behaviour.checks[0].check, measured)
 
     return composing
@@ -68,7 +76,8 @@ def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, aroun
         measured = measurements(
             around(5), checks=[{"direct_logit_attribution": {"nodes": "L0H1", **bound}}], rounding=1e-5
         )
-        measured.measure = lambda quantity: np.full((len(quantity.nodes), 64), written)
+        varied = written * (1 + around(0, spread=0.02, seed=4))
+        measured.measure = lambda quantity: np.tile(varied, (len(quantity.nodes), 1))
         return run_check(measured.behaviour.checks[0].check, measured)
 
     assert attribution(1e-7, at_least=1e-9).outcome == "fail"

@@ -5,6 +5,8 @@ import pytest
 
 ROUNDING = 1e-5
 TINY = 2.4e-7  # logits: what mean ablation moved on a compiled program
+_NOISE = np.random.default_rng(5).normal(0, 0.01, 64)
+VARIED = 1 + _NOISE - _NOISE.mean()  # one on average, and a per cent different from prompt to prompt
 CIRCUIT = ["L0H1", "L1H2"]
 ASPECTS = [
     {"faithfulness": {"at_least": 0.5}},
@@ -26,7 +28,7 @@ SHARES = [
 
 def tiny(nodes):
     """Each member takes away its part of what is no more than rounding, and nothing else takes any."""
-    return np.full(64, TINY * (0.6 * ("L0H1" in nodes) + 0.4 * ("L1H2" in nodes)))
+    return TINY * (0.6 * ("L0H1" in nodes) * VARIED + 0.4 * ("L1H2" in nodes) * VARIED[::-1])
 
 
 @pytest.mark.parametrize("aspect", ASPECTS, ids=str)
@@ -62,13 +64,13 @@ def test_what_is_above_the_floor_is_measured(judged, around, aspect):
 
 @pytest.mark.parametrize("check", SHARES, ids=str)
 def test_case_32_no_share_of_an_effect_size_that_rounding_makes(judged, check):
-    """Clean and corrupt differ by the same tiny amount on every prompt, so that the interval has no width."""
-    effects = {"L1H2": np.full(64, TINY)}
-    verdict = judged(check, np.full(64, TINY), effects=effects, rounding=ROUNDING)
+    """Clean and corrupt differ by nearly the same tiny amount on every prompt, so that the interval has no width."""
+    effects = {"L1H2": TINY * VARIED}
+    verdict = judged(check, TINY * VARIED, effects=effects, rounding=ROUNDING)
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
     assert "clean − corrupt is 2.4e-07 logits" in verdict.reason
     assert "rounding alone can produce differences of 1.0e-05 logits" in verdict.reason
-    assert judged(check, np.full(64, 1e-3), effects={"L1H2": np.full(64, 0.9e-3)}, rounding=ROUNDING).estimate
+    assert judged(check, 1e-3 * VARIED, effects={"L1H2": 0.9e-3 * VARIED[::-1]}, rounding=ROUNDING).estimate
 
 
 @pytest.mark.parametrize("aspect", ["sufficient", "necessary"])
@@ -81,7 +83,7 @@ def test_case_32_a_rival_behind_by_rounding_is_not_behind(judged, around, aspect
     verdict = judged(
         {"circuit": {"nodes": ["L1H2"], aspect: {"at_least": 0.5}}},
         around(5),
-        removes=lambda nodes: removes(nodes) + np.zeros(64),
+        removes=lambda nodes: removes(nodes) * VARIED,
         rounding=ROUNDING,
     )
     assert (verdict.outcome, verdict.estimate.value) == ("fail", 0)
@@ -89,7 +91,7 @@ def test_case_32_a_rival_behind_by_rounding_is_not_behind(judged, around, aspect
 
 def test_case_32_a_node_that_matters_by_rounding_is_not_needed(judged, around):
     def removes(nodes):
-        return np.full(64, 3.0 * ("L0H1" in nodes) + TINY * ("L1H2" in nodes))
+        return VARIED * (3.0 * ("L0H1" in nodes) + TINY * ("L1H2" in nodes))
 
     check = {"circuit": {"nodes": CIRCUIT, "minimal": {"at_least": 1e-9}}}
     verdict = judged(check, around(5), removes=removes, rounding=ROUNDING)

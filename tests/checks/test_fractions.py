@@ -73,9 +73,9 @@ def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, chec
     assert verdict.reason.endswith("], which is not above zero")
 
 
-def test_values_of_single_prompts_are_finite_where_one_has_no_effect_size(judged):
-    effect_size = np.array([4.0] * 63 + [0.0])
-    verdict = judged(RECOVERS, effect_size, effects={"L1H2": np.full(64, 3.0)})
+def test_values_of_single_prompts_are_finite_where_one_has_no_effect_size(judged, around):
+    effect_size = np.array([*around(4)[:63], 0.0])
+    verdict = judged(RECOVERS, effect_size, effects={"L1H2": around(3, seed=1)})
     assert np.isfinite(verdict.per_prompt).all()
     assert np.mean(verdict.per_prompt) == pytest.approx(verdict.estimate.value)
 
@@ -100,13 +100,13 @@ AT_MOST = [
 @pytest.mark.parametrize("changed", [1, [1] + [0] * 63])
 def test_case_24_an_effect_of_zero_meets_a_bound_from_above(judged, around, check, changed):
     """Something is changed, at least on one prompt, and could have reached END."""
-    verdict = judged(check, around(5), around(-5), changes=(changed, changed))
-    assert (verdict.outcome, verdict.estimate.value, verdict.estimate.high) == ("pass", 0, 0)
+    verdict = judged(check, around(5), around(-5, seed=1), changes=(changed, changed))
+    assert (verdict.outcome, verdict.p_value, verdict.estimate.value, verdict.estimate.high) == ("pass", 0, 0, 0)
 
 
 @pytest.mark.parametrize("check", AT_MOST)
 def test_case_24_where_nothing_is_changed_no_bound_is_met(judged, around, check):
-    verdict = judged(check, around(5), around(-5), changes=(0, 0))
+    verdict = judged(check, around(5), around(-5, seed=1), changes=(0, 0))
     assert verdict.outcome == "fail"
     assert verdict.reason.startswith("the intervention changes nothing, so it tests nothing: the activation of L")
     assert not verdict.show_other_mediators
@@ -114,7 +114,7 @@ def test_case_24_where_nothing_is_changed_no_bound_is_met(judged, around, check)
 
 @pytest.mark.parametrize("check", AT_MOST)
 def test_case_24_where_end_cannot_see_the_change_no_bound_is_met(judged, around, check):
-    verdict = judged(check, around(5), around(-5), changes=(1, 0))
+    verdict = judged(check, around(5), around(-5, seed=1), changes=(1, 0))
     assert verdict.outcome == "fail"
     assert "cannot reach END" in verdict.reason
     assert ("along this path" in verdict.reason) == ("path" in check)
@@ -135,7 +135,7 @@ def test_case_36_the_reason_is_that_of_the_ablation(judged, around, kind, why):
 
 
 def test_case_36_a_claim_from_below_fails_on_zero_for_what_was_measured(judged, around):
-    verdict = judged(RECOVERS, around(5), around(-5), changes=([1] * 60 + [0] * 4,) * 2)
+    verdict = judged(RECOVERS, around(5), around(-5, seed=1), changes=([1] * 60 + [0] * 4,) * 2)
     assert (verdict.outcome, verdict.show_other_mediators) == ("fail", True)
     assert verdict.reason == (
         "the effect is zero: the activation of L1H2 is changed on 60 of 64 prompts, and the change moves no score by "

@@ -28,7 +28,15 @@ def prepare(tokenization: Tokenization) -> Callable[..., VariableSampler]:
 def draws(prepare: Callable[..., VariableSampler]) -> Callable[..., list[Any]]:
     def drawn(**declared: Any) -> list[Any]:
         variables = prepare(**declared)
-        return [variables.draw(np.random.default_rng((0, n))) for n in range(60)]
+        found: list[Any] = []
+        for n in range(60):
+            draw = variables.draw(np.random.default_rng((0, n)))
+            if isinstance(draw, Rejection):
+                found.append(draw)
+            else:
+                variables.accept(draw)
+                found.append(draw.values)
+        return found
 
     return drawn
 

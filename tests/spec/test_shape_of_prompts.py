@@ -132,7 +132,7 @@ import pytest
         (
             "{pool: first_names}",
             "{pool: first_names, length: 3}",
-            ("x:10:31: unknown key 'length' in 'prompts.variables.name'; valid keys: differs_from, pool, where"),
+            ("x:10:31: unknown key 'length' in 'prompts.variables.name'; valid keys: differs_from, pool, rows, where"),
         ),
         (
             "tokens: random, length: 8",
