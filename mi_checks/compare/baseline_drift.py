@@ -23,10 +23,13 @@ from mi_checks.compare.margins import MIN_CHANGE, change_margin
 from mi_checks.compare.mediator_sets import MediatorSetChange, mediator_set_change
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.output.claim_text import claim_text
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import number, precise
+from mi_checks.output.unit_text import unit_text
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import Estimate, Refusal
+from mi_checks.stats.sampling import SamplingDesign
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,16 @@ class BaselineComparison:
         drifts: the checks that drifted, most significant and largest first.
         mediators: which heads no longer mediate, and which now do.
         compared: the number of checks compared.
+        refused: of the other checks whose numbers are not the recorded ones, why they have no interval, by id.
+        design: how the prompts were drawn.
     """
 
     mismatches: Mapping[str, str]
     drifts: tuple[Drift, ...]
     mediators: MediatorSetChange
     compared: int
+    refused: Mapping[str, Refusal]
+    design: SamplingDesign
 
     @property
     def drifted(self) -> bool:
@@ -108,7 +115,12 @@ def compare_with_baseline(then: Baseline, results: Mapping[str, CheckResult], ev
     ]
     drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -drift.size))
     heads = mediator_set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
-    return BaselineComparison(mismatches, tuple(drifts), heads, len(pairs))
+    refused = {
+        name: change.refusal
+        for name, change in pairs.items()
+        if change.refusal is not None and not change.is_same_number and name not in {each.check for each in drifts}
+    }
+    return BaselineComparison(mismatches, tuple(drifts), heads, len(pairs), refused, design)
 
 
 def find_mismatches(then: Baseline, results: Mapping[str, CheckResult]) -> dict[str, str]:
@@ -155,6 +167,7 @@ def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: Bas
     parts = [f"{len(drifts)} of {comparison.compared} effects"] if drifts else []
     parts += [f"mediators {', '.join(heads[:MAX_NAMED])}"] if heads else []
     lines = [f"drifted: {'; '.join(parts)}", f"  recorded  {shown}"]
+    lines.append(f"  compared  {unit_text(comparison.design)}")
     if then.weights != now.weights:
         weights = [f"{each.weights[:12]}{f' ({each.revision})' if each.revision else ''}" for each in (then, now)]
         lines.append(f"  weights   {weights[0]} → {weights[1]}")
@@ -162,7 +175,20 @@ def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: Bas
     drift_lines += [f"and {len(drifts) - MAX_NAMED} more"] if len(drifts) > MAX_NAMED else []
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(drift_lines)]
     lines += mediator_lines(mediators, ("lost", "gained", "only_denominator_changed"))
-    return "\n".join([*lines, _remedy(comparison)])
+    return "\n".join([*lines, *_refusal_lines(comparison), _remedy(comparison)])
+
+
+def refusal_message(comparison: BaselineComparison, shown: str) -> str:
+    """Say that nothing drifted, and that it is not known whether some of the checks did."""
+    first, *others = comparison.refused
+    more = f" and {len(others)} more" if others else ""
+    head = f"inconclusive: {first}{more} cannot be compared with the recorded value without an interval"
+    return "\n".join([head, f"  recorded  {shown}", *_refusal_lines(comparison)])
+
+
+def _refusal_lines(comparison: BaselineComparison) -> list[str]:
+    refused = list(comparison.refused.items())[:MAX_NAMED]
+    return [f"  {'untested' if i == 0 else '':<9} {name}: {refusal_text(why)}" for i, (name, why) in enumerate(refused)]
 
 
 def drift_reason(comparison: BaselineComparison) -> str:

@@ -25,7 +25,7 @@ from mi_checks.compare.margins import (
     rounding_margin,
 )
 from mi_checks.output.numbers import number
-from mi_checks.stats.estimate import ALPHA, PROPORTION, Estimate, Parts
+from mi_checks.stats.estimate import ALPHA, PROPORTION, Estimate, Parts, Refusal
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.mean_tests import Limits, mean_beyond_p_value
@@ -141,14 +141,21 @@ class PairedChange:
         """Where the value went.
 
         It rose or fell if its mean changed significantly by more than the margin, in either direction. It is unchanged
-        if the whole interval lies within the margin. Everything else is inconclusive.
+        if the whole interval lies within the margin. Everything else is inconclusive, as is a change from or to a
+        measurement without an interval.
         """
         if self.is_significant:
             return "rose" if self._value > 0 else "fell"
-        if self.estimate is None or self.estimate.refusal is not None:
+        if self.refusal is not None or self.estimate is None or self.estimate.refusal is not None:
             return "inconclusive"
         within = -self.margin <= self.estimate.low and self.estimate.high <= self.margin
         return "unchanged" if within else "inconclusive"
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why one of the two measurements has no interval, so that nothing follows from the change of its mean."""
+        sides = (self.before.estimate, self.after.estimate)
+        return next((each.refusal for each in sides if each is not None and each.refusal is not None), None)
 
     @property
     def is_significant(self) -> bool:
@@ -207,6 +214,8 @@ def change_between(before: Measured, after: Measured, margin: float, design: Sam
     if before.estimate is None or after.estimate is None:
         return PairedChange(before, after, margin, "none", None)
     if design is not None and design.n == len(after.per_prompt) and _is_paired(before, after):
+        if before.estimate.refusal is not None or after.estimate.refusal is not None:
+            return PairedChange(before, after, margin, "paired", 1.0, design)
         limits = DIFFERENCE_OF_PROPORTIONS if after.estimate.unit == PROPORTION else None
         p_value = mean_beyond_p_value(_array(after) - _array(before), margin, design, limits)
         return PairedChange(before, after, margin, "paired", p_value, design)

@@ -2,8 +2,8 @@
 
 The behaviour is what `logit_diff` and `accuracy` measure; the mechanism is the set of mediating heads. Each of these
 checks is *kept* on the same prompts if the whole 95 % interval of its paired difference lies within ± the equivalence
-margin, *changed* if the difference is significantly beyond it (a t-test against the nearer end, corrected by Holm over
-the checks), and otherwise inconclusive. Equivalence and difference are separate questions: an effect may differ
+margin, *changed* if the difference is significantly beyond it (a paired test against the nearer end, corrected by Holm
+over the checks), and otherwise inconclusive. Equivalence and difference are separate questions: an effect may differ
 significantly and still be kept, and the message says so. A non-significant difference alone never counts as kept. How
 much each mediating head recovers may shift.
 """
@@ -272,5 +272,5 @@ def _effect_line(effect: EffectChange) -> str:
         text += f"; {effect.prompts.text(model.unit)}"
     if effect.state != "inconclusive":
         return text
-    refusal = difference.refusal
+    refusal = effect.equivalence_test.refusal or difference.refusal
     return f"{text}; {settling_text(difference, effect.bound) if refusal is None else refusal_text(refusal)}"

@@ -12,9 +12,10 @@ from mi_checks.compare.fraction_change import FractionChange, favoured_direction
 from mi_checks.compare.margins import change_margin, rounding_margin
 from mi_checks.compare.paired_change import PairedChange, PromptAgreement, change_between, with_holm_correction
 from mi_checks.compare.run_pairs import CheckPair, check_pairs
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import ALPHA, Estimate
-from mi_checks.stats.sampling import SamplingDesign
+from mi_checks.stats.sampling import SamplingDesign, independent
 
 EffectSizes = Mapping[tuple[str, str], tuple[float, ...]]  # by behaviour and model, clean − corrupt score, `prompt`
 State = Literal[
@@ -27,7 +28,7 @@ COMPARED_STATES = frozenset(STATES) - {"invalid", "only before", "only after"}  
 OUTCOME_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 P_VALUE_LEVELS = (0.001, 0.01, ALPHA)  # by which changes are sorted
 COMPARISON_METHOD = (
-    "two-sided paired t-test on the values per prompt, against the smallest change that counts: 0.01, or 1 % of the "
+    "two-sided paired test on the values per prompt, against the smallest change that counts: 0.01, or 1 % of the "
     "earlier value if that is more (without values per prompt, a z-test of the two intervals); p corrected by Holm "
     "over the {}; 95 % intervals uncorrected; unchanged if the whole interval lies within that margin or the numbers "
     "differ by rounding only, otherwise inconclusive; single prompts of one model have moved if they differ, as a root "
@@ -49,8 +50,8 @@ class CheckChange:
             be measured in one run only, or single prompts moved on the same weights; `improved` if its outcome got
             better, or its value moved in the claim's favour, but not if a fraction rose because its denominator shrank;
             `prompts moved` if the mean of a model's values stayed and single prompts did not, with other weights;
-            `inconclusive` if neither a change nor its absence is shown; `invalid` if it was measured on other prompts
-            or measures something else.
+            `inconclusive` if neither a change nor its absence is shown, or either value has no interval; `invalid` if
+            it was measured on other prompts or measures something else.
         change: the paired change of its value; None if the two values cannot be subtracted.
         notes: what else there is to say.
         parts: of a fraction that moved, how its numerator and denominator changed.
@@ -128,6 +129,12 @@ def _designs(run: Run) -> dict[tuple[str, str], SamplingDesign]:
     return {(each.behaviour, each.model): each.effect.design for each in run.evidence}
 
 
+def _independent(result: CheckResult) -> SamplingDesign | None:
+    """Return the design of a result without evidence; None if its prompts share rows, and it is not known which."""
+    shares_rows = result.estimate is not None and result.estimate.clusters is not None
+    return None if shares_rows else independent(len(result.per_prompt))
+
+
 def _paired_change(pair: CheckPair, designs: Mapping[tuple[str, str], SamplingDesign]) -> PairedChange | None:
     """Return the change of a check's value; None if the two values cannot be subtracted."""
     before, after = pair.before, pair.after
@@ -137,7 +144,7 @@ def _paired_change(pair: CheckPair, designs: Mapping[tuple[str, str], SamplingDe
         return None
     if not _same_side(before, after):
         return None
-    design = designs.get((after.behaviour, after.model))
+    design = designs.get((after.behaviour, after.model)) or _independent(after)
     return change_between(before, after, change_margin(before.estimate), design)
 
 
@@ -151,7 +158,8 @@ def _check_change(
     if why:
         return CheckChange(pair, "invalid", notes=(why,))
     notes = _notes(before, after)
-    worse = OUTCOME_RANK[after.outcome] - OUTCOME_RANK[before.outcome]
+    refused = change is not None and change.refusal is not None
+    worse = 0 if refused else OUTCOME_RANK[after.outcome] - OUTCOME_RANK[before.outcome]
     if worse == 0 and not (change is not None and change.is_significant):
         return _without_significant_change(pair, change, notes, same_weights=same_weights)
     if change is None:
@@ -191,10 +199,14 @@ def _without_significant_change(
         unit = "" if after.estimate is None else after.estimate.unit
         state: State = "drifted" if same_weights else "prompts moved"
         return CheckChange(pair, state, change, (*notes, change.prompts.text(unit)), prompts=change.prompts)
+    if change.refusal is not None:
+        return CheckChange(pair, "inconclusive", change, (*notes, f"no interval: {refusal_text(change.refusal)}"))
     unchanged = change.is_same_number or change.direction == "unchanged"
     if unchanged and _is_small_change(change, before, after):
         unit = "" if after.estimate is None else after.estimate.unit
         notes = (*notes, f"differs by more than rounding, but by less than the {change.margin:.3g} {unit} that count")
+    if not unchanged and change.estimate is not None and change.estimate.refusal is not None:
+        notes = (*notes, f"no interval of the difference: {refusal_text(change.estimate.refusal)}")
     return CheckChange(pair, "unchanged" if unchanged else "inconclusive", change, notes)
 
 

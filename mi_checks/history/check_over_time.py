@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mi_checks.history.model_run import MODEL_RUN_COLUMNS, ModelRun, Order, model_run, require_known, training_order
+from mi_checks.history.run_rows import refusal_of
 from mi_checks.history.run_store import History
 from mi_checks.stats.estimate import Estimate
 
-RESULT_COLUMNS = "outcome, value, low, high, n, unit, bound, prompts_sha256"  # columns of `results`
+RESULT_COLUMNS = "outcome, value, low, high, n, unit, refusal, bound, prompts_sha256"  # columns of `results`
 
 FROM_RESULTS = (
     "FROM results JOIN runs ON runs.id = results.run "
@@ -140,8 +141,12 @@ def _results(history: History, series: int, model: str, order: Order, last: int 
 
 def result_in_run(row: tuple[object, ...]) -> ResultInRun:
     """Return the result in a row with the columns of `MODEL_RUN_COLUMNS`, followed by those of `RESULT_COLUMNS`."""
-    outcome, value, low, high, n, unit, bound, prompts = row[5:]
-    estimate = None if value is None else Estimate(value, low, high, n, unit, "as in the run")  # type: ignore[arg-type]
+    outcome, value, low, high, n, unit, refusal, bound, prompts = row[5:]
+    estimate = None
+    if value is not None:
+        ends = (low, high) if refusal is None else (value, value)
+        why = refusal_of(refusal)  # type: ignore[arg-type]
+        estimate = Estimate(value, *ends, n, unit, "as in the run", refusal=why)  # type: ignore[arg-type]
     return ResultInRun(model_run(*row[:5]), outcome, estimate, bound, prompts)  # type: ignore[arg-type]
 
 

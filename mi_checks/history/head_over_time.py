@@ -8,9 +8,12 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history.model_run import MODEL_RUN_COLUMNS, ModelRun, Order, model_run, require_known, unknown_name
+from mi_checks.history.run_rows import refusal_of
 from mi_checks.history.run_store import History
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import count
 from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION
+from mi_checks.stats.estimate import Refusal
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,17 @@ class HeadInRun:
     Attributes:
         model_run: the model in the run.
         value: the fraction recovered by patching the head alone; None if clean and corrupted run did not differ.
-        low: the lower end of its interval; None if the head is not among the run's strongest, which alone have one.
-        high: the upper end of its interval; None in the same case.
+        low: the lower end of its interval; None if the head is not among the run's strongest, which alone have one, or
+            if an interval would not hold.
+        high: the upper end of its interval; None in the same cases.
+        refusal: why an interval would not hold; None for all others.
     """
 
     model_run: ModelRun
     value: float | None
     low: float | None
     high: float | None
+    refusal: Refusal | None = None
 
     @property
     def mediates(self) -> bool | None:
@@ -37,6 +43,8 @@ class HeadInRun:
         """
         if self.low is not None:
             return self.low > MIN_MEDIATOR_FRACTION
+        if self.refusal is not None:
+            return None
         return None if self.value is not None and self.value > MIN_MEDIATOR_FRACTION else False
 
 
@@ -109,11 +117,11 @@ def head_histories(
 
 def _results(history: History, node: int, model: str, order: Order) -> tuple[HeadInRun, ...]:
     rows: list[tuple[Any, ...]] = history.connection.execute(
-        f"SELECT {MODEL_RUN_COLUMNS}, value, low, high FROM shares JOIN runs ON runs.id = shares.run "  # noqa: S608
+        f"SELECT {MODEL_RUN_COLUMNS}, value, low, high, refusal FROM shares JOIN runs ON runs.id = shares.run "  # noqa: S608
         "LEFT JOIN models ON models.run = shares.run AND models.name = ? WHERE node = ? ORDER BY started, runs.id",
         (model, node),
     ).fetchall()
-    results = (HeadInRun(model_run(*row[:5]), *row[5:]) for row in rows)
+    results = (HeadInRun(model_run(*row[:5]), row[5], row[6], row[7], refusal_of(row[8])) for row in rows)
     return tuple(sorted(results, key=lambda each: each.model_run.sort_key(order)))
 
 
@@ -149,6 +157,8 @@ def verdict_words(result: HeadInRun) -> str:
     """Return `mediates` or `does not`, with the reason if the displayed interval does not explain it."""
     if result.value is None:
         return "does not: nothing to recover, since clean and corrupt do not differ"
+    if result.refusal is not None:
+        return f"inconclusive: {refusal_text(result.refusal)}"
     if result.low is None:
         return (
             "inconclusive: not among the strongest" if result.mediates is None else "does not: not among the strongest"

@@ -10,6 +10,9 @@ from mi_checks.history.check_over_time import CheckHistory, CheckSummary, Result
 from mi_checks.history.head_over_time import HeadHistory, mediation_sentence
 from mi_checks.history.run_store import RunSummary
 from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION
+from mi_checks.stats.estimate import Estimate
+
+ESTIMATE_FIELDS = ("value", "low", "high", "n", "unit", "refusal")
 
 
 def run_list(runs: Sequence[RunSummary]) -> dict[str, Any]:
@@ -59,7 +62,8 @@ def head_histories(histories: Sequence[HeadHistory]) -> dict[str, Any]:
                         "value": one.value,
                         "low": one.low,
                         "high": one.high,
-                        "among_strongest": one.low is not None,
+                        "refusal": None if one.refusal is None else asdict(one.refusal),
+                        "among_strongest": one.low is not None or one.refusal is not None,
                     }
                     for one in each.results
                 ],
@@ -82,11 +86,12 @@ def _result(result: ResultInRun) -> dict[str, Any]:
     return {
         **result.model_run.as_dict(),
         "outcome": result.outcome,
-        "estimate": None if result.estimate is None else _without_method(asdict(result.estimate)),
+        "estimate": None if result.estimate is None else _estimate(result.estimate),
         "bound": result.bound,
         "prompts_sha256": result.prompts_sha256,
     }
 
 
-def _without_method(estimate: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in estimate.items() if name in ("value", "low", "high", "n", "unit")}
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    shown = {name: value for name, value in asdict(estimate).items() if name in ESTIMATE_FIELDS}
+    return shown if estimate.refusal is None else {**shown, "low": None, "high": None}

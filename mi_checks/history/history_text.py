@@ -103,6 +103,8 @@ def _notes(results: Sequence[ResultInRun]) -> Iterator[str]:
 def _fraction(result: HeadInRun) -> str:
     if result.value is None:
         return "–"
+    if result.refusal is not None:
+        return f"{numbers.number(result.value)} {numbers.NO_INTERVAL}"
     if result.low is None or result.high is None:
         return numbers.number(result.value)
     return numbers.estimate_text(Estimate(result.value, result.low, result.high, 0, FRACTION_UNIT, ""))

@@ -107,6 +107,12 @@ def _add_steps_and_rename_units(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE results SET unit = ? WHERE unit = ?", (unit_in_current_terms(unit), unit))
 
 
+def _add_refusals(connection: sqlite3.Connection) -> None:
+    """Add why an estimate has no interval, as JSON, and its ends are NULL; older runs gave each an interval."""
+    for table in ("results", "shares"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN refusal TEXT")
+
+
 def _execute(connection: sqlite3.Connection, script: str) -> None:
     """Execute a script, without the commit with which `executescript` begins."""
     statement = ""
@@ -121,4 +127,5 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _create_run_tables,
     _create_head_tables,
     _add_steps_and_rename_units,
+    _add_refusals,
 )

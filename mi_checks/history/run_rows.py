@@ -7,13 +7,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mi_checks.results.evidence import Evidence, Heatmap
 from mi_checks.results.read_run import parse_run
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.results.write_run import as_data
-from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.estimate import Estimate, Refusal
 
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # in JSON; also halves of characters beyond U+FFFF
 
@@ -81,11 +81,33 @@ def insert_head_fractions(connection: sqlite3.Connection, row: int, run: Run) ->
             (node,) = connection.execute(
                 'SELECT id FROM nodes WHERE behaviour = ? AND model = ? AND node = ? AND "at" = ?', key
             ).fetchone()
-            low, high, n = (getattr(fraction.estimate, name, None) for name in ("low", "high", "n"))
+            n, ends = getattr(fraction.estimate, "n", None), interval_ends(fraction.estimate)
             connection.execute(
-                "INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (node, row, fraction.value, low, high, n),
+                "INSERT INTO shares (node, run, value, low, high, n) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (node, row, fraction.value, *ends, n),
             )
+            refusal = refusal_json(fraction.estimate)
+            if refusal is not None:  # never where a migration fills the table, which lacks the column then
+                connection.execute("UPDATE shares SET refusal = ? WHERE node = ? AND run = ?", (refusal, node, row))
+
+
+def interval_ends(estimate: Estimate | None) -> tuple[float | None, float | None]:
+    """Return the ends of an estimate's interval; None twice if there is none."""
+    if estimate is None or estimate.refusal is not None:
+        return None, None
+    return estimate.low, estimate.high
+
+
+def refusal_json(estimate: Estimate | None) -> str | None:
+    """Return why an estimate has no interval, as JSON; None if it has one, or if nothing was measured."""
+    if estimate is None or estimate.refusal is None:
+        return None
+    return json.dumps(asdict(estimate.refusal))
+
+
+def refusal_of(stored: str | None) -> Refusal | None:
+    """Return what `refusal_json` stored."""
+    return None if stored is None else Refusal(**json.loads(stored))
 
 
 def head_fractions(evidence: Evidence) -> Iterator[HeadFraction]:
@@ -144,14 +166,14 @@ def _results(connection: sqlite3.Connection, row: int, run: Run) -> None:
     for each in run.results:
         estimate = each.estimate
         numbers = (None,) * 5 if estimate is None else (
-            estimate.value, estimate.low, estimate.high, estimate.n, estimate.unit,
+            estimate.value, *interval_ends(estimate), estimate.n, estimate.unit,
         )  # fmt: skip
         digest = own or claims.get((each.behaviour, each.model), "")
         connection.execute(
-            "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, digest,
-                str(each.place),
+                str(each.place), refusal_json(estimate),
             ),
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mi_checks.stats.estimate import Estimate
 
+NO_INTERVAL = "(no interval)"
 PRECISE_DECIMALS = 3  # of estimates in messages and drafts
 
 
@@ -56,7 +57,7 @@ def signed(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Format the interval of an estimate, such as `[2.05, 2.58]`."""
+    """Format the interval of an estimate, such as `[2.05, 2.58]`, or say that there is none."""
     return _interval(estimate, decimals(estimate))
 
 
@@ -105,7 +106,7 @@ def p_value(p: float) -> str:
 
 def _interval(estimate: Estimate, places: int) -> str:
     if estimate.refusal is not None:
-        return "(no interval)"
+        return NO_INTERVAL
     return f"[{number(estimate.low, places)}, {number(estimate.high, places)}]"
 
 

@@ -130,6 +130,7 @@ class BaselineFiles:
             drift_message,
             drift_reason,
             mismatch_message,
+            refusal_message,
         )
 
         self._environments |= set(environment_differences(then.header, now))
@@ -140,6 +141,9 @@ class BaselineFiles:
             return BaselineOutcome("fail", message, drift_reason(comparison), tuple(heads.lost), tuple(heads.gained))
         if comparison.mismatches:
             return BaselineOutcome("error", mismatch_message(comparison.mismatches, shown))
+        if comparison.refused:
+            message = refusal_message(comparison, shown)
+            return BaselineOutcome("inconclusive", message, message.partition("\n")[0])
         return BaselineOutcome("pass")
 
     def finish(

@@ -256,12 +256,9 @@ class BehaviourItem(CheckItem):
         """Run the check."""
         result = session_of(self.config).item_runner.run(self.request)
         if result.estimate is not None:
-            self.user_properties += [
-                ("mi_measured", result.estimate.value),
-                ("mi_low", result.estimate.low),
-                ("mi_high", result.estimate.high),
-                ("mi_n", result.estimate.n),
-            ]
+            estimate = result.estimate
+            ends = [("mi_low", estimate.low), ("mi_high", estimate.high)] if estimate.refusal is None else []
+            self.user_properties += [("mi_measured", estimate.value), *ends, ("mi_n", estimate.n)]
         self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
         return result
 

@@ -13,6 +13,7 @@ from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
 from mi_checks.output.claim_text import claim_text
 from mi_checks.output.safe_text import web_address
+from mi_checks.output.unit_text import unit_text, worst_rows
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel, is_drift, verdict_label
 from mi_checks.report.card_views import NodeCardView, node_card_views
 from mi_checks.report.circuit_charts import CircuitDrawing, FaithfulnessChart, circuit_drawing, faithfulness_chart
@@ -22,6 +23,7 @@ from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import BASELINE, CheckResult, FileLine, MutantsResult
 from mi_checks.spec.scoring import score_name
+from mi_checks.stats.sampling import SamplingDesign
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class CheckRow:
     interval: str
     line: int
     mutants: MutantsResult | None
+    design: SamplingDesign | None = None
 
     @property
     def claim(self) -> str:
@@ -98,7 +101,7 @@ class CheckRow:
     @cached_property
     def chart(self) -> IntervalChart | None:
         """Return the interval chart, which is laid out only where it is drawn."""
-        return interval_chart(self.result)
+        return interval_chart(self.result, self.design)
 
     @property
     def measures_number(self) -> bool:
@@ -129,6 +132,25 @@ class ModelSection:
     def anchor(self) -> str:
         """Return the anchor of the section, or of the group of rows that replaces it."""
         return self.results.anchor
+
+    @property
+    def sample(self) -> str:
+        """Return what the prompts are over, after their number; "" if they share no rows."""
+        if self.results.evidence is None:
+            return ""
+        design = self.results.evidence.effect.design
+        return unit_text(design).removeprefix(f"over {numbers.count(design.n, 'prompt')}").removeprefix(", ")
+
+    @property
+    def worst_rows(self) -> tuple[str, ...]:
+        """Return the row of each fixed factor on which the effect is farthest on the wrong side, in words."""
+        if self.results.evidence is None:
+            return ()
+        effect = self.results.evidence.effect
+        bounded_above = all(each.at_least is None for each in effect.preferences) and bool(effect.preferences)
+        high_is_worse = bounded_above != self.results.absent
+        found = worst_rows(effect.per_prompt, effect.design, high_is_worse=high_is_worse)
+        return tuple(each.text for each in found)
 
     @property
     def omitted(self) -> tuple[str, ...]:
@@ -189,6 +211,7 @@ class BehaviourSection:
     anchor: str
     name: str
     summary: str
+    unit: str  # what its samples are over, in words
     source: str
     link: str | None
     marks: tuple[str, ...]
@@ -212,6 +235,7 @@ def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
         anchor=behaviour.anchor,
         name=behaviour.behaviour,
         summary=evidence.summary if evidence else "",
+        unit=_units(behaviour),
         source=evidence.source if evidence else "",
         link=web_address(evidence.source) if evidence else None,
         marks=evidence.marks if evidence else (),
@@ -221,6 +245,12 @@ def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
         negative_controls=negative_controls(behaviour),
         models=tuple(_model(model, evidence) for model in behaviour.models),
     )
+
+
+def _units(behaviour: BehaviourResults) -> str:
+    """Return what the samples of a behaviour are over; tokenizers may leave some models fewer rows."""
+    units = dict.fromkeys(unit_text(model.evidence.effect.design) for model in behaviour.models if model.evidence)
+    return "; or ".join(units)
 
 
 def _yaml_lines(evidence: Evidence | None) -> tuple[str, ...]:
@@ -263,6 +293,7 @@ def _check(model: ModelResults, index: int, source: Evidence | None) -> CheckRow
         interval=numbers.interval(estimate) if estimate else "",
         line=_yaml_line_number(result.place, source),
         mutants=model.mutants.get(result.check),
+        design=model.evidence.effect.design if model.evidence else None,
     )
 
 

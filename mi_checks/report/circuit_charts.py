@@ -280,7 +280,9 @@ def faithfulness_chart(curve: Curve, of: str = "") -> FaithfulnessChart:
     xs = [size_axis.x(point.size) for point in curve.points]
     values = [point.faithfulness for point in curve.points]
     ys = {end: faithfulness_axis.xs([getattr(value, end) for value in values]) for end in ("value", "low", "high")}
-    band_outline = [*zip(xs, ys["high"], strict=True), *reversed(list(zip(xs, ys["low"], strict=True)))]
+    ends_of = zip(xs, ys["low"], ys["high"], values, strict=True)
+    intervals = [(x, low, high) for x, low, high, value in ends_of if value.refusal is None]
+    band_outline = [*((x, high) for x, _, high in intervals), *((x, low) for x, low, _ in reversed(intervals))]
     return FaithfulnessChart(
         title=f"Faithfulness of circuits among {among}, by size",
         name=f"Faithfulness of circuits among {among}{of}",

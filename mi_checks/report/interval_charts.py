@@ -9,9 +9,12 @@ from itertools import groupby
 from typing import ClassVar
 
 from mi_checks.output import numbers
+from mi_checks.output.inconclusive_text import refusal_text
+from mi_checks.output.unit_text import sample_text
 from mi_checks.report.axis import Axis, fit
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.sampling import SamplingDesign
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,21 @@ class IntervalChart:
     permitted: tuple[float, float] | None  # x and width, in pixels
     bounds: tuple[BoundLine, ...]
     ticks: tuple[tuple[float, str], ...]
-    low: float
+    low: float | None  # None without an interval: the dot is hollow then, and has no bar
     dot: float
-    high: float
+    high: float | None
     strip: str  # one closed path; its height is the number of prompts
     below: int
     above: int
 
 
-def interval_chart(result: CheckResult) -> IntervalChart | None:
-    """Return the chart of a check, or None where no finite interval was measured."""
+def interval_chart(result: CheckResult, design: SamplingDesign | None = None) -> IntervalChart | None:
+    """Return the chart of a check, or None where nothing finite was measured.
+
+    Args:
+        result: the check.
+        design: how the prompts were drawn; None if that is not known.
+    """
     estimate = result.estimate
     if estimate is None or not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
         return None
@@ -64,35 +72,47 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
     axis = fit(must_show, prompts, IntervalChart.LEFT, IntervalChart.RIGHT)
     below, above = sum(v < axis.low for v in prompts), sum(v > axis.high for v in prompts)
     axis_y = IntervalChart.STRIP_TOP + IntervalChart.STRIP_HEIGHT if prompts else IntervalChart.STRIP_TOP
+    low, high = interval_ends(estimate, axis)
     return IntervalChart(
-        title=f"{result.check} on {result.model}: {result.outcome}",
-        description=_described(prompts, below + above),
+        title=f"{result.check} on {result.model}: {result.outcome}{_no_interval(estimate)}",
+        description=_described(sample_text(estimate, design), prompts, below + above),
         css=result.outcome,
         height=axis_y + 14,
         axis_y=axis_y,
         permitted=_permitted(result, axis),
         bounds=_bound_lines(result, axis),
         ticks=axis.ticks(),
-        low=axis.x(estimate.low),
+        low=low,
         dot=axis.x(estimate.value),
-        high=axis.x(estimate.high),
+        high=high,
         strip=_strip(prompts, axis),
         below=below,
         above=above,
     )
 
 
-def _described(prompts: list[float], beyond: int) -> str:
+def interval_ends(estimate: Estimate, axis: Axis) -> tuple[float, float] | tuple[None, None]:
+    """Return the ends of an interval in pixels; None twice if there is none."""
+    return (None, None) if estimate.refusal else (axis.x(estimate.low), axis.x(estimate.high))
+
+
+def _no_interval(estimate: Estimate) -> str:
+    return f"; no interval: {refusal_text(estimate.refusal)}" if estimate.refusal else ""
+
+
+def _described(sample: str, prompts: list[float], beyond: int) -> str:
     """Return what the chart adds to its row, which already has the value, the interval and the bound."""
     if not prompts:
-        return "95 % interval and bound."
+        return f"95 % interval {sample}, and bound."
     ordered = sorted(prompts)
     low, first, median, third, high = (
         numbers.number(ordered[round(fraction * (len(ordered) - 1))]) for fraction in (0, 0.25, 0.5, 0.75, 1)
     )
     text = f"Over {numbers.count(len(prompts), 'prompt')}: minimum {low}, quartiles {first}, {median} and {third}, "
     text += f"maximum {high}"
-    return f"{text}; {numbers.count(beyond, 'prompt')} outside the axis." if beyond else f"{text}."
+    text += f"; {numbers.count(beyond, 'prompt')} outside the axis." if beyond else "."
+    shares_rows = " of " in sample
+    return f"{text} The interval is {sample}." if shares_rows else text
 
 
 def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
@@ -135,11 +155,11 @@ def _strip(prompts: list[float], axis: Axis) -> str:
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """An interval and its value, in pixels."""
+    """An interval and its value, in pixels; without an interval, the value alone."""
 
-    low: float
+    low: float | None
     dot: float
-    high: float
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -184,7 +204,7 @@ def dumbbell_chart(title: str, before: Estimate, after: Estimate, axis: Axis) ->
     """Return the chart of one change; `axis` is the axis of its unit."""
     texts = [numbers.estimate_text(each) for each in (before, after)]
     return DumbbellChart(
-        title=title,
+        title=f"{title}{_no_interval(after) or _no_interval(before)}",
         description=f"before {texts[0]}, after {texts[1]} {after.unit}, with 95 % intervals",
         before=_interval_mark(before, axis),
         after=_interval_mark(after, axis),
@@ -194,7 +214,8 @@ def dumbbell_chart(title: str, before: Estimate, after: Estimate, axis: Axis) ->
 
 
 def _interval_mark(estimate: Estimate, axis: Axis) -> IntervalMark:
-    return IntervalMark(*axis.xs([estimate.low, estimate.value, estimate.high]))
+    low, high = interval_ends(estimate, axis)
+    return IntervalMark(low, axis.x(estimate.value), high)
 
 
 @dataclass(frozen=True)
@@ -203,8 +224,8 @@ class TrendPoint:
 
     x: float
     y: float
-    low: float
-    high: float
+    low: float | None  # None without an interval
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -235,7 +256,8 @@ def trend_chart(title: str, estimates: Sequence[Estimate | None]) -> TrendChart 
         if each not in measured or each is None:
             pen = "M"
             continue
-        low, y, high = axis.xs([each.low, each.value, each.high])
+        low, high = interval_ends(each, axis)
+        y = axis.x(each.value)
         points.append(TrendPoint(TrendChart.MARGIN + TrendChart.STEP * place, y, low, high))
         path += f"{pen}{points[-1].x} {y}"
         pen = "L"

@@ -21,6 +21,7 @@ from mi_checks.baselines.baseline_file import (
     read_baseline,
     write_baseline,
 )
+from mi_checks.compare.baseline_record import reason_not_comparable
 from mi_checks.errors import MiChecksError
 from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
 
@@ -130,6 +131,16 @@ def test_a_claim_of_the_second_schema_was_a_sentence_and_is_compared_with_nothin
     assert checks["accuracy"].estimate.unit == "fraction of prompts"
 
 
+def test_a_file_of_the_third_schema_is_read_and_has_other_prompts_now():
+    """It was left by a mi-checks that drew prompts otherwise; the remedy is to record it again."""
+    found = read_baseline(Path(__file__).with_name("schema_3.json"), "m.json")
+    assert {each.estimate.clusters for each in found.checks.values()} == {None}
+    assert found.checks["accuracy"].estimate.low == 0.8928
+    why = reason_not_comparable(found.header, replace(found.header, prompts="5" * 64))
+    assert why.startswith("the prompts differ from the recorded ones")
+    assert why.endswith("run pytest --mi-update to record it again")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -139,7 +150,7 @@ def test_a_claim_of_the_second_schema_was_a_sentence_and_is_compared_with_nothin
         (b'{"schema": NaN}', f"m.json: not a baseline: nested too deeply, or a number that is not finite; {REMEDY}"),
         (b"[" * 100_000, f"m.json: not a baseline: nested too deeply, or a number that is not finite; {REMEDY}"),
         (b"{\n=======\n", "m.json:2: a merge conflict; keep either side, or record it again with pytest --mi-update"),
-        (b'{"schema": 4}', "m.json: written by a newer mi-checks (schema 4, and this one reads 3); update mi-checks, "
+        (b'{"schema": 5}', "m.json: written by a newer mi-checks (schema 5, and this one reads 4); update mi-checks, "
          "or delete the file and record it again with pytest --mi-update"),
     ],
 )  # fmt: skip

@@ -16,8 +16,16 @@ from mi_checks.compare.baseline_record import (
 from mi_checks.compare.margins import MIN_CHANGE
 from mi_checks.results.claim import Claim
 from mi_checks.stats.intervals import ratio_interval, ratio_intervals
-from mi_checks.stats.p_values import mean_beyond_p_value
+from mi_checks.stats.mean_tests import mean_beyond_p_value
+from mi_checks.stats.sampling import independent
 from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, result, unmeasured, with_values
+from tests.effects import mirrored, simulated_p_value
+
+
+def moved(mean, spread=0.01, **given):
+    """The check with another mean, and prompts that do not all change by the same."""
+    then = result(**given)
+    return with_values(then, np.array(then.per_prompt) + mean - 2 + spread * (NOISE - NOISE.mean())[::-1])
 
 
 def against(then, *results, mediators=(), effect_sizes=()):
@@ -35,19 +43,19 @@ def test_the_same_again_is_no_drift():
 @pytest.mark.parametrize("mean", [1.9, 2.1])
 def test_a_change_either_way_is_found_though_the_intervals_overlap(mean):
     """The prompts are the same: a change of a tenth stands out of a spread of one."""
-    (drift,) = against(made(result()), result(mean=mean)).drifts
+    (drift,) = against(made(result()), moved(mean)).drifts
     assert drift.p_value < 1e-6
     assert drift.better is (mean > 2)
 
 
 def test_at_most_turns_what_is_better():
-    (drift,) = against(made(result(at_most=3.0)), result(mean=1.5, at_most=3.0)).drifts
+    (drift,) = against(made(result(at_most=3.0)), moved(1.5, at_most=3.0)).drifts
     assert drift.better
 
 
 def test_what_is_smaller_than_matters_is_none_however_sure():
-    assert not against(made(result()), result(mean=2 + 0.99 * 2 * MIN_CHANGE)).drifted
-    assert against(made(result()), result(mean=2 + 1.1 * 2 * MIN_CHANGE)).drifted
+    assert not against(made(result()), moved(2 + 0.99 * 2 * MIN_CHANGE)).drifted
+    assert against(made(result()), moved(2 + 1.1 * 2 * MIN_CHANGE)).drifted
 
 
 def test_chance_alone_drifts_about_as_often_as_it_says():
@@ -63,20 +71,20 @@ def test_chance_alone_drifts_about_as_often_as_it_says():
 
 def test_holm_over_the_checks():
     """A p-value of 0.02 is one among ten."""
-    change = NOISE - NOISE.mean()
-    shift = stats.t.isf(0.01, 255) * change.std(ddof=1) / 16 + 2 * MIN_CHANGE
-    moved = with_values(result("moved"), np.add(result().per_prompt, change[::-1] + shift))
+    change = mirrored(0, n=256)
+    shift = stats.t.isf(0.006, 255) * change.std(ddof=1) / 16
+    now = with_values(result("moved"), np.add(result().per_prompt, change + shift + 2 * MIN_CHANGE))
     others = [result(f"other{i}") for i in range(9)]
-    alone = against(made(result("moved")), moved)
-    assert alone.drifts[0].p_value == pytest.approx(0.02, rel=0.02)
-    found = against(made(result("moved"), *others), moved, *others)
+    alone = against(made(result("moved")), now)
+    assert alone.drifts[0].p_value == pytest.approx(simulated_p_value(change + shift), rel=0.15)
+    found = against(made(result("moved"), *others), now, *others)
     assert [drift.p_value for drift in found.drifts] == [None]  # its single prompts have moved, its mean has not
 
 
 def test_the_largest_of_the_surest_comes_first():
     names = ("a", "b", "c")
     then = made(*map(result, names))
-    found = against(then, result("a"), result("b", mean=1.8), result("c", mean=1.0))
+    found = against(then, result("a"), moved(1.8, name="b"), moved(1.0, name="c"))
     assert [drift.check for drift in found.drifts] == ["c", "b"]
 
 
@@ -151,9 +159,10 @@ def test_a_mediator_that_left_and_one_that_came():
     found = against(then, result(), mediators=now)
     assert (list(found.mediators.lost), list(found.mediators.gained)) == (["L0H1"], ["L0H2"])
     message = drift_message(found, HEADER, replace(HEADER, weights="4" * 64, revision="7"), "x.json")
-    assert message.splitlines()[:5] == [
+    assert message.splitlines()[:6] == [
         "drifted: mediators −L0H1, +L0H2",
         "  recorded  x.json",
+        "  compared  over 256 prompts",
         "  weights   111111111111 → 444444444444 (7)",
         "  lost      L0H1 0.300 [0.280, 0.320] → 0.000 [−0.020, 0.020]",
         "  gained    L0H2 0.000 [−0.020, 0.020] → 0.300 [0.280, 0.320]",
@@ -204,20 +213,20 @@ def test_a_header_that_does_not():
 
 
 def test_the_test_against_what_matters():
-    values = NOISE + 0.3
-    assert mean_beyond_p_value(values, 0.0) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
-    greater = stats.ttest_1samp(values, 0.1, alternative="greater").pvalue
-    assert mean_beyond_p_value(values, 0.1) == pytest.approx(2 * greater)
-    assert mean_beyond_p_value(-values, 0.1) == pytest.approx(2 * greater)
-    assert mean_beyond_p_value(values, 0.5) == 1.0
-    assert mean_beyond_p_value(np.full(8, 0.3), 0.1) == 0.0
+    values, design = mirrored(0.3, n=512), independent(512)
+    beyond = pytest.approx(simulated_p_value(values - 0.2), rel=0.15)
+    assert mean_beyond_p_value(values - 0.2, 0.0, design) == beyond
+    assert mean_beyond_p_value(values, 0.2, design) == beyond
+    assert mean_beyond_p_value(-values, 0.2, design) == beyond
+    assert mean_beyond_p_value(values, 0.5, design) == 1.0
+    assert mean_beyond_p_value(np.full(8, 0.3), 0.1, independent(8)) == 1.0  # one number on every prompt: refused
 
 
 def test_ratios_at_once_are_ratios_one_by_one():
-    whole = NOISE + 2
+    whole, design = NOISE + 2, independent(256)
     parts = np.stack([NOISE + 1, NOISE * 0.1])
     for one, together in zip(
-        (ratio_interval(part, whole) for part in parts), ratio_intervals(parts, whole), strict=True
+        (ratio_interval(part, whole, design) for part in parts), ratio_intervals(parts, whole, design), strict=True
     ):
         assert (together.value, together.low, together.high) == pytest.approx((one.value, one.low, one.high))
         assert (together.n, together.unit, together.method) == (one.n, one.unit, one.method)

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from mi_checks.compare import baseline_drift, margins, reference_model, run_comparison
 from mi_checks.compare.baseline_record import baseline_of, recorded_check
 from mi_checks.compare.paired_change import change_between, with_holm_correction
+from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import PROPORTION
-from mi_checks.stats.intervals import proportion_interval, ratio_interval, ratio_parts
+from mi_checks.stats.intervals import PROBABILITY, mean_interval, ratio_interval, ratio_parts
+from mi_checks.stats.judgement import judge
+from mi_checks.stats.sampling import independent
 from tests.baseline_numbers import HEADER
 from tests.effects import around, effect, evidence_of
 from tests.made_results import result, run_of
@@ -25,6 +28,11 @@ def noise(spread, seed=7):
     return around(0, spread, seed=seed, n=N)
 
 
+def shifted(by):
+    """The values by that much higher, give or take what keeps the differences from being one number."""
+    return VALUES + by + noise(0.005)
+
+
 def logits(values, **given):
     return result("logit_diff", values, **{"at_least": 1, **given})
 
@@ -34,26 +42,35 @@ def by_interval(measured):
     return replace(measured, per_prompt=())
 
 
+def over_prompts(mean):
+    """Values per prompt that follow from their mean, and differ from those of another mean by no single number."""
+    return mean + SPREAD + around(0, 0.005, seed=round(1000 * mean), n=N)
+
+
 def fraction(numerator, denominator, **given):
-    part, whole = numerator + SPREAD, denominator + SPREAD
-    unit = "fraction of clean − corrupt"
+    part, whole = over_prompts(numerator), over_prompts(denominator)
+    unit, design = "fraction of clean − corrupt", independent(N)
     measured = result("patching[L1H2]", part / whole.mean(), unit=unit, **{"at_least": 0.05, **given})
-    return replace(measured, estimate=ratio_interval(part, whole), parts=ratio_parts(part, whole, "logits"))
+    return replace(
+        measured, estimate=ratio_interval(part, whole, design), parts=ratio_parts(part, whole, "logits", design)
+    )
 
 
 def accuracy(right, n=64, **given):
     values = np.zeros(n)
     values[list(right)] = 1
-    measured = result("accuracy", values, unit=PROPORTION, **{"at_least": 0.3, **given})
-    return replace(measured, estimate=proportion_interval(len(right), n))
+    estimate = mean_interval(values, PROPORTION, independent(n), limits=PROBABILITY)
+    bounds = {"at_least": 0.3, "at_most": None, **given}
+    outcome = judge(estimate, Bound(**bounds))
+    return replace(result("accuracy", values, unit=PROPORTION, **bounds), estimate=estimate, outcome=outcome)
 
 
 def runs_of(before, after):
     """Both measurements as runs, whose evidence holds the effect sizes that fractions are of."""
     found = []
     for each, weights in ((before, "a"), (after, "b")):
-        sizes = () if each.parts is None else tuple(np.round(each.parts.denominator.value + SPREAD, 3).tolist())
-        shown = evidence_of(effect("nano-attn-2l", around(5)), effect_sizes=sizes)
+        sizes = () if each.parts is None else tuple(np.round(over_prompts(each.parts.denominator.value), 3).tolist())
+        shown = evidence_of(effect("nano-attn-2l", around(5, n=len(each.per_prompt) or N)), effect_sizes=sizes)
         found.append(run_of(each, evidence=[shown], models={"nano-attn-2l": {"weights_sha256": weights * 64}}))
     return found
 
@@ -71,7 +88,7 @@ def of_baseline(before, after):
 
 def of_reference(before, after):
     (then, now) = ({each.check: recorded_check(each)} for each in (before, after))
-    return reference_model.compare_with_reference(then, now, None)
+    return reference_model.compare_with_reference(then, now, None, independent(len(after.per_prompt)))
 
 
 def verdicts(before, after):
@@ -92,31 +109,31 @@ ALL, EVEN = range(64), range(0, 64, 2)
 SAME_MEAN = logits(VALUES + noise(0.5))
 GRID = {
     "the same": (logits(VALUES), logits(VALUES)),
-    "0.005 lower": (logits(VALUES), logits(VALUES - 0.005)),
+    "0.005 lower": (logits(VALUES), logits(shifted(-0.005))),
     "0.005 higher, with noise": (logits(VALUES), logits(VALUES + 0.005 + noise(0.01))),
-    "0.05 lower": (logits(VALUES), logits(VALUES - 0.05)),
+    "0.05 lower": (logits(VALUES), logits(shifted(-0.05))),
     "0.05 higher, with noise": (logits(VALUES), logits(VALUES + 0.05 + noise(0.1))),
-    "0.5 lower": (logits(VALUES), logits(VALUES - 0.5)),
+    "0.5 lower": (logits(VALUES), logits(shifted(-0.5))),
     "0.5 higher, with noise": (logits(VALUES), logits(VALUES + 0.5 + noise(1))),
     "0.5 higher, held from above": (
         logits(VALUES, at_least=None, at_most=5),
-        logits(VALUES + 0.5, at_least=None, at_most=5),
+        logits(shifted(0.5), at_least=None, at_most=5),
     ),
-    "0.5 higher, held from both sides": (logits(VALUES, at_most=5), logits(VALUES + 0.5, at_most=5)),
+    "0.5 higher, held from both sides": (logits(VALUES, at_most=5), logits(shifted(0.5), at_most=5)),
     "0.5 higher, claimed absent": (
         logits(VALUES, kind="absent", outcome="fail"),
-        logits(VALUES + 0.5, kind="absent", outcome="fail"),
+        logits(shifted(0.5), kind="absent", outcome="fail"),
     ),
     "other weights, the same mean": (logits(VALUES), SAME_MEAN),
     "other weights, 0.1 higher": (logits(VALUES), logits(VALUES + 0.1 + noise(0.5))),
     "other weights, 0.1 higher, too noisy": (logits(VALUES), logits(VALUES + 0.1 + noise(2))),
-    "small: 0.005 higher": (logits(around(0.02, 0.05, n=N)), logits(around(0.025, 0.05, n=N))),
+    "small: 0.005 higher": (logits(around(0.02, 0.05, n=N)), logits(around(0.025, 0.05, n=N) + noise(0.005))),
     "by interval: the same": (by_interval(logits(VALUES)), by_interval(logits(VALUES))),
-    "by interval: 0.1 higher": (by_interval(logits(VALUES)), by_interval(logits(VALUES + 0.1))),
-    "by interval: 0.22 higher": (by_interval(logits(VALUES)), by_interval(logits(VALUES + 0.22))),
-    "by interval: 0.5 lower": (by_interval(logits(VALUES)), by_interval(logits(VALUES - 0.5))),
-    "another deciding node, 0.1 higher": (logits(VALUES, deciding="L0H1"), logits(VALUES + 0.1, deciding="L0H2")),
-    "another deciding node, 0.22 higher": (logits(VALUES, deciding="L0H1"), logits(VALUES + 0.22, deciding="L0H2")),
+    "by interval: 0.1 higher": (by_interval(logits(VALUES)), by_interval(logits(shifted(0.1)))),
+    "by interval: 0.22 higher": (by_interval(logits(VALUES)), by_interval(logits(shifted(0.22)))),
+    "by interval: 0.5 lower": (by_interval(logits(VALUES)), by_interval(logits(shifted(-0.5)))),
+    "another deciding node, 0.1 higher": (logits(VALUES, deciding="L0H1"), logits(shifted(0.1), deciding="L0H2")),
+    "another deciding node, 0.22 higher": (logits(VALUES, deciding="L0H1"), logits(shifted(0.22), deciding="L0H2")),
     "no longer measured": (
         logits(VALUES, outcome="fail"),
         replace(logits(VALUES, outcome="fail"), estimate=None, per_prompt=()),
@@ -166,7 +183,8 @@ VERDICTS = {
     "fraction: the numerator fell": "drifted | drifted, worse | –",
     "fraction: both shrank": "drifted | drifted, worse | –",
     "fraction: numerator 0.5 % higher, denominator shrank": "drifted | drifted, worse | –",
-    "proportion: the same": "unchanged | as recorded | kept",
+    # With 64 prompts that all agree, up to 1 − 0.025^(1/64) = 0.056 of the others may not, and 0.05 is the margin.
+    "proportion: the same": "unchanged | as recorded | inconclusive",
     "proportion: all right in both": "unchanged | as recorded | kept",
     "proportion: one prompt turned": "unchanged | as recorded | inconclusive",
     "proportion: four turned both ways": "prompts moved | prompts drifted | inconclusive",
@@ -211,7 +229,9 @@ def pairs_of_measurements(draw):
         pair = [fraction(numerator, whole, **bounds) for numerator, whole in zip(*parts, strict=True)]
     else:
         values = around(draw(MEANS), 1, seed=seed, n=n)
-        moved = values + draw(SHIFTS) + generator.normal(0, 1, n) * draw(SPREADS)
+        shift = draw(SHIFTS)
+        spread = max(draw(SPREADS), 0.003 if shift else 0.0)  # the same difference on every prompt has no interval
+        moved = values + shift + generator.normal(0, 1, n) * spread
         given = {"kind": "absent", "outcome": "fail"} if kind == "absent" else {}
         pair = [logits(each, **bounds, **given) for each in (values, moved)]
         if kind == "by interval":
@@ -258,9 +278,11 @@ def test_the_three_never_contradict_each_other(pair):
 @given(st.integers(2, 12), st.integers(0, 100))
 def test_a_larger_family_makes_a_change_inconclusive_and_never_unchanged(others, seed):
     """`compare` corrects over both runs and a baseline over one behaviour, so only one may find a change."""
-    change = change_between(logits(VALUES), logits(VALUES + np.random.default_rng(seed).normal(0.06, 0.3, N)), 0.02)
+    moved = logits(VALUES + np.random.default_rng(seed).normal(0.06, 0.3, N))
+    change = change_between(logits(VALUES), moved, 0.02, independent(N))
+    same = change_between(logits(VALUES), logits(VALUES), 0.02, independent(N))
     alone, *_ = with_holm_correction([change])
-    among, *_ = with_holm_correction([change, *[change_between(logits(VALUES), logits(VALUES), 0.02)] * others])
+    among, *_ = with_holm_correction([change, *[same] * others])
     assert among.p_value >= alone.p_value
     if alone.direction in ("rose", "fell"):
         assert among.direction in (alone.direction, "inconclusive")

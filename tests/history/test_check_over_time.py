@@ -6,9 +6,15 @@ from mi_checks.errors import MiChecksError
 from mi_checks.history import history_text
 from mi_checks.history.check_over_time import check_histories, check_summaries
 from mi_checks.history.run_store import History, run_summaries
+from mi_checks.output import numbers
 from tests.effects import around
 from tests.history.conftest import month
 from tests.made_results import result, run_of
+
+
+def shown(mean):
+    """The estimate of a month with that mean, as text."""
+    return numbers.estimate_text(month(1, float(mean)).results[0].estimate)
 
 
 def course_of(path, **how):
@@ -22,17 +28,17 @@ def test_one_line_for_each_run_in_the_order_of_time(history_of):
     called = [point.model_run.short_name for point in found.results]
     assert history_text.check_history(found) == [
         "induction logit_diff on nano-attn-2l, 4 runs  █ ▄▁  1.00 to 6.00 logits",
-        f"  2026-01-01 12:00:00  {called[0]}  111111111111                ✓ 6.00 [5.77, 6.23]",
+        f"  2026-01-01 12:00:00  {called[0]}  111111111111                ✓ {shown(6)}",
         f"  2026-02-01 12:00:00  {called[1]}  222222222222                ! error, nothing measured",
-        f"  2026-03-01 12:00:00  {called[2]}  333333333333                ✓ 3.00 [2.77, 3.23]",
-        f"  2026-04-01 12:00:00  {called[3]}  444444444444, checkpoint 9  ✗ 1.00 [0.77, 1.23]",
+        f"  2026-03-01 12:00:00  {called[2]}  333333333333                ✓ {shown(3)}",
+        f"  2026-04-01 12:00:00  {called[3]}  444444444444, checkpoint 9  ✗ {shown(1)}",
     ]
 
 
 def test_other_prompts_and_bounds_are_told(history_of):
     path = history_of(month(1), month(2, prompts_sha256="others"), month(3, prompts_sha256="others", at_least=3))
     lines = history_text.check_history(course_of(path))
-    assert lines[1].endswith("6.23]")
+    assert lines[1].endswith(shown(6))
     assert lines[2].endswith("]  (other prompts)")
     assert lines[3].endswith("]  (bound at least 2 → at least 3)")
 
@@ -56,8 +62,8 @@ def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
         assert [each.model for each in check_summaries(history, "induction", "nano-gelu-2l")] == ["nano-gelu-2l"]
     assert history_text.check_summaries(found) == [
         "induction: every check, its values over the runs, and the last of them",
-        "  logit_diff  nano-attn-2l  █▁  ✓ 3.00 [2.77, 3.23]  2 runs",
-        "  accuracy    nano-gelu-2l  ▁   ✓ 0.95 [0.93, 0.97]  1 run",
+        f"  logit_diff  nano-attn-2l  █▁  ✓ {shown(3)}  2 runs",
+        f"  accuracy    nano-gelu-2l  ▁   ✓ {numbers.estimate_text(other.estimate)}  1 run",
     ]
 
 

@@ -78,7 +78,7 @@ def test_a_newer_schema(history_of):
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     assert told(path) == (
-        f"{path} is a history of schema 99, and this mi-checks reads schemas up to 3: install a newer mi-checks, "
+        f"{path} is a history of schema 99, and this mi-checks reads schemas up to 4: install a newer mi-checks, "
         "or name another file"
     )
 

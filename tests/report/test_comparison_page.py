@@ -19,11 +19,12 @@ HOSTILE = "</script><img src=x onerror=alert(1)></title></svg>{{ 7 * 7 }}\u202e"
 
 
 def logit_diff(mean, check="logit_diff", **given):
-    return result(check, around(mean), **{"at_least": 2, **given})
+    return result(check, around(mean) + around(0, 0.01, seed=round(100 * mean)), **{"at_least": 2, **given})
 
 
 def share(mean, check):
-    return result(check, around(mean, 0.1), at_least=0.1, unit="fraction of clean − corrupt")
+    values = around(mean, 0.1) + around(0, 0.001, seed=round(100 * mean))
+    return result(check, values, at_least=0.1, unit="fraction of clean − corrupt")
 
 
 BEFORE = run_of(
@@ -51,7 +52,7 @@ def test_every_change_is_told_with_its_numbers(html):
     words = Page(html).words
     assert "2 of 6 checks drifted, and the mediating heads of 1 behaviour changed." in words
     assert "induction logit_diff nano-attn-2l 6.00 [" in words
-    assert re.search(r"−3\.00\d* \[−3\.00\d*, −3\.00\d*\] p < 0\.001 logits", words)
+    assert re.search(r"−3\.00\d* \[−3\.00\d*, −(2\.99|3\.00)\d*\] p < 0\.001 logits", words)
     for told in ("logit_diff[corrupt]", "patching[a]", "patching[b]", "of_others", "new", "−L1H2", "+L1H5"):
         assert told in words
     assert "measured on other prompts, or with another tokenizer" in words

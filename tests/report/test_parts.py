@@ -27,6 +27,7 @@ from mi_checks.results.evidence import Heatmap, Rank
 from mi_checks.results.run import NO_LINE, CheckResult, FileLine, Lint, Run
 from mi_checks.stats.estimate import Estimate, Parts
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.sampling import independent
 
 
 def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:
@@ -88,7 +89,7 @@ def test_one_model_alone_has_no_neighbours(run: Run) -> None:
 
 
 def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
-    of = mean_interval(np.array([1.0, 3.0]), "logits")
+    of = mean_interval(np.linspace(1.0, 3.0, 16), "logits", independent(16))
     told = replace(
         run.results[0], parts=Parts(replace(of, value=0.5), of, "clean − corrupt"), deciding="L1H2", detail="Holm"
     )

@@ -9,6 +9,7 @@ from mi_checks.results.causes import failure_groups
 from mi_checks.results.claim import Claim
 from mi_checks.stats.estimate import Parts
 from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.sampling import independent
 from tests.effects import around
 from tests.made_results import result
 
@@ -16,7 +17,7 @@ BASELINE = result("baseline", None, outcome="fail", nodes_lost=("L1H2",), messag
 ROLE = result("role[induction]", None, outcome="fail", message="fail: the role induction has moved: L1H2 → L1H5")
 NO_EFFECT = result(
     "patching[L1H2]", None, outcome="fail", message="fail: nothing measured",
-    parts=Parts(None, mean_interval(around(0.01), "nats"), "clean − corrupt"),
+    parts=Parts(None, mean_interval(around(0.01), "nats", independent(64)), "clean − corrupt"),
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.results.data_frame import COLUMNS, frame
-from tests.made_results import run_of
+from tests.effects import around
+from tests.made_results import result, run_of
 
 
 def test_one_row_per_check(run):
@@ -28,6 +29,14 @@ def test_what_was_not_measured_is_missing(run):
     assert list(pandas.isna(table["value"])) == [False, False, True]
     assert str(table["n"].dtype) == "Int64"
     assert table["n"].sum() == 128
+
+
+def test_an_interval_that_would_not_hold_has_no_ends():
+    pandas = pytest.importorskip("pandas")
+    table = frame(run_of(result("logit_diff", around(3, n=7), at_least=2), result("accuracy", around(3), at_least=2)))
+    assert list(pandas.isna(table["low"])) == list(pandas.isna(table["high"])) == [True, False]
+    assert table["value"][0] == pytest.approx(3)
+    assert (table["refusal"][0], pandas.isna(table["refusal"][1])) == ("few prompts", True)
 
 
 def test_a_run_of_nothing_has_the_same_columns():

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,16 @@ def test_an_older_one_showed_the_first_pairs(run, fourth_schema):
     (shown,) = read_run(fourth_schema).evidence
     assert [(example.prompt, example.rank) for example in shown.examples] == [(0, ""), (1, "")]
     assert (shown.score, shown.effect_sizes) == ("first_token", ())
+
+
+def test_one_of_the_sixth_schema_has_intervals_over_prompts():
+    """It was left by a mi-checks that knew neither clusters nor refusals."""
+    found = read_run(Path(__file__).with_name("schema_6.json"))
+    assert found.schema_version == SCHEMA_VERSION
+    (of,) = [each.estimate for each in found.results]
+    assert (of.clusters, of.clustered_by, of.refusal, of.n) == (None, "", None, 64)
+    (shown,) = found.evidence
+    assert (shown.effect.factors, shown.effect.design.clusters) == ((), None)
 
 
 def test_an_older_one_that_is_none(first_schema):
