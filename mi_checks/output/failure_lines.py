@@ -20,7 +20,7 @@ MAX_REASON_LINES = 7
 MAX_GROUPS = 5  # groups shown in full; each further one gets one line
 MAX_GROUP_LINES = 20  # groups beyond these that get a line
 MAX_MEDIATORS = 5
-MEASURED = "  measured  "
+MEASURED, ROWS = "  measured  ", "  rows      "  # how lines of a message begin
 LABEL_WIDTH = 12  # characters of the label before the text of a line
 
 
@@ -41,6 +41,7 @@ def brief_message(message: str, result: CheckResult | None, rerun: str | None = 
     if result.estimate is not None and result.kind not in COMPARISON_KINDS:
         of_message = [line for line in lines if line.startswith(MEASURED)]  # it names the rows, which no result does
         shown += of_message[:1] or [measured_line(result.estimate, sample_text(result.estimate, None))]
+        shown += [line for line in lines if line.startswith(ROWS)]
     reason = _shortened(result.reason.splitlines(), MAX_REASON_LINES)
     shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
     return "\n".join([*shown, *footer(result.place, rerun)])

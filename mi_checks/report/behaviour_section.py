@@ -127,6 +127,7 @@ class ModelSection:
     logit_diff: str
     corrupt: str
     checks: tuple[CheckRow, ...]
+    shows_unit: bool = False  # whether what its samples are over differs between models
 
     @property
     def anchor(self) -> str:
@@ -135,8 +136,8 @@ class ModelSection:
 
     @property
     def sample(self) -> str:
-        """Return what the prompts are over, after their number; "" if they share no rows."""
-        if self.results.evidence is None:
+        """Return what the prompts are over, after their number; "" if the behaviour says so, or they share no rows."""
+        if self.results.evidence is None or not self.shows_unit:
             return ""
         design = self.results.evidence.effect.design
         return unit_text(design).removeprefix(f"over {numbers.count(design.n, 'prompt')}").removeprefix(", ")
@@ -211,7 +212,7 @@ class BehaviourSection:
     anchor: str
     name: str
     summary: str
-    unit: str  # what its samples are over, in words
+    unit: str  # what its samples are over, in words; "" if that differs between models
     source: str
     link: str | None
     marks: tuple[str, ...]
@@ -231,11 +232,12 @@ class BehaviourSection:
 def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
     """Build a behaviour's section."""
     evidence = next((model.evidence for model in behaviour.models if model.evidence), None)
+    units = {unit_text(model.evidence.effect.design) for model in behaviour.models if model.evidence}
     return BehaviourSection(
         anchor=behaviour.anchor,
         name=behaviour.behaviour,
         summary=evidence.summary if evidence else "",
-        unit=_units(behaviour),
+        unit=next(iter(units)) if len(units) == 1 else "",
         source=evidence.source if evidence else "",
         link=web_address(evidence.source) if evidence else None,
         marks=evidence.marks if evidence else (),
@@ -243,14 +245,8 @@ def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
         yaml=_yaml_lines(evidence),
         claims=_claims((result for model in behaviour.models for result in model.checks), evidence),
         negative_controls=negative_controls(behaviour),
-        models=tuple(_model(model, evidence) for model in behaviour.models),
+        models=tuple(_model(model, evidence, shows_unit=len(units) > 1) for model in behaviour.models),
     )
-
-
-def _units(behaviour: BehaviourResults) -> str:
-    """Return what the samples of a behaviour are over; tokenizers may leave some models fewer rows."""
-    units = dict.fromkeys(unit_text(model.evidence.effect.design) for model in behaviour.models if model.evidence)
-    return "; or ".join(units)
 
 
 def _yaml_lines(evidence: Evidence | None) -> tuple[str, ...]:
@@ -268,7 +264,7 @@ def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str
     return {check: BehaviourClaim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
 
 
-def _model(model: ModelResults, source: Evidence | None) -> ModelSection:
+def _model(model: ModelResults, source: Evidence | None, *, shows_unit: bool) -> ModelSection:
     evidence = model.evidence
     measured = evidence.logit_diff if evidence else None
     effect = evidence.effect.estimate if evidence else None
@@ -279,6 +275,7 @@ def _model(model: ModelResults, source: Evidence | None) -> ModelSection:
         logit_diff=numbers.estimate_text(measured) if measured else "",
         corrupt=corrupt_score(evidence) if evidence else "",
         checks=tuple(_check(model, index, source) for index in range(len(model.checks))),
+        shows_unit=shows_unit,
     )
 
 

@@ -10,7 +10,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import SideRun
 from mi_checks.output.claim_text import claim_text
-from mi_checks.output.failure_lines import footer, measured_line
+from mi_checks.output.failure_lines import ROWS, footer, measured_line
 from mi_checks.output.numbers import number, precise
 from mi_checks.output.unit_text import sample_text, worst_rows
 from mi_checks.prompts.visible import visible
@@ -65,7 +65,7 @@ def _about(verdict: Verdict) -> list[str]:
 def _worst_rows(verdict: Verdict, measured: Measurements) -> list[str]:
     high_is_worse = verdict.bound.at_least is None
     found = worst_rows(verdict.per_prompt, measured.design, high_is_worse=high_is_worse)
-    return [f"  {'rows' if i == 0 else '':<9} {each.text}" for i, each in enumerate(found)]
+    return [f"{ROWS}{'; '.join(each.text for each in found)}"] if found else []
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:

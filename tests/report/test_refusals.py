@@ -89,6 +89,10 @@ def test_a_report_says_what_is_measured_and_where_a_claim_fares_worst():
     mean = values[np.arange(48) % 3 == 1].mean()
     assert f"worst value of bracket: &#39;[&#39; {mean:.2f} (of 3)" in html
     assert "<small>16 rows</small>" in html
+    fewer = replace(measured, model="nano-attn-1l", factors=design.factors[1:])
+    html = render(run_of(clustered, evidence=[evidence_of(measured), evidence_of(fewer)]))
+    assert "Measured over" not in html  # each model has its own
+    assert "48 prompt pairs over 16 values of trigram, across 3 fixed values of bracket" in html
     description = interval_chart(clustered, design).description
     assert description.endswith(
         "The interval is over 16 values of trigram, across 3 fixed values of bracket; 48 prompts."
