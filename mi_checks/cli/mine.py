@@ -110,7 +110,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--output",
         metavar="FILE",
         type=Path,
-        help="write the trigrams to a .csv or .jsonl file, which the variables of a behaviour can read",
+        help="write a row for each pair or trigram to a .csv or .jsonl file, which a behaviour can read",
     )
     trigrams.set_defaults(run=find_trigrams)
 

@@ -170,7 +170,7 @@ def test_case_19_conftests_of_the_folders_above(added, told):
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines() if line.startswith(("ab ", "cd "))] == ["ab", "cd"]
     added.copy("ab", text.replace("pool: mine", "pool: deep"))
-    known = "first_names, identifiers, modules, words, mine"
+    known = "adjectives, first_names, identifiers, modules, words, mine"
     for said in (told(*VERBS["matrix"])[2], "mi-checks: " + added.run().stdout.str()):
         assert f"behaviours/ab.yaml:9:15: unknown pool 'deep'; pools: {known}" in said
 

@@ -31,7 +31,8 @@ def test_a_pool_holds_in_its_folder_and_below(pools):
     assert result.ret == 2
     result.stdout.fnmatch_lines(
         [
-            "*behaviours/ab.yaml:9:15: unknown pool 'other'; pools: first_names, identifiers, modules, words, mine",
+            "*behaviours/ab.yaml:9:15: unknown pool 'other'; pools: adjectives, first_names, identifiers, modules, "
+            "words, mine",
         ]
     )
 

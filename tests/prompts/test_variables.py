@@ -152,7 +152,7 @@ def test_more_distinct_tokens_than_there_are(refused: Callable[..., str], tokeni
 def test_an_unknown_pool_is_told_with_behaviour_and_variable(refused: Callable[..., str]) -> None:
     assert refused(x={"pool": "wrods"}).startswith(
         "behaviour 'demo': variable 'x': unknown pool 'wrods'; "
-        "pools: first_names, identifiers, modules, words; did you mean 'words'?"
+        "pools: adjectives, first_names, identifiers, modules, words; did you mean 'words'?"
     )
 
 

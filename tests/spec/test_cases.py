@@ -154,7 +154,8 @@ def test_a_mistake_in_the_file_is_told_once(errors: Callable[[str], str], valid:
             "same_as, but has length"
         )),
         ("{pool: words}", "{pool: wrods}", (
-            "x:37:66: unknown pool 'wrods'; pools: first_names, identifiers, modules, words; did you mean 'words'?"
+            "x:37:66: unknown pool 'wrods'; pools: adjectives, first_names, identifiers, modules, words; "
+            "did you mean 'words'?"
         )),
         ("logit_diff: {at_least: 0.5}", "logit_dif: {at_least: 0.5}", (
             "x:39:7: unknown check 'logit_dif' in 'cases.far.bounds'; valid ids: logit_diff, accuracy[vocabulary], "

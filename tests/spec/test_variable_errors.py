@@ -58,8 +58,8 @@ import pytest
             "first_names",
             "first_name",
             (
-                "x:10:18: unknown pool 'first_name'; pools: first_names, identifiers, modules, words; did you "
-                "mean 'first_names'?"
+                "x:10:18: unknown pool 'first_name'; pools: adjectives, first_names, identifiers, modules, words; "
+                "did you mean 'first_names'?"
             ),
         ),
         (

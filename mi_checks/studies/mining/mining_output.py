@@ -94,8 +94,11 @@ def row_fields(group: RowGroup, place: int, shared: SharedToken | None) -> dict[
 
 
 def data_file_text(groups: Sequence[RowGroup], shared: SharedToken | None, suffix: str) -> str:
-    """Return the whole file; each trigram of a pair is the first one of a row."""
-    rows = [row_fields(group, place, shared) for group in groups for place in range(len(group))]
+    """Return the whole file: a row for each group, so that no two rows are about the same pair.
+
+    In every other pair, the rarer trigram comes first.
+    """
+    rows = [row_fields(group, number % len(group), shared) for number, group in enumerate(groups)]
     if suffix == ".jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     text = io.StringIO()
