@@ -140,6 +140,7 @@ class Measurements:
         self._measured: dict[Intervention, Floats] = {}
         self._quantities: dict[Quantity, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
+        self._shown_sweeps: list[Sweep] = []
         self.curves: dict[tuple[str, str], MeasuredCurve] = {}  # by universe and kind of ablation
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
@@ -298,5 +299,9 @@ class Measurements:
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
-        """Return the sweeps made so far."""
-        return tuple(self._sweeps.values())
+        """Return the sweeps made so far, also those that no check reads."""
+        return (*self._sweeps.values(), *self._shown_sweeps)
+
+    def add_shown_sweep(self, sweep: Sweep) -> None:
+        """Add a sweep that is shown and that no check reads; it may be of fewer prompts."""
+        self._shown_sweeps.append(sweep)

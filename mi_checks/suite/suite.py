@@ -78,6 +78,7 @@ class Suite:
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
         self._active_engines: dict[BehaviourAndModel, Engine | CachedEngine] = {}
+        self._on_few: dict[BehaviourAndModel, tuple[Measurements, Engine | CachedEngine | None]] = {}
         hold_freed_memory()
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with the number of sweeps that it includes
 
@@ -218,7 +219,7 @@ class Suite:
     def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
         """Return the evidence of a behaviour on a model so far, including a sweep of all heads."""
         measured = self.measurements(loaded, model)
-        sweep_heads(measured, self._omissions_of(loaded, model))
+        sweep_heads(measured, lambda: self._few(loaded, model), self._omissions_of(loaded, model))
         return self._gather(loaded, model, measured)
 
     def _gather(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:
@@ -256,27 +257,33 @@ class Suite:
             MiChecksError: not even the effect can be measured; the measurements are freed nevertheless.
         """
         key = (loaded.key, model)
-        measured = self._measurements.pop(key, None)
+        measured = self._measurements.get(key)
         if measured is None:
             self._omissions.pop(key, None)
             return None
-        engine = self._active_engines.pop(key)
-        has_activations = True
+        engine = self._active_engines[key]
+        has_activations, few_engine, engines = True, None, [engine]
         try:
             omitted = self._omissions_of(loaded, model)
             if for_report:
-                sweep_heads(measured, omitted)
+                sweep_heads(measured, lambda: self._few(loaded, model), omitted)
             evidence = self._gather(loaded, model, measured)
             if for_report:
-                evidence = self._add_drawings(loaded, measured, engine, evidence, omitted)
+                evidence = self._add_drawings(loaded, model, measured, evidence, omitted)
             evidence = replace(evidence, omitted=omitted.sentences, mediators_known=mediators_known(omitted))
-            if isinstance(engine, CachedEngine):
-                engine.add_intervals()
-            has_activations = self._save(engine, measured.loaded_model)
+            few_engine = self._on_few.get(key, (None, None))[1]
+            engines = [each for each in (engine, few_engine) if each is not None]
+            for each in engines:
+                if isinstance(each, CachedEngine):
+                    each.add_intervals()
+            has_activations = any([self._save(each, measured.loaded_model) for each in engines])
         finally:
+            self._measurements.pop(key)
+            self._active_engines.pop(key)
+            self._on_few.pop(key, None)
             self._evidence.pop(key, None)
             self._omissions.pop(key, None)
-            del measured, engine
+            del measured, engine, few_engine, engines
             if has_activations:
                 return_freed_memory()
         return evidence
@@ -284,8 +291,8 @@ class Suite:
     def _add_drawings(
         self,
         loaded: LoadedBehaviour,
+        model: str,
         measured: Measurements,
-        by: Engine | CachedEngine,
         evidence: Evidence,
         omitted: Omissions,
     ) -> Evidence:
@@ -293,24 +300,21 @@ class Suite:
         evidence = replace(evidence, curves=omitted.attempt("the curve of faithfulness", lambda: curves(measured), ()))
         if any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             with omitted.suppressing("the circuit"):
-                evidence = self._with_circuit(loaded, measured, by, evidence, omitted)
+                evidence = with_drawings(evidence, measured, self._few(loaded, model), omitted)
         return evidence
 
-    def _with_circuit(
-        self,
-        loaded: LoadedBehaviour,
-        measured: Measurements,
-        by: Engine | CachedEngine,
-        evidence: Evidence,
-        omitted: Omissions,
-    ) -> Evidence:
-        batch = path_prompts(measured)
-        if len(batch) == len(measured.batch):
-            return with_drawings(evidence, measured, measured, omitted)
-        engine = self._make_engine(loaded, measured.loaded_model, batch, by)
-        extended = with_drawings(evidence, measured, measured.with_batch(batch).with_engine(engine), omitted)
-        self._save(engine, measured.loaded_model)
-        return extended
+    def _few(self, loaded: LoadedBehaviour, model: str) -> Measurements:
+        """Return the same claims on the few prompts that drawings are measured on, made on first use."""
+        key = (loaded.key, model)
+        if key not in self._on_few:
+            measured = self._measurements[key]
+            batch = path_prompts(measured)
+            if len(batch) == len(measured.batch):
+                self._on_few[key] = measured, None
+            else:
+                engine = self._make_engine(loaded, measured.loaded_model, batch, self._active_engines[key])
+                self._on_few[key] = measured.with_batch(batch).with_engine(engine), engine
+        return self._on_few[key][0]
 
     def _save(self, engine: Engine | CachedEngine, loaded_model: LoadedModel) -> bool:
         """Save the measurements to the cache, and return whether an engine was made, which has activations."""

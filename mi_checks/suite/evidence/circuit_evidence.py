@@ -20,11 +20,9 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
 from mi_checks.suite.evidence.node_cards import head_cards, neuron_cards
 
-# Prompt pairs on which paths are measured: all would take as long as the sweep of heads.
-MIN_PATH_PROMPTS, MAX_PATH_PROMPTS = (
-    16,
-    48,
-)
+# Prompt pairs on which is measured what is only drawn: heads that no check sweeps, paths, maps and cards. Rows are
+# drawn in rounds, so that the first pairs are spread over them as evenly as can be.
+MIN_PATH_PROMPTS, MAX_PATH_PROMPTS = 32, 48
 # By which the mean effect size of as many pairs lies above zero, as far as `MAX_PATH_PROMPTS` allows.
 MIN_STANDARD_ERRORS = 4
 MAX_DRAWN_NODES = 10  # nodes in the drawing, except those that paths pass through
@@ -34,7 +32,7 @@ MAX_HEAD_CARDS = 3  # heads with a card
 
 
 def path_prompts(measured: Measurements) -> PromptBatch:
-    """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
+    """Return the first prompt pairs, as many as estimate the effect size well enough for a drawing."""
     effect_size = measured.unpatched.effect_size
     spread = effect_size.std() / max(effect_size.mean(), 1e-9)
     count = int(np.clip(np.ceil((MIN_STANDARD_ERRORS * spread) ** 2), MIN_PATH_PROMPTS, MAX_PATH_PROMPTS))

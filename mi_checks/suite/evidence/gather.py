@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -203,15 +204,22 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     by_place = {(node.layer, node.index): fraction for node, fraction in zip(sweep.nodes, fractions, strict=True)}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
     component = sweep.nodes[0].kind
-    title = f"fraction recovered by each {component}{where}"
+    n = len(sweep.effect_size)
+    few = f", on {n} of {len(measured.batch)} prompts" if n < len(measured.batch) else ""
+    title = f"fraction recovered by each {component}{where}{few}"
     return Heatmap(title, rows, tuple(f"H{head}" for head in heads), values, component, sweep.at or "")
 
 
-def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
+def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omitted: Omissions) -> None:
     """Denoise every head alone, unless that was done or the behaviour claims nothing about nodes.
 
-    Heat maps, circuits and lists of mediators need this sweep; on a large model it takes minutes. If it fails, it is
-    left out and not tried again.
+    Heat maps, circuits and lists of mediators need this sweep, but no check reads it. It is therefore made on as few
+    prompts as a drawing needs. If it fails, it is left out and not tried again.
+
+    Args:
+        measured: the measurements, to which the sweep is added.
+        on_few: returns the same claims on few of the prompts.
+        omitted: records that it failed.
     """
     name = measured.loaded_model.name
     if measured.behaviour.models.get(name) == ABSENT:
@@ -223,7 +231,7 @@ def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
         if measured.unpatched.effect_size.mean() > 0 and not any(
             sweep.nodes[0].kind == "head" for sweep in measured.sweeps
         ):
-            measured.sweep("head", at=measured.default_position)
+            measured.add_shown_sweep(on_few().sweep("head", at=measured.default_position))
 
 
 MAX_MAP_LABELS = 12  # columns
