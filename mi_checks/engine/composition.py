@@ -143,7 +143,8 @@ class RandomInputFractions(Quantity):
         for draw in range(self.draws):
             # The rotation of the directions that the sender writes in: a uniformly random frame of as many.
             gaussian = torch.randn((part.shape[-1], len(sizes)), generator=generator, dtype=torch.float64)
-            frame = torch.linalg.qr(gaussian).Q.mT
+            factors = torch.linalg.qr(gaussian)
+            frame = (factors.Q * factors.R.diagonal().sign()).mT  # uniform only with these signs (Mezzadri 2007)
             rotated = ((left * sizes) @ frame).to(part)
             means[draw] = float(_norm_ratios(engine, self.receiver, self.at, rotated, whole).mean())
         return means[None]

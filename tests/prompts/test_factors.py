@@ -69,8 +69,10 @@ def test_factors_name_the_row_that_each_prompt_took(build: Build) -> None:
     batch = build(**two_lists(), count=30, seed=3)
     for each, position in zip(batch.factors, (-2, -1), strict=True):
         words = [pair.clean.pieces[position] for pair in batch.pairs]
-        assert each == factor(each.name, words, sampled=each.name == "x")
+        assert each.rows == factor(each.name, words, sampled=True).rows
     assert [(each.name, each.size, each.sampled) for each in batch.factors] == [("x", 12, True), ("y", 3, False)]
+    y = batch.factors[1]
+    assert [y.labels[row] for row in y.rows] == [repr(pair.clean.pieces[-1]) for pair in batch.pairs]
 
 
 def test_rows_that_differ_from_others_are_drawn_equally_often(build: Build) -> None:
