@@ -276,7 +276,8 @@ class Suite:
             for each in engines:
                 if isinstance(each, CachedEngine):
                     each.add_intervals()
-            has_activations = any([self._save(each, measured.loaded_model) for each in engines])
+            saved = [self._save(each, measured.loaded_model) for each in engines]  # every one, whatever the first says
+            has_activations = any(saved)
         finally:
             self._measurements.pop(key)
             self._active_engines.pop(key)
