@@ -38,7 +38,7 @@ def _(question: DifferenceQuestion, facts: Facts) -> list[str]:
     elif any(test.significant for test in tests):
         verdict = f"they differ; {len(gains)} gained, {len(losses)} lost"
     else:
-        verdict = f"inconclusive; {prompts_needed(min((t.prompts for t in tests if t.prompts), default=None))}"
+        verdict = f"inconclusive; {prompts_needed(min((t.observations for t in tests if t.observations), default=None))}"
     lines = [f"**Answer: {verdict}.**", "", *_counts(question.pairs, facts), ""]
     for pair in question.pairs:
         shown = [test for test in facts.between(pair) if test.turn]

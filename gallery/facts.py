@@ -119,5 +119,5 @@ def prompts_needed(prompts: int | None) -> str:
 def difference_result(test: NeighbourDifference) -> str:
     """Return the result of a comparison, in words."""
     if not test.significant:
-        return f"not significant; {prompts_needed(test.prompts)}"
+        return f"not significant; {prompts_needed(test.observations)}"
     return test.turn or ("higher" if test.estimate.value > 0 else "lower")

@@ -9,6 +9,7 @@ from itertools import groupby, permutations
 
 from mi_checks.compare.margins import NO_MARGIN
 from mi_checks.compare.paired_change import Measurement, PairedChange, change_between, with_holm_correction
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.results.evidence import Architecture, Effect
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate
@@ -30,14 +31,15 @@ class NeighbourDifference:
         before: the effect on the first.
         after: the effect on the second, on the same prompts.
         paired: the change between them, with its p-value corrected by Holm.
-        prompts: about how many would make it significant; None if no number is enough.
+        observations: about how many prompts, or rows of the factor that clusters them, would make it significant; None
+            if no number is enough.
     """
 
     step: ModelStep
     before: Effect
     after: Effect
     paired: PairedChange
-    prompts: int | None
+    observations: int | None
 
     @property
     def estimate(self) -> Estimate:
@@ -55,6 +57,14 @@ class NeighbourDifference:
     def behaviour(self) -> str:
         """The behaviour whose effect it is."""
         return self.after.behaviour
+
+    @property
+    def needed(self) -> str:
+        """`400 prompts` or `40 values of 'noun'`, about how many would make it significant; "" if none would do."""
+        if self.observations is None:
+            return ""
+        of = self.estimate.clustered_by
+        return f"{self.observations:,} values of '{of}'" if of else f"{self.observations:,} prompts"
 
     @property
     def significant(self) -> bool:
@@ -98,7 +108,7 @@ def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tupl
         change_between(_measurement(before), _measurement(after), NO_MARGIN, after.design) for _, before, after in pairs
     ]
     return tuple(
-        NeighbourDifference(step, before, after, change, _prompts_to_tell(alone, len(pairs)))
+        NeighbourDifference(step, before, after, change, _observations_to_tell(alone, len(pairs)))
         for (step, before, after), alone, change in zip(pairs, raw, with_holm_correction(raw), strict=True)
     )
 
@@ -107,9 +117,10 @@ def _measurement(effect: Effect) -> Measurement:
     return Measurement(effect.estimate, effect.per_prompt)
 
 
-def _prompts_to_tell(change: PairedChange, comparisons: int) -> int | None:
+def _observations_to_tell(change: PairedChange, comparisons: int) -> int | None:
     p_value = 1.0 if change.p_value is None else change.p_value
-    return prompts_for_significance(p_value, len(change.after.per_prompt), comparisons)
+    observations = len(change.after.per_prompt) if change.design is None else change.design.observations
+    return prompts_for_significance(p_value, observations, comparisons)
 
 
 def misses(effect: Effect, held_to: Effect) -> bool:
@@ -249,6 +260,22 @@ class EffectMatrix:
         for cell in self.unmeasured:
             found[cell.reason] = (*found.get(cell.reason, ()), f"{cell.behaviour} on {cell.model}")
         return found
+
+    @property
+    def refusals(self) -> dict[str, tuple[str, ...]]:
+        """The effects without an interval (`induction on nano-attn-1l`), by the reason."""
+        found: dict[str, tuple[str, ...]] = {}
+        for effect in self.effects:
+            if effect.estimate.refusal is not None:
+                why = f"no interval: {refusal_text(effect.estimate.refusal)}"
+                found[why] = (*found.get(why, ()), f"{effect.behaviour} on {effect.model}")
+        return found
+
+    @property
+    def untested(self) -> dict[ModelStep, tuple[str, ...]]:
+        """The behaviours of each step whose difference has no interval."""
+        by_step = groupby(self.differences, lambda test: test.step)
+        return {step: tuple(t.behaviour for t in tests if t.estimate.refusal is not None) for step, tests in by_step}
 
     @property
     def changes(self) -> dict[ModelStep, tuple[NeighbourDifference, ...]]:

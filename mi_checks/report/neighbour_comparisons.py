@@ -86,4 +86,6 @@ def _comparison(test: NeighbourDifference, anchors: dict[str, str]) -> Neighbour
 def _result_text(test: NeighbourDifference) -> str:
     if test.significant:
         return test.turn or ("higher" if test.estimate.value > 0 else "lower")
-    return "not significant" if test.prompts is None else f"not significant; about {test.prompts:,} prompts needed"
+    if test.estimate.refusal is not None:
+        return "not tested; no interval"
+    return f"not significant; about {test.needed} needed" if test.needed else "not significant"

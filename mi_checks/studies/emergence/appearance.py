@@ -58,14 +58,15 @@ def rise_bracket(values: Floats, design: SamplingDesign) -> Bracket | None:
     on they are shown to be below, which gives the lower end; from the largest backwards they are shown to be above,
     which gives the upper. Each end is wrong only if one certain test is: that of the true place for the lower end, and
     that of the checkpoint before it for the upper. The bracket is extended to the checkpoint before, because nothing is
-    known about the time between the two. `docs/decisions/emergence-brackets.md` has error rates and widths.
+    known about the time between the two. `docs/decisions/a-behaviour-appears-at-half-its-largest-effect.md` has the
+    error rates.
 
     Args:
         values: `checkpoint prompt`, the same prompts at every checkpoint.
         design: how the prompts were drawn.
 
     Returns:
-        The bracket, or None if the largest mean is not significantly above half of every other one.
+        The bracket, or None if the largest mean is not significantly above zero.
     """
     below, above = _half_tests(values, design)
     return _rise(below, above, int(values.mean(1).argmax()))
@@ -96,16 +97,16 @@ def _rise(below: Bools, above: Bools, top: int) -> Bracket | None:
 def _half_tests(values: Floats, design: SamplingDesign) -> tuple[Bools, Bools]:
     """Return whether each mean is significantly below, and above, half of the largest true mean, `checkpoint`.
 
-    Which checkpoint is the largest is not known, and the one with the largest sample mean is likely to be too high. A
-    mean is above half of the largest if it is above half of every one, so that the largest of these p-values counts (an
-    intersection-union test, Berger 1982). It is below half of the largest if it is below half of any one; these tests
-    are combined by Simes' method (1986), which costs next to nothing if many checkpoints are nearly as high.
+    Which checkpoint is the largest is not known, and the largest sample mean is likely to be too high. A mean is below
+    half of the largest if it is below half of any one; the tests against each are combined by Simes' method (1986),
+    which costs next to nothing if many checkpoints are nearly as high. To be above half of the largest sample mean is
+    harder than to be above half of the largest true one.
     """
-    n = len(values)
+    n, top = len(values), int(values.mean(1).argmax())
     excess = (values - values[:, None] / 2).reshape(n * n, -1)  # of the later index over half of the earlier one
     above, below = (p.reshape(n, n) for p in ratio_p_values(excess, np.ones(values.shape[1]), 0.0, design))
     simes = (np.sort(below, axis=0) * n / np.arange(1, n + 1)[:, None]).min(0)
-    return simes < ALPHA_PER_SIDE, above.max(0) < ALPHA_PER_SIDE
+    return simes < ALPHA_PER_SIDE, above[top] < ALPHA_PER_SIDE
 
 
 def _run_length(significant: Bools) -> int:

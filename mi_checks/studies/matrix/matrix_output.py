@@ -71,7 +71,7 @@ def text_lines(matrix: EffectMatrix, width: int) -> list[str]:
     all_lines += [*_wrapped(EFFECT_NOTE, width), *_wrapped("   ".join(map(_unbroken, MARK_LEGEND)), width)]
     all_lines += [
         line
-        for why, what in matrix.reasons.items()
+        for why, what in (matrix.reasons | matrix.refusals).items()
         for line in (*_wrapped(", ".join(map(_unbroken, what)), width), f"  {why}")
     ]
     return [line.rstrip() for line in (*all_lines, "", *_text_changes(matrix, width))]
@@ -127,6 +127,12 @@ def _text_changes(matrix: EffectMatrix, width: int) -> list[str]:
         changes += _change_list("higher", [test for test in rest if test.estimate.value > 0], width)
         changes += _change_list("lower", [test for test in rest if test.estimate.value < 0], width)
         changes += ["  no significant difference"] if not tests else []
+        untested = matrix.untested.get(step, ())
+        changes += (
+            _wrapped(f"not tested, because there is no interval: {', '.join(untested)}", width, "  ", "    ")
+            if untested
+            else []
+        )
     return [
         *changes,
         "",
@@ -159,8 +165,9 @@ def markdown_lines(matrix: EffectMatrix) -> list[str]:
         ]
         all_lines += [*markdown_table(["behaviour", *models], rows), ""]
     all_lines += [EFFECT_NOTE, "", "; ".join(MARK_LEGEND) + "."]
-    all_lines += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
-    return [*all_lines, *([""] if matrix.unmeasured else []), *_markdown_changes(matrix)]
+    reasons = matrix.reasons | matrix.refusals
+    all_lines += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in reasons.items())]
+    return [*all_lines, *([""] if reasons else []), *_markdown_changes(matrix)]
 
 
 def _markdown_changes(matrix: EffectMatrix) -> list[str]:
@@ -194,7 +201,7 @@ def _one_line(text: str) -> str:
 
 
 def matrix_json(matrix: EffectMatrix) -> str:
-    """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
+    """Return one JSON object; it has the hash of the prompts instead of the values and rows of single prompts."""
     return json_text(
         {
             "effects": [_effect(effect) for effect in matrix.effects],
@@ -206,7 +213,7 @@ def matrix_json(matrix: EffectMatrix) -> str:
 
 
 def _effect(effect: Effect) -> dict[str, Any]:
-    return {key: value for key, value in asdict(effect).items() if key != "per_prompt"}
+    return {key: value for key, value in asdict(effect).items() if key not in ("per_prompt", "factors")}
 
 
 def _difference(test: NeighbourDifference) -> dict[str, Any]:
@@ -219,5 +226,5 @@ def _difference(test: NeighbourDifference) -> dict[str, Any]:
         "p_holm": test.p_value,
         "significant": test.significant,
         "turn": test.turn or None,
-        "prompts_to_tell": test.prompts,
+        "observations_to_tell": test.observations,
     }
