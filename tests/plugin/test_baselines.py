@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mi_checks import files
+from mi_checks.baselines.baseline_file import SCHEMA
 
 FILE = "behaviours/ab.yaml"
 HERE = "behaviours/baselines/ab/nano-attn-2l.json"
@@ -210,7 +211,7 @@ def test_a_file_of_schema_1_is_read_and_compared_and_written_anew(recorded, fold
     )
     assert "numerator" not in result.stdout.str()
     recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 2 written, 0 up to date"])
-    assert data(recorded)["schema"] == 3
+    assert data(recorded)["schema"] == SCHEMA
 
 
 def test_an_improvement_asks_to_be_recorded(recorded, folder):
@@ -271,7 +272,7 @@ def test_only_what_ran_in_full_is_written(project):
 
 
 def test_new_only_leaves_what_is_there(recorded):
-    recorded.write(HERE, text(recorded).replace('"schema": 3', '"schema": 4'))
+    recorded.write(HERE, text(recorded).replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 1}'))
     recorded.behaviour("cd")
     before = text(recorded)
     result = recorded.run("--mi-update-new-only")
@@ -360,10 +361,10 @@ def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
 
 
 def test_a_newer_schemas_is_never_written_over(recorded):
-    newer = recorded.write(HERE, text(recorded).replace('"schema": 3', '"schema": 7'))
+    newer = recorded.write(HERE, text(recorded).replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 4}'))
     before = newer.read_bytes()
     why = (
-        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 3); update mi-checks, or delete the file "
+        f"{HERE}: written by a newer mi-checks (schema {SCHEMA + 4}, and this one reads {SCHEMA}); update mi-checks, or delete the file "
         "and record it again with pytest --mi-update"
     )
     recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])

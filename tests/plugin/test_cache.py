@@ -98,7 +98,7 @@ def test_an_own_score_is_always_measured(kept):
     """Nobody knows what a project's function reads besides the logits."""
     kept.write("behaviours/conftest.py", OWN_SCORE)
     text = kept.behaviour(checks="  - logit_diff: {at_least: 0.05}")
-    kept.copy("ab", text.replace("  foils:", "  score: probability\n  foils:"))
+    kept.copy("ab", text.replace("  foils:", "  score: probability\n  foils:").replace("count: 16", "count: 64"))
     for entry in entries(kept):
         entry.unlink()
     result = kept.run()

@@ -37,10 +37,10 @@ def pytest_mi_role_scores(config):
 POOL = {" time", " name", " value", " file", " test"}
 ROLE = "roles:\n  last: {score: ascending, at_least: 10, most: 1}\nchecks:"
 CHECKS = "  - logit_diff: {at_least: 0.001}\n  - patching: {nodes: last, recovers: {at_most: 5}}"
-COUNT = ("--count", "8")
+COUNT = ("--count", "16")
 VERBS = {
     "matrix": ("matrix", "behaviours", *COUNT),
-    "discover": ("discover", "behaviours/ab.yaml", "--model", "nano-attn-2l", "--count", "64"),
+    "discover": ("discover", "behaviours/ab.yaml", "--model", "nano-attn-2l", "--count", "128"),
     "emergence": ("emergence", "behaviours", "--model", "nano-attn-2l@400", "--model", "nano-attn-2l", *COUNT),
     "bisect": (
         *("history", "bisect", "behaviours/ab.yaml", "--check", "logit_diff"),
@@ -52,11 +52,11 @@ VERBS = {
 @pytest.fixture
 def added(project):
     """A behaviour with a pool, a score and a role score of the project's own."""
-    text = project.behaviour(checks=CHECKS).replace("B: {tokens: random,", "B: {pool: mine,")
+    text = project.behaviour(checks=CHECKS).replace("B: {tokens: random,", "B: {pool: mine, rows: fixed,")
     text = (
         text.replace("  foils:", "  score: probability\n  foils:")
         .replace("checks:", ROLE)
-        .replace("count: 16", "count: 64")
+        .replace("count: 16", "count: 128")
     )
     project.copy("ab", text)
     project.write("behaviours/conftest.py", CONFTEST)
@@ -75,7 +75,7 @@ def told(capsys):
 
 
 def test_case_19_matrix_measures_what_pytest_measures(added, told):
-    added.run("--mi-count", "8", "-k", "logit_diff").assert_outcomes(passed=1)
+    added.run("--mi-count", "16", "-k", "logit_diff").assert_outcomes(passed=1)
     (result,) = json.loads((added.path / "reports/report.json").read_text(encoding="utf-8"))["results"]
     code, out, err = told(*VERBS["matrix"], "--format", "json")  # whatever the conftest printed
     assert (code, err) == (0, "")

@@ -75,19 +75,20 @@ def test_a_model_that_is_not_named_claims_the_drafts_checks_alone(project):
 def test_it_is_green_where_other_models_have_a_preference_only(project):
     """These are still held to the file's bounds, and this model to its own."""
     checks = "  - logit_diff: {at_least: 1}\n  - accuracy: {at_least: 0.6}"
-    models = "  nano-attn-1l: absent\n  nano-gelu-2l: {}\n  nano-attn-2l: {count: 48}"
+    models = "  nano-attn-1l: absent\n  nano-gelu-2l: {}\n  nano-attn-2l: {count: 96}"
     text = SMALL.format(name="ab", mark="in_context", checks=checks, models=models)
     _, loaded = discovered(project, text, "nano-attn-2l")
     new = claimed(loaded, "nano-attn-2l")
     assert claimed(loaded, "nano-gelu-2l") == ["logit_diff", "accuracy"]
     entry = loaded.behaviour.models["nano-attn-2l"]
-    assert (entry.count, entry.bounds["logit_diff"].at_least > 1) == (48, True)
+    assert (entry.count, entry.bounds["logit_diff"].at_least > 1) == (96, True)
     project.run().assert_outcomes(passed=len(new) + 3)
 
 
 def test_it_is_green_on_a_model_that_the_file_does_not_name(project):
     checks = "  - logit_diff: {at_least: 1}"
     text = SMALL.format(name="ab", mark="in_context", checks=checks, models="  nano-attn-1l: absent")
+    text = text.replace("count: 64", "count: 128")  # 18 heads, in two directions and with two thresholds each
     _, loaded = discovered(project, text, "nano-attn-3l")
     claims = loaded.behaviour.checks_for("nano-attn-3l")
     assert len(claims) >= 5

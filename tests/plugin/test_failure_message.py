@@ -49,7 +49,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         rf"fail: measured {INTERVAL}, bound at least {bound}",
         rf"  claim     denoising L1H0 recovers at least {bound} of clean − corrupt",
         rf"  measured  {INTERVAL} fraction of clean − corrupt "
-        rf"\(95 % interval, bootstrap of the ratio of means, {COUNT} prompts\)",
+        rf"\(95 % interval over {COUNT} prompts; Fieller's test of part − bound · whole\)",
         rf"  parts     {INTERVAL} of {INTERVAL} logits \(clean − corrupt\)",
         rf"  bound     at least {bound}",
         r"  because   the whole interval is outside the bound",
@@ -147,14 +147,16 @@ def found_instead(output, check):
 
 def test_of_a_wrong_neuron_it_names_neurons(project):
     with_a_wrong_neuron(project)
-    output = project.run("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-vv").stdout.str()
+    output = project.run(
+        "--mi-count", "256", "--mi-model", "nano-solu-1l", "-vv"
+    ).stdout.str()  # 512 neurons are tested
     for check in ("mediators[neuron@END]", "patching[colon@END]", "patching[colon@END,noising]"):
         assert found_instead(output, check) == ("", ["L0N309", "L0N623"])
 
 
 def test_where_no_check_sweeps_neurons_it_looks_among_few(project):
     with_a_wrong_neuron(project)
-    options = ("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-k", "patching and not noising", "-vv")
+    options = ("--mi-count", "64", "--mi-model", "nano-solu-1l", "-k", "patching and not noising", "-vv")
     among, found = found_instead(project.run(*options).stdout.str(), "patching[colon@END]")
     assert among == ", of the 32 neurons that attribution patching ranks first"
     assert found == ["L0N309", "L0N623"]

@@ -13,7 +13,7 @@ BIGRAM = """\
 name: bigram
 summary: what follows a word
 prompts:
-  count: 16
+  count: 64
   variables:
     w: {pool: identifiers, where: [single_token_after_space]}
     k: {values: [" %s"]}
@@ -77,7 +77,7 @@ def test_case_31_an_answer_that_forgot_its_leading_space(project, against):
 def test_case_31_an_answer_that_is_never_likely(project):
     project.copy("bigram", BIGRAM % ("in", "not", " range", " in", "nano-gelu-2l"))
     (warning,) = warnings(project.run().stdout.str())
-    assert re.search(r"the answer's first token is not among the 100 most probable on \d+ of 16 prompts: its", warning)
+    assert re.search(r"the answer's first token is not among the 100 most probable on \d+ of 64 prompts: its", warning)
     assert warning.endswith("continues the template as the model would write it (behaviours/bigram.yaml:11)")
 
 

@@ -35,7 +35,7 @@ def test_on_a_model_not_listed_only_the_preference_is_checked(project):
 
 def test_a_training_checkpoint(project):
     project.behaviour()
-    result = project.run("--mi-model", "nano-attn-2l@200")
+    result = project.run("--mi-model", "nano-attn-2l@200", "--mi-count", "96")
     result.assert_outcomes(failed=1)  # before the induction heads form
     result.stdout.fnmatch_lines(["*nano-attn-2l@200", "ab  ✗ 0/1"])
 

@@ -10,14 +10,14 @@ def pytest_mi_pools(config):
 
 @pytest.fixture
 def pools(project):
-    text = project.behaviour().replace("B: {tokens: random,", "B: {pool: mine,")
+    text = project.behaviour().replace("B: {tokens: random,", "B: {pool: mine, rows: fixed,")
     project.copy("ab", text)
     project.write("behaviours/conftest.py", CONFTEST)
     return project
 
 
 def test_a_pool_of_the_project_is_drawn_from(pools):
-    result = pools.run("--mi-count", "16", "--mi-report", "report.html")
+    result = pools.run("--mi-count", "64", "--mi-report", "report.html")
     result.assert_outcomes(passed=1)
 
 

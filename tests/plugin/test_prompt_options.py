@@ -8,7 +8,7 @@ import pytest
 def measured(project, *arguments):
     """What the one check of the behaviour measured, with its interval and its number of prompts."""
     output = project.run(*arguments).stdout.str()
-    return re.search(r"measured  (\S+) .*?, (\d+) prompts\)", output).groups()
+    return re.search(r"measured  (\S+) .*? over (\d+) prompts", output).groups()
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def failing(project):
 
 def test_count(failing):
     assert measured(failing)[1] == "16"
-    assert measured(failing, "--mi-count", "5")[1] == "5"
+    assert measured(failing, "--mi-count", "9")[1] == "9"
 
 
 def test_seed(failing):
@@ -28,11 +28,11 @@ def test_seed(failing):
 
 
 def test_ini(failing):
-    failing.ini("mi_count = 6", "mi_seed = 7")
+    failing.ini("mi_count = 10", "mi_seed = 7")
     value, n = measured(failing)
-    assert n == "6"
+    assert n == "10"
     assert measured(failing, "--mi-seed", "0") != (value, n)
-    assert measured(failing, "--mi-count", "4")[1] == "4"
+    assert measured(failing, "--mi-count", "8")[1] == "8"
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,9 @@ def test_heads_that_have_changed_places_are_another_mechanism(whole, folder):
     assert (found["verdict"], found["outcome"]) == ("behaviour kept by another mechanism", "fail")
     assert lines[0] == "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
     assert lines[1] == "  reference nano-attn-2l, measured in this run"
-    assert lines[3].startswith("  effects   logit_diff 4.218 [3.424, 5.019] → 4.218 [3.424, 5.019] logits, difference ")
+    assert re.match(r"  effects   logit_diff 4\.218 (\[3\.\d{3}, 5\.\d{3}\]) → 4\.218 \1 logits, difference ", lines[3])
     assert lines[3].endswith("equivalence margin ±0.422: kept")
-    assert lines[5].startswith("  lost      L1H2 0.580 [0.536, 0.622] → 0.003 ")
+    assert re.match(r"  lost      L1H2 0\.580 \[0\.5\d\d, 0\.6\d\d\] → 0\.003 ", lines[5])
     assert lines[6].startswith("  gained    L1H4 0.003 ")
     assert [line[12:16] for line in lines[7:9]] == ["L0H3", "L1H1"]
 
@@ -56,7 +56,8 @@ def test_half_the_logits_are_another_behaviour_by_the_same_mechanism(whole, fold
     assert found["verdict"] == "mechanism kept but behaviour changed"
     assert lines[0] == "mechanism kept but behaviour changed: logit_diff 4.218 → 2.109 logits"
     assert "equivalence margin ±0.422: changed; prompts differ by 2." in lines[3]
-    assert lines[4].endswith("fraction of prompts, difference 0.000 [−0.030, 0.030], equivalence margin ±0.091: kept")
+    reach = f"{1 - 0.025 ** (1 / 64):.3f}"  # of 64 prompts none changed: Clopper and Pearson's upper end
+    assert lines[4].endswith(f"difference 0.000 [−{reach}, {reach}], equivalence margin ±0.091: kept")
 
 
 def test_a_head_less_changes_both(whole, folder):

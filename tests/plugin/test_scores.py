@@ -15,7 +15,8 @@ def pytest_mi_scores(config):
 @pytest.fixture
 def scored(project):
     text = project.behaviour(checks="  - logit_diff: {at_least: 0.05}\n  - logit_diff: {against: corrupt, at_least: 5}")
-    project.copy("ab", text.replace("  foils:", "  score: probability\n  foils:"))
+    text = text.replace("  foils:", "  score: probability\n  foils:").replace("count: 16", "count: 64")
+    project.copy("ab", text)
     project.write("behaviours/conftest.py", CONFTEST)
     return project
 
@@ -60,4 +61,4 @@ def test_a_score_of_the_wrong_shape(scored):
     scored.write("behaviours/conftest.py", CONFTEST.replace("[:, 0]", ""))
     result = scored.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["the score 'probability' must return a tensor with one number for each of the 16 *"])
+    result.stdout.fnmatch_lines(["the score 'probability' must return a tensor with one number for each of the 64 *"])

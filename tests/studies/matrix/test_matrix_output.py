@@ -17,8 +17,8 @@ from tests.effects import around, effect
 
 
 def nearly(value, seed=0):
-    """64 values around a mean, whose 95 % interval reaches 2.0 · 0.03 / 8 = 0.01 to either side."""
-    return around(value, spread=0.03, seed=seed)
+    """64 values around a mean, whose 95 % interval reaches 2.0 · 0.08 / 8 = 0.02 to either side."""
+    return around(value, spread=0.08, seed=seed)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def small():
         effect("nano-attn-2l", nearly(5)),
         effect("nano-gelu-1l", nearly(-0.5)),
         effect("nano-attn-1l", nearly(3), "agreement", against="corrupt"),
-        effect("nano-attn-2l", nearly(2), "agreement", against="corrupt"),
+        effect("nano-attn-2l", nearly(2, 2), "agreement", against="corrupt"),
     )
     return EffectMatrix(effects, (UnmeasuredCell("agreement", "nano-gelu-1l", "only 3 prompts are left"),))
 
@@ -36,8 +36,8 @@ def small():
 def test_the_whole_answer(small):
     assert matrix_output.text_lines(small, 100) == [
         "             nano-attn-1l         nano-attn-2l         nano-gelu-1l",
-        "induction    – 0.12 [0.11, 0.13]  ✓ 5.00 [4.99, 5.01]  ✗ −0.50 [−0.51, −0.49]",
-        "Δ agreement  ✓ 3.00 [2.99, 3.01]  ✓ 2.00 [1.99, 2.01]  ! not measured",
+        "induction    – 0.12 [0.10, 0.14]  ✓ 5.00 [4.98, 5.02]  ✗ −0.50 [−0.52, −0.48]",
+        "Δ agreement  ✓ 3.00 [2.98, 3.02]  ✓ 2.00 [1.98, 2.02]  ! not measured",
         "",
         "Mean score over prompts (the logit difference, unless a unit is given) with its 95 % interval, by",
         "each behaviour's first logit_diff: on the clean prompts, or clean − corrupt (marked Δ).",
@@ -50,7 +50,7 @@ def test_the_whole_answer(small):
         "Between neighbouring models, where the difference is significant:",
         "",
         "nano-attn-1l → nano-attn-2l (attention-only, 1 → 2 layers)",
-        "  cannot → can  induction 0.12 → 5.00, +4.88 [4.87, 4.89], p < 0.001",
+        "  cannot → can  induction 0.12 → 5.00, +4.88 [4.85, 4.91], p < 0.001",
         "  lower: agreement −1.00",
         "",
         "nano-attn-1l → nano-gelu-1l (1 layer, attention-only → gelu)",
@@ -109,11 +109,11 @@ def test_where_nothing_is_significant_it_says_so():
 def test_markdown_has_every_cell_and_every_significant_change(small):
     lines = matrix_output.markdown_lines(small)
     assert lines[:2] == ["| behaviour | nano-attn-1l | nano-attn-2l |", "| --- | --- | --- |"]
-    assert "| induction | – 0.12 [0.11, 0.13] | ✓ 5.00 [4.99, 5.01] |" in lines
+    assert "| induction | – 0.12 [0.10, 0.14] | ✓ 5.00 [4.98, 5.02] |" in lines
     assert "- agreement on nano-gelu-1l: only 3 prompts are left" in lines
     changes = [line for line in lines if " → " in line and line.startswith("| nano")]
     assert changes[0] == (
-        "| nano-attn-1l → nano-attn-2l | induction | cannot → can | 0.12 | 5.00 | +4.88 [4.87, 4.89] | p < 0.001 |"
+        "| nano-attn-1l → nano-attn-2l | induction | cannot → can | 0.12 | 5.00 | +4.88 [4.85, 4.91] | p < 0.001 |"
     )
     assert len(changes) == 3
     for line in lines:
