@@ -364,8 +364,8 @@ def test_a_newer_schemas_is_never_written_over(recorded):
     newer = recorded.write(HERE, text(recorded).replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 4}'))
     before = newer.read_bytes()
     why = (
-        f"{HERE}: written by a newer mi-checks (schema {SCHEMA + 4}, and this one reads {SCHEMA}); update mi-checks, or delete the file "
-        "and record it again with pytest --mi-update"
+        f"{HERE}: written by a newer mi-checks (schema {SCHEMA + 4}, and this one reads {SCHEMA}); "
+        "update mi-checks, or delete the file and record it again with pytest --mi-update"
     )
     recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])
     result = recorded.run("--mi-update")

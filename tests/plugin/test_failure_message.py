@@ -11,6 +11,7 @@ import pytest
 
 SHIPPED = Path(__file__).parents[2] / "behaviours" / "induction.yaml"
 COUNT = "32"
+NEURON_COUNT = "256"  # 6.5 √768 prompts are needed to test all neurons together
 NUMBER = r"−?\d+\.\d{3}"
 INTERVAL = rf"{NUMBER} \[{NUMBER}, {NUMBER}\]"
 
@@ -147,16 +148,14 @@ def found_instead(output, check):
 
 def test_of_a_wrong_neuron_it_names_neurons(project):
     with_a_wrong_neuron(project)
-    output = project.run(
-        "--mi-count", "256", "--mi-model", "nano-solu-1l", "-vv"
-    ).stdout.str()  # 512 neurons are tested
+    output = project.run("--mi-count", NEURON_COUNT, "--mi-model", "nano-solu-1l", "-vv").stdout.str()
     for check in ("mediators[neuron@END]", "patching[colon@END]", "patching[colon@END,noising]"):
         assert found_instead(output, check) == ("", ["L0N309", "L0N623"])
 
 
 def test_where_no_check_sweeps_neurons_it_looks_among_few(project):
     with_a_wrong_neuron(project)
-    options = ("--mi-count", "64", "--mi-model", "nano-solu-1l", "-k", "patching and not noising", "-vv")
+    options = ("--mi-count", NEURON_COUNT, "--mi-model", "nano-solu-1l", "-k", "patching and not noising", "-vv")
     among, found = found_instead(project.run(*options).stdout.str(), "patching[colon@END]")
     assert among == ", of the 32 neurons that attribution patching ranks first"
     assert found == ["L0N309", "L0N623"]
