@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from mi_checks.output.claim_text import claim_text
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import PRECISE_DECIMALS, number, precise
 from mi_checks.output.unit_text import sample_text
 from mi_checks.prompts.visible import visible
@@ -96,6 +97,8 @@ def cause_text(group: FailureGroup) -> str:
         return f"{describe(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
+        if whole.refusal is not None:
+            return f"no fraction of {cause.parts.of} can be judged: {refusal_text(whole.refusal)}"
         return f"the prompts have no effect to recover: {cause.parts.of} is {precise(whole)} {whole.unit}"
     if group.kind in ("role", "not measured"):
         return headline(cause)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mi_checks.compare.baseline_drift import compare_with_baseline, drift_message, mismatch_message
+from mi_checks.compare.baseline_drift import compare_with_baseline, drift_message, mismatch_message, refusal_message
 from mi_checks.compare.baseline_record import (
     BaselineHeader,
     environment_differences,
@@ -15,6 +15,7 @@ from mi_checks.compare.baseline_record import (
 )
 from mi_checks.compare.margins import MIN_CHANGE
 from mi_checks.results.claim import Claim
+from mi_checks.stats.estimate import Refusal
 from mi_checks.stats.intervals import ratio_interval, ratio_intervals
 from mi_checks.stats.mean_tests import mean_beyond_p_value
 from mi_checks.stats.sampling import independent
@@ -230,3 +231,17 @@ def test_ratios_at_once_are_ratios_one_by_one():
     ):
         assert (together.value, together.low, together.high) == pytest.approx((one.value, one.low, one.high))
         assert (together.n, together.unit, together.method) == (one.n, one.unit, one.method)
+
+
+def test_a_check_without_an_interval_is_not_compared_and_the_message_says_why():
+    refused = replace(result().estimate, low=2.0, high=2.0, refusal=Refusal("few rows", 5, 8, "noun"))
+    then, now = replace(result(), estimate=refused, per_prompt=()), result(mean=2.5, per_prompt=False)
+    found = against(made(then), now)
+    assert (found.drifted, list(found.refused)) == (False, ["logit_diff"])
+    assert refusal_message(found, "x.json").splitlines() == [
+        "inconclusive: logit_diff cannot be compared with the recorded value without an interval",
+        "  recorded  x.json",
+        "  untested  logit_diff: the prompts share 5 values of 'noun', too few for a claim about more of their kind; "
+        "give it at least 8 and better many more, or write 'rows: fixed' if the claim is about exactly these",
+    ]
+    assert not against(made(then), then).refused  # the same number is the same number

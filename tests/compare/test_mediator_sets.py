@@ -6,6 +6,7 @@ import pytest
 
 from mi_checks.compare.mediator_sets import mediator_changes
 from mi_checks.results.evidence import Architecture, Evidence
+from mi_checks.stats.estimate import Refusal
 from tests.baseline_numbers import mediator
 from tests.effects import around, effect
 from tests.made_results import result, run_of
@@ -56,3 +57,11 @@ def test_across_two_models_only_where_they_are_of_one_kind_and_size():
     wider = replace(fine_tune, effect=replace(fine_tune.effect, architecture=Architecture("attention-only", 2, 8)))
     assert mediator_changes(run(shown(*THEN)), run(wider)) == ()
     assert mediator_changes(run(shown(*THEN)), run(shown(*NOW, model="nano-gelu-2l"))) == ()
+
+
+def test_a_head_without_an_interval_neither_mediates_nor_has_left():
+    refused = Refusal("few prompts", 7, 8)
+    few = replace(NOW[1], estimate=replace(NOW[1].estimate, low=0.01, high=0.01, refusal=refused))
+    assert mediator_changes(run(shown(*THEN)), run(shown(NOW[0], few, THEN[2]))) == ()
+    listed = replace(THEN[1], estimate=replace(THEN[1].estimate, low=0.6, high=0.6, refusal=refused))
+    assert mediator_changes(run(shown(THEN[0], listed)), run(shown(NOW[0], NOW[1]))) == ()

@@ -174,3 +174,22 @@ def test_same_as_takes_the_value_of_the_other(draws: Callable[..., list[Any]]) -
     drawn = draws(x={"pool": "words"}, y={"same_as": "x"})
     assert all(values["x"] == values["y"] for values in drawn)
     assert len({values["y"] for values in drawn}) > 10
+
+
+def test_rows_of_fixed_factors_have_their_text_and_those_of_sampled_ones_do_not(
+    prepare: Callable[..., VariableSampler],
+) -> None:
+    sampler = prepare(
+        bracket={"values": list(ROWS)},
+        word={"values": ["x" * 60, "short"]},
+        noun={"values": [" cat", " dog"], "rows": "sampled"},
+    )
+    for n in range(8):
+        draw = sampler.draw(np.random.default_rng((0, n)))
+        assert not isinstance(draw, Rejection)
+        sampler.accept(draw)
+    found = {each.name: each for each in sampler.factors}
+    assert sorted(found["bracket"].labels) == ["a='(', b=')'", "a='[', b=']'"]
+    assert sorted(found["word"].labels) == ["'short'", "'" + "x" * 38 + "…"]
+    assert found["noun"].labels == ()
+    assert [found["noun"].label(row) for row in (0, 1)] == ["row 1", "row 2"]

@@ -7,7 +7,7 @@ import pytest
 from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief_message, cause_text, failure_summary
 from mi_checks.results.causes import failure_groups
 from mi_checks.results.claim import Claim
-from mi_checks.stats.estimate import Parts
+from mi_checks.stats.estimate import Parts, Refusal
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.sampling import independent
 from tests.effects import around
@@ -67,6 +67,16 @@ def test_case_29_the_cause_is_what_explains_most(results, kind, text):
 def test_case_29_failures_that_pass_alone_are_not_among_them():
     group = found(result("accuracy", around(0.9, 0.01), at_least=0.5), fails("logit_diff"))
     assert (len(group.failed), group.total) == (1, 2)
+
+
+def test_too_few_prompts_are_not_called_prompts_without_an_effect():
+    refusal = Refusal("few prompts", 7, 8)
+    whole = replace(mean_interval(around(0.5), "logits", independent(64)), refusal=refusal)
+    cause = result("patching[a]", None, outcome="inconclusive", parts=Parts(None, whole, "clean − corrupt"))
+    assert cause_text(found(cause)) == (
+        "no fraction of clean − corrupt can be judged: 7 prompts are too few for an interval; use at least 8 "
+        "(--mi-count 8)"
+    )
 
 
 def test_case_29_one_line_for_what_no_behaviour_could_measure():
