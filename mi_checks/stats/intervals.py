@@ -16,6 +16,7 @@ from mi_checks.stats.estimate import (
     Refusal,
 )
 from mi_checks.stats.floor import Floats, RoundingFloor
+from mi_checks.stats.identical_values import are_identical, identical_ends
 from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.interval_ends import mean_ends, ratio_ends
 from mi_checks.stats.mean_tests import Limits
@@ -121,6 +122,8 @@ def mean_interval(
     kind = "mean" if limits is None else f"mean within {limits}"
     if limits is None and not values.any():
         low, high = (0.0, 0.0) if floor is None else (-floor.mean, floor.mean)
+    elif limits is None and are_identical(values):
+        low, high = identical_ends(value, design)
     else:
         ((low,), (high,)) = cache.of(kind, lambda: mean_ends(values[None], design, limits), design.digest, values)
     return Estimate(value, float(low), float(high), design.n, unit, method, **design.clustered)

@@ -24,6 +24,7 @@ from mi_checks.stats.cluster_variance import cluster_variance
 from mi_checks.stats.dirichlet import weighted_sum_below_zero
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.identical_values import are_identical, identical_p_value
 from mi_checks.stats.refusals import refusals
 from mi_checks.stats.sampling import SamplingDesign
 
@@ -148,6 +149,8 @@ def bound_p_value(
         limits: the smallest and the largest possible value; None for values without limits.
     """
     (refusal,) = refusals(values[None], design, limited=limits is not None)
+    if refusal is None and whole is None and limits is None and are_identical(values):
+        return identical_p_value(float(values.mean()), bound, design)
     p_values = [0.0 if refusal is None else 1.0]
     for side, sign in ((bound.at_least, 1.0), (bound.at_most, -1.0)):
         if side is not None:
@@ -180,6 +183,8 @@ def mean_beyond_p_value(values: Floats, margin: float, design: SamplingDesign, l
     (refusal,) = refusals(values[None], design, limited=limits is not None)
     if abs(mean) <= margin or refusal is not None:
         return 1.0
+    if limits is None and are_identical(values):
+        return min(1.0, 2 * identical_p_value(abs(mean), Bound(at_least=margin), design))
     outward = math.copysign(1.0, mean) * values - margin
     least = None if limits is None else limits[0] - margin
     return min(1.0, 2 * float(mean_p_values(outward[None], design, least=least)[0]))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mi_checks.stats.cluster_variance import cluster_values
 from mi_checks.stats.estimate import Refusal
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.identical_values import are_identical
 from mi_checks.stats.sampling import SamplingDesign
 
 Booleans = npt.NDArray[np.bool_]
@@ -25,8 +26,8 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
 
     Refused are fewer than eight rows of a sampled factor and, for values without limits, fewer than eight prompts, and
     values of which at least 80 % are identical and fewer than five differ from those: a rare value that the sample
-    happens to lack would move the mean out of any interval. Values that are zero on every prompt are not refused: no
-    score moves by more than rounding, which is no accident of the sample.
+    happens to lack would move the mean out of any interval. Values that are the same on every prompt are not refused:
+    see `identical_values`.
 
     Args:
         values: `estimate prompt`.
@@ -41,7 +42,7 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
     is_alike: Booleans = _is_alike(values)
     for rows in design.cluster_rows:
         is_alike = is_alike | _is_alike(cluster_values(values, rows))
-    is_refused = is_alike & values.any(1)
+    is_refused = is_alike & values.any(1) & ~are_identical(values)
     return [_different_values(each, design) if is_refused[i] else None for i, each in enumerate(values)]
 
 
