@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
-from gallery.facts import HEADER, Facts, difference_result, prompts_needed
+from gallery.facts import HEADER, Facts, difference_result, observations_needed
 from gallery.questions import BUGS, AbilityQuestion, BugFixQuestion, DifferenceQuestion, ModelPair
 from mi_checks.compare.neighbouring_models import NeighbourDifference
 from mi_checks.output import numbers
+from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.tables import markdown_table
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.check import Bound
-from mi_checks.stats.judgement import prompts_to_settle
+from mi_checks.stats.judgement import observations_to_settle
 
 MAX_DIFFERENCES = 5  # differences without a turn that a section shows; the end of the page has all
 
@@ -38,7 +39,7 @@ def _(question: DifferenceQuestion, facts: Facts) -> list[str]:
     elif any(test.significant for test in tests):
         verdict = f"they differ; {len(gains)} gained, {len(losses)} lost"
     else:
-        verdict = f"inconclusive; {prompts_needed(min((t.observations for t in tests if t.observations), default=None))}"
+        verdict = f"inconclusive; {observations_needed(*_nearest(tests))}"
     lines = [f"**Answer: {verdict}.**", "", *_counts(question.pairs, facts), ""]
     for pair in question.pairs:
         shown = [test for test in facts.between(pair) if test.turn]
@@ -122,24 +123,30 @@ def bug_fix_result(test: NeighbourDifference) -> str:
         if not test.significant:
             return f"not fixed, {difference_result(test)}"
         return "weaker, not fixed" if test.estimate.value < 0 else "not fixed, stronger"
-    return f"inconclusive; {prompts_needed(_max_prompts_needed(test.after))}"
+    return f"inconclusive; {_needed(test.after)}"
 
 
-def _max_prompts_needed(effect: Effect) -> int | None:
-    """Return about how many prompts would settle every inconclusive preference check; None if no number would."""
-    numbers_of_prompts = [
-        prompts_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
+def _nearest(tests: Sequence[NeighbourDifference]) -> tuple[int | None, str]:
+    """Return how many observations would make the nearest of the differences significant, and the factor of these."""
+    known = [(test.observations, test.estimate.clustered_by) for test in tests if test.observations]
+    return min(known, default=(None, ""))
+
+
+def _needed(effect: Effect) -> str:
+    """Return about how many prompts, or rows, would settle every inconclusive preference check."""
+    refusal = next((each.estimate.refusal for each in effect.preferences if each.estimate.refusal is not None), None)
+    if refusal is not None:
+        return refusal_text(refusal)
+    needed = [
+        observations_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
         for check in effect.preferences
     ]
-    return None if None in numbers_of_prompts else max((n for n in numbers_of_prompts if n is not None), default=None)
+    most = None if None in needed else max((n for n in needed if n is not None), default=None)
+    return observations_needed(most, effect.estimate.clustered_by)
 
 
 def _with_prompts_needed(effect: Effect) -> str:
-    return (
-        f"{effect.model} ({prompts_needed(_max_prompts_needed(effect))})"
-        if effect.ability == "inconclusive"
-        else effect.model
-    )
+    return f"{effect.model} ({_needed(effect)})" if effect.ability == "inconclusive" else effect.model
 
 
 def _ability(effect: Effect) -> str:

@@ -108,16 +108,24 @@ class Facts:
         return [full[0], before, after, *full[4:7]]
 
 
-def prompts_needed(prompts: int | None) -> str:
-    """Return the number of prompts that would decide, to two digits, such as `about 1,300 prompts needed`."""
-    if prompts is None:
+def observations_needed(number: int | None, clustered_by: str = "") -> str:
+    """Return how many prompts or rows would decide, to two digits, such as `about 1,300 prompts needed`.
+
+    Args:
+        number: how many; None if no number is enough.
+        clustered_by: the variable whose rows prompts share; "" if they share none.
+    """
+    if number is None:
         return "no number of prompts suffices, the difference is zero"
-    magnitude = 10 ** max(len(str(prompts)) - 2, 0)
-    return f"about {round(prompts / magnitude) * magnitude:,} prompts needed"
+    magnitude = 10 ** max(len(str(number)) - 2, 0)
+    of = f"values of '{clustered_by}'" if clustered_by else "prompts"
+    return f"about {round(number / magnitude) * magnitude:,} {of} needed"
 
 
 def difference_result(test: NeighbourDifference) -> str:
     """Return the result of a comparison, in words."""
     if not test.significant:
-        return f"not significant; {prompts_needed(test.observations)}"
+        refused = test.estimate.refusal is not None
+        needed = observations_needed(test.observations, test.estimate.clustered_by)
+        return "not tested; no interval" if refused else f"not significant; {needed}"
     return test.turn or ("higher" if test.estimate.value > 0 else "lower")

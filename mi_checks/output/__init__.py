@@ -12,4 +12,5 @@ __all__ = [
     "progress",
     "safe_text",
     "tables",
+    "unit_text",
 ]

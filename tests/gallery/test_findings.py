@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gallery.answers import answer
-from gallery.facts import Facts, prompts_needed
+from gallery.facts import Facts, observations_needed
 from gallery.findings import PAGE, compose_page, differing_lines
 from gallery.questions import BUGS, QUESTIONS, AbilityQuestion, BugFixQuestion, DifferenceQuestion
 from mi_checks.compare.neighbouring_models import EffectMatrix
@@ -158,7 +158,7 @@ def test_all_comparisons_of_the_page_are_corrected_together(facts):
     ],
 )
 def test_prompts_are_told_to_two_digits(prompts, told):
-    assert prompts_needed(prompts).startswith(told)
+    assert observations_needed(prompts).startswith(told)
 
 
 @pytest.mark.parametrize(
