@@ -49,14 +49,16 @@ def _saddlepoint(terms: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the saddlepoint of K, its scale 1/√K″ there and K‴ / K″^1.5, each `test`, of `test observation`."""
     left, right = (1 - 1e-9) / terms.min(1), (1 - 1e-9) / terms.max(1)
     point = np.zeros(len(terms))
+    is_moving = np.ones(len(terms), dtype=bool)  # no row may depend on which others are computed with it
     for _ in range(NEWTON_STEPS):
         ratio = terms / (1 - point[:, None] * terms)
         slope, curvature = ratio.sum(1), (ratio * ratio).sum(1)
         right, left = np.where(slope > 0, point, right), np.where(slope <= 0, point, left)
         step = -slope / curvature
         inside = (point + step >= left) & (point + step <= right)  # a step may be too small to move the point
-        point = np.where(inside, point + step, (left + right) / 2)
-        if (np.abs(step) * np.sqrt(curvature) < 0.01).all():  # any point near it serves
+        point = np.where(is_moving, np.where(inside, point + step, (left + right) / 2), point)
+        is_moving &= np.abs(step) * np.sqrt(curvature) >= 0.01  # any point near it serves
+        if not is_moving.any():
             break
     ratio = terms / (1 - point[:, None] * terms)
     curvature = (ratio * ratio).sum(1)
@@ -75,6 +77,7 @@ def _contour_integral(terms: Floats) -> Floats:
     slopes = terms / at_start
     level = np.exp(-np.log(at_start).sum(1)) * STEP / math.pi
     total = np.zeros(len(terms))
+    is_growing = np.ones(len(terms), dtype=bool)
     for k in range(LAST_STEP):
         x = STEP * (k + 0.5)
         move = scale * (bend * (math.cosh(x) - 1) + 1j * math.sinh(x))
@@ -82,7 +85,8 @@ def _contour_integral(terms: Floats) -> Floats:
             transform = 1 / np.multiply.reduce(1 - move[:, None] * slopes, axis=1)
         transform = np.where(np.isfinite(transform), transform, 0)  # the product overflows where the rest is negligible
         term = level * transform / (start + move) * scale * (bend * math.sinh(x) + 1j * math.cosh(x))
-        total += term.imag
-        if (np.abs(term) <= NEGLIGIBLE * np.abs(total)).all():
+        total += np.where(is_growing, term.imag, 0.0)
+        is_growing &= np.abs(term) > NEGLIGIBLE * np.abs(total)
+        if not is_growing.any():
             break
     return np.clip(np.where(start > 0, 1 - total, -total), 0.0, 1.0)

@@ -98,12 +98,14 @@ def lower_ends(p_values_at: Callable[[Floats], Floats], estimates: Floats, error
         outer = outer - reach
         outer_distance = np.where(short, distance(outer), outer_distance)
     found = outer_distance <= 0
-    end = outer
+    end, is_near = outer, ~found  # no estimate may depend on which others are computed with it
     for _ in range(SECANT_STEPS):  # the Illinois variant of the method of false position
         span = inner_distance - outer_distance
-        end = outer - outer_distance * (inner - outer) / np.where(span > 0, span, 1.0)
+        step = outer - outer_distance * (inner - outer) / np.where(span > 0, span, 1.0)
+        end = np.where(is_near, end, step)
         end_distance = distance(end)
-        if (np.abs(end_distance) < PROBIT_TOLERANCE)[found].all():
+        is_near |= np.abs(end_distance) < PROBIT_TOLERANCE
+        if is_near.all():
             break
         rejected = end_distance <= 0
         # The side that stays has its distance halved, so that it cannot stay for ever.
