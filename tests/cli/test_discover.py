@@ -17,7 +17,7 @@ from mi_checks.studies.discovery.time_budget import ChunkedEngine
 from tests.cli.test_matrix import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
-QUICK = ("--count", "32")
+QUICK = ("--count", "64")
 PROGRESS = ProgressLine.progress
 CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
 
@@ -62,7 +62,7 @@ def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
 def test_count_and_seed_are_of_discovery(capsys, file):
     _, out, _ = told(capsys, file, *MODEL, "--count", "20", "--seed", "3")
     assert "# Discovered on 20 prompt pairs of seed 3; every check was then measured on 20 held-out pairs" in out
-    assert "among the 24 that the checks use" in out
+    assert "among the 64 that the checks use" in out
 
 
 def test_a_higher_threshold_finds_fewer_nodes(capsys, file):
@@ -143,13 +143,13 @@ def test_nothing_to_discover_is_told_with_figures(capsys, file, tmp_path):
     err = err[err.index("mi-checks: ") :]  # after lines of progress, on a machine that is busy
     assert re.fullmatch(
         r"mi-checks: induction on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d+\.\d{3} logits "
-        r"\[-?\d+\.\d{3}, -?\d+\.\d{3}\], which is not above zero \(32 prompt pairs, seed 1000\)\n",
+        r"\[-?\d+\.\d{3}, -?\d+\.\d{3}\], which is not above zero \(64 prompt pairs, seed 1000\)\n",
         err,
     )
 
 
 def test_prompts_that_are_used_up_are_told(capsys, file, tmp_path):
-    few = INDUCTION.replace("A: {tokens: random}", "A: {values: [' a', ' b']}").replace("count: 24", "count: 2")
+    few = INDUCTION.replace("A: {tokens: random}", "A: {values: [' a', ' b']}").replace("count: 64", "count: 2")
     for name, value in (("B", "' c', ' d'"), ("D", "' e', ' f'"), ("C", "' g', ' h'")):
         few = re.sub(rf"{name}: \{{tokens: random", f"{name}: {{values: [{value}]", few)
     (tmp_path / file).write_text(few)

@@ -14,7 +14,7 @@ INDUCTION = """\
 name: induction
 summary: "A B … D C … A → B"
 prompts:
-  count: 24
+  count: 64
   variables:
     A: {tokens: random}
     B: {tokens: random, differs_from: A}
