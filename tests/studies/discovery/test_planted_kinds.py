@@ -19,7 +19,7 @@ from mi_checks.studies.discovery.held_out_claims import parse_entry
 from mi_checks.studies.discovery.mechanism import describe_node
 from tests.planting import kinds
 
-PAIRS = 32
+PAIRS = 320  # 6.5 √tests: enough for all neurons, denoised and noised
 TWO, THREE, FOUR = ((0, 0), (0, 2)), ((0, 0), (0, 2), (0, 3)), ((0, 0), (0, 1), (0, 2), (0, 3))
 OPPOSED = {
     "cancelling": (lambda: kinds.opposed(gains=(5.0, -4.0)), (5.0, -4.0)),
