@@ -80,8 +80,8 @@ def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     yield f"{what} that are needed (noising each alone removes more than {threshold:g}): {needed}"
     yield f"{what} that suppress (either effect is below −{threshold:g}): {_listed_or_none(effects.suppressing)}"
     if recovers.refusal is not None:
-        yield f"  nothing was tested: {_too_few_text(recovers.refusal)}"
-    elif recovers.inconclusive:
+        yield f"  these tests may err too often: {_too_few_text(recovers.refusal)}; claims were verified on others"
+    if recovers.inconclusive:
         yield f"  inconclusive, because too close to the threshold: {comma_list(recovers.inconclusive)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
     shown = (f"{node} {precise(recovers.fraction(node))} and {precise(removes.fraction(node))}" for node in order)
