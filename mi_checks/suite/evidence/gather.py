@@ -33,6 +33,7 @@ from mi_checks.results.evidence import (
 from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
 from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import CIRCUIT_EFFECT_NAME
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
@@ -211,10 +212,11 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
 
 
 def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omitted: Omissions) -> None:
-    """Denoise every head alone, unless that was done or the behaviour claims nothing about nodes.
+    """Denoise every head alone, unless the behaviour claims nothing about nodes.
 
-    Heat maps, circuits and lists of mediators need this sweep, but no check reads it. It is therefore made on as few
-    prompts as a drawing needs. If it fails, it is left out and not tried again.
+    Heat maps, circuits and lists of mediators need a sweep. If a check of the behaviour sweeps heads, it is that sweep,
+    whether or not the check runs. Otherwise no check reads it, and it is made on as few prompts as a drawing needs. If
+    it fails, it is left out and not tried again.
 
     Args:
         measured: the measurements, to which the sweep is added.
@@ -228,9 +230,12 @@ def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omit
     if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOUR_KINDS for check in claims):
         return
     with omitted.suppressing(HEAD_SWEEP):
-        if measured.unpatched.effect_size.mean() > 0 and not any(
-            sweep.nodes[0].kind == "head" for sweep in measured.sweeps
-        ):
+        if measured.unpatched.effect_size.mean() <= 0:
+            return
+        for check in claims:
+            if isinstance(check, MediatorsCheck) and check.component == "head":
+                measured.sweep("head", check.layers, check.at)
+        if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             measured.add_shown_sweep(on_few().sweep("head", at=measured.default_position))
 
 
