@@ -29,7 +29,7 @@ def effect(measured: Measurements) -> Effect:
     behaviour, loaded_model = measured.behaviour, measured.loaded_model
     rival = against(behaviour)
     values = measured.floor.without_rounding(effect_per_prompt(rival, measured.unpatched))
-    entry = behaviour.models.get(loaded_model.name)
+    is_absent = behaviour.is_absent(loaded_model.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}
     step = loaded_model.provenance.step
@@ -38,7 +38,7 @@ def effect(measured: Measurements) -> Effect:
         model=loaded_model.name,
         architecture=Architecture(loaded_model.kind, loaded_model.shape.n_layers, loaded_model.shape.n_heads),
         checkpoint=f"checkpoint {step}" if step else "",
-        declared="not named" if entry is None else "absent" if entry == "absent" else "present",
+        declared="absent" if is_absent else "present" if loaded_model.name in behaviour.models else "not named",
         against=rival,
         estimate=mean_interval(
             values, score_unit(measured.batch.score), measured.design, floor=measured.floor, cache=measured.intervals
@@ -52,7 +52,7 @@ def effect(measured: Measurements) -> Effect:
         ),
         ability=_ability(outcomes),
         factors=measured.batch.factors,
-        outcome=check_absent(measured).outcome if entry == "absent" and outcomes else _worst(outcomes),
+        outcome=check_absent(measured).outcome if is_absent and outcomes else _worst(outcomes),
     )
 
 
@@ -62,7 +62,7 @@ def _verdicts(measured: Measurements) -> list[tuple[Check, Verdict]]:
     return [
         (check, run_check(check, measured))
         for check in absence_checks(behaviour)
-        if behaviour.claims(check, name) or behaviour.models.get(name) == "absent"
+        if behaviour.claims(check, name) or behaviour.is_absent(name)
     ]
 
 

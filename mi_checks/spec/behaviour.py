@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringConstraints, Tag, model_validator
 
-from mi_checks.spec.behaviour_checks import AccuracyCheck, LogitDiffCheck
+from mi_checks.spec.behaviour_checks import ABSENT, AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
-from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
+from mi_checks.spec.part import UNION_TAG, GrammarPart, plain_or_mapping_tag
 from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
+from mi_checks.spec.problems import Keys
 from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.scoring import Scoring, Text, Texts, as_texts
@@ -108,9 +109,12 @@ class ModelEntry(GrammarPart):
     __pydantic_extra__: dict[str, Bound]
 
     nodes: dict[Identifier, NodeNames] = Field({}, description="node-set names → this model's nodes")
-    count: int | None = Field(None, ge=2, le=100_000, description="prompt pairs on this model, instead of `prompts`'")
     checks: tuple[str, ...] | None = Field(
         None, min_length=1, description="claim only these checks, by id, for this model; otherwise all"
+    )
+    count: int | None = Field(None, ge=2, le=100_000, description="prompt pairs on this model, instead of `prompts`'")
+    inconclusive: tuple[str, ...] = Field(
+        (), description="checks, by id, that are known to be inconclusive on this model; one that passes is a failure"
     )
 
     @property
@@ -119,9 +123,26 @@ class ModelEntry(GrammarPart):
         return dict(self.__pydantic_extra__ or {})
 
 
+class AbsentEntry(GrammarPart):
+    """The entry of a model that is declared absent, although the prompts cannot show it: `{absent: inconclusive}`."""
+
+    absent: Literal["inconclusive"] = Field(
+        description="the absence is known to be inconclusive on this model; a pass is a failure"
+    )
+
+
+def model_entry_tag(entry: Any) -> str:
+    """Return the union tag that tells settings, `absent` and `{absent: inconclusive}` apart."""
+    if isinstance(entry, AbsentEntry) or (isinstance(entry, dict) and ABSENT in entry):
+        return UNION_TAG + ABSENT
+    return plain_or_mapping_tag(entry)
+
+
 AnyModelEntry = Annotated[
-    Annotated[ModelEntry, Tag(UNION_TAG + "mapping")] | Annotated[Literal["absent"], Tag(UNION_TAG + "plain")],
-    PLAIN_OR_MAPPING,
+    Annotated[ModelEntry, Tag(UNION_TAG + "mapping")]
+    | Annotated[AbsentEntry, Tag(UNION_TAG + ABSENT)]
+    | Annotated[Literal["absent"], Tag(UNION_TAG + "plain")],
+    Discriminator(model_entry_tag),
 ]
 
 
@@ -164,6 +185,20 @@ class Behaviour(GrammarPart):
     def role_checks(self) -> tuple[RoleCheck, ...]:
         """Return one check for each role."""
         return tuple(RoleCheck(name=name, role=role) for name, role in self.roles.items())
+
+    def is_absent(self, model: str) -> bool:
+        """Return whether the file declares the behaviour absent from a model."""
+        entry = self.models.get(model)
+        return entry == ABSENT or isinstance(entry, AbsentEntry)
+
+    def inconclusive_place(self, check: Check, model: str) -> Keys | None:
+        """Return where the file declares a check inconclusive on a model, as a path in the file; None if nowhere."""
+        entry = self.models.get(model)
+        if isinstance(entry, AbsentEntry) and check.id == ABSENT:
+            return ("models", model, ABSENT)
+        if isinstance(entry, ModelEntry) and check.id in entry.inconclusive:
+            return ("models", model, "inconclusive", entry.inconclusive.index(check.id))
+        return None
 
     def checks_for(self, model: str) -> tuple[Check, ...]:
         """Return the checks claimed for a model that is not declared absent, without the checks of roles."""

@@ -34,7 +34,7 @@ def checks_with_paths(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
 
 def present_models(behaviour: Behaviour) -> tuple[str, ...]:
     """Return the models that are not declared absent."""
-    return tuple(model for model, entry in behaviour.models.items() if entry != "absent")
+    return tuple(model for model in behaviour.models if not behaviour.is_absent(model))
 
 
 def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
@@ -66,7 +66,7 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]
         if behaviour.prompts.align == "labels":
             yield from _unaligned(source, path, check, labels or ())
         yield from _models(source, path, check, behaviour)
-    absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
+    absent = [model for model in behaviour.models if behaviour.is_absent(model)]
     if absent and not any(check.kind in BEHAVIOUR_KINDS for _, check in checks_with_paths(behaviour)):
         message = (
             f"{absent[0]!r} is declared absent, which is tested by {' or '.join(BEHAVIOUR_KINDS)}; add one to 'checks'"
@@ -165,6 +165,7 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecPro
             if key not in checks:
                 message = f"unknown check id {key!r}; ids: {comma_list(checks)}{did_you_mean(key, checks)}"
                 yield source.problem(("models", model, "checks", index), message)
+        yield from _inconclusive_problems(source, behaviour, model, entry)
         for key, bound in entry.bounds.items():
             if key not in checks:
                 message = unknown_model_key(model, key, bounded)
@@ -179,6 +180,26 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecPro
                 message = checks[key].bound_problem(bound)
             if message is not None:
                 yield source.problem(("models", model, key), message, of_key=True)
+
+
+def _inconclusive_problems(
+    source: YamlSource, behaviour: Behaviour, model: str, entry: ModelEntry
+) -> Iterator[SpecProblem]:
+    """Yield the ids under `inconclusive` that are unknown, listed twice, or of checks that cannot be inconclusive."""
+    known = [check.id for _, check in checks_with_paths(behaviour)]
+    applying = [check.id for check in behaviour.checks_for(model)]
+    for index, key in enumerate(entry.inconclusive):
+        if key in entry.inconclusive[:index]:
+            message = f"{key!r} is listed twice"
+        elif key in applying:
+            continue
+        elif key in known:
+            message = f"the check {key!r} does not run on {model!r}, so it cannot be inconclusive; remove it here"
+        elif key in [check.id for check in behaviour.role_checks]:
+            message = f"the check {key!r} of a role is never inconclusive; remove it here"
+        else:
+            message = f"unknown check id {key!r}; ids: {comma_list(applying)}{did_you_mean(key, applying)}"
+        yield source.problem(("models", model, "inconclusive", index), message)
 
 
 def _all_checks(behaviour: Behaviour) -> Iterator[Check]:

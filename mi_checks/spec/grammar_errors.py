@@ -15,9 +15,11 @@ from mi_checks.spec.behaviour import (
     CHECK_KINDS,
     CHECKS_BY_KEY,
     MAX_NAME_CHARACTERS,
+    AbsentEntry,
     Behaviour,
     Case,
     CheckEntry,
+    ModelEntry,
     Prompts,
 )
 from mi_checks.spec.check import Bound
@@ -47,6 +49,7 @@ _LIMITS = {
     "less_than_equal": "at most",
 }
 _EMPTY = ("string_too_short", "too_short")
+_MODEL_KEYS = tuple(ModelEntry.model_fields)  # of a model's entry, besides the ids of checks
 
 
 def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[SpecProblem]:
@@ -61,7 +64,7 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[S
             continue  # this mistake has been reported already
         if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
             continue  # pydantic counts only valid items; the invalid ones have errors of their own
-        if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_check_id(str(path[2])):
+        if _is_taken_for_check_id(path) and (error["type"] != "extra_forbidden" or len(path) > 3):
             # Any other key is parsed as a check's id, so the mistake is the key itself and not its value.
             message = unknown_model_key(str(path[1]), str(path[2]), ())
             problems.append(source.problem(path[:3], message, of_key=True))
@@ -73,6 +76,14 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[S
         else:
             problems.append(source.problem(path, _message(error, path), of_key=error["type"] == "value_error"))
     return problems
+
+
+def _is_taken_for_check_id(path: Keys) -> bool:
+    """Return whether a path leads through a key of a model's entry that is neither in the grammar nor a check's id."""
+    if path[:1] != ("models",) or len(path) < 3:
+        return False
+    key = str(path[2])
+    return key not in (*_MODEL_KEYS, *AbsentEntry.model_fields) and not is_check_id(key)
 
 
 def _path(error: ErrorDetails) -> Keys:
@@ -132,7 +143,7 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         return _missing_source(path, value)
     if kind == "literal_error":
         return _invalid_choice(
-            where, value, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models"
+            where, value, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models" and len(path) == 2
         )
     if kind in _WRONG_TYPE:
         return f"{where} must be {_WRONG_TYPE[kind]}, not {describe(value)}{_remedy(_WRONG_TYPE[kind], value)}"
@@ -246,9 +257,10 @@ def is_check_id(key: str) -> bool:
 
 
 def unknown_model_key(model: str, key: str, ids: tuple[str, ...]) -> str:
-    """Return the message for a key under a model that is neither `nodes`, `checks`, `count` nor a check's id."""
-    valid = f"nodes, checks, count, {comma_list(ids)}" if ids else "nodes, checks, count, and the ids of checks"
-    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS_BY_KEY)))
+    """Return the message for a key under a model that is neither one of its own, such as `nodes`, nor a check's id."""
+    own = ", ".join(_MODEL_KEYS)
+    valid = f"{own}, {comma_list(ids)}" if ids else f"{own}, and the ids of checks"
+    hint = did_you_mean(key, (*_MODEL_KEYS, *(ids or CHECKS_BY_KEY)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 
 
@@ -282,6 +294,8 @@ def _part(owner: Keys, data: Any) -> type[GrammarPart]:
             return next(part for source, part in VARIABLE_KINDS.items() if source in _at(data, owner))
         case ("cases", _):
             return Case
+        case ("models", _):
+            return AbsentEntry
         case ("checks", _):
             return CheckEntry
         case ("checks", _, str(kind)):

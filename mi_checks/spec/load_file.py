@@ -241,7 +241,7 @@ def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Che
             "choose with --model whose claims the checkpoints are tested against: "
             f"{comma_list(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
         )
-    if behaviour.models[claims] == ABSENT:
+    if behaviour.is_absent(claims):
         checks: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
     else:
         checks = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}

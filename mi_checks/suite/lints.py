@@ -21,7 +21,6 @@ from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.results.run import CheckResult, FileLine, Lint, LintKind
-from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.problems import Keys
@@ -61,7 +60,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
         results: the results of its checks on the model, by id.
     """
     behaviour, model = loaded.behaviour, measured.loaded_model.name
-    if behaviour.models.get(model) == ABSENT:
+    if behaviour.is_absent(model):
         return ()
     unplaced: list[_UnplacedLint] = []
     for lint in (_unlikely_answers, _by_embedding):

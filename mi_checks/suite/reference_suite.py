@@ -32,7 +32,6 @@ from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Effect, Mediator
 from mi_checks.results.run import NO_LINE, REFERENCE, CheckResult, FileLine
 from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
-from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.stats.estimate import Outcome
@@ -145,7 +144,7 @@ class ReferenceSuite:
         """
         evidence = self._suite.evidence(loaded, model)
         now = header_of(evidence, self._suite.provenance()[self._reference.claims], self._versions)
-        claims_behaviour = loaded.behaviour.models[self._reference.claims] != ABSENT
+        claims_behaviour = not loaded.behaviour.is_absent(self._reference.claims)
         checks = loaded.behaviour.checks_for(self._reference.claims) if claims_behaviour else ()
         behavioural_checks = {check.id: check for check in checks if check.kind in BEHAVIOUR_KINDS}
         if behavioural_checks and self._is_recorded(loaded):

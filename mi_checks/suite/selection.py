@@ -14,7 +14,7 @@ from mi_checks.models.sources.model_source import NotFetched
 from mi_checks.models.stand_in_models import under_reference_model
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.spec.additions import NO_ADDITIONS, Additions
-from mi_checks.spec.behaviour_checks import ABSENT, AbsentCheck
+from mi_checks.spec.behaviour_checks import AbsentCheck
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import is_portable, roles_for
 from mi_checks.spec.load_file import LoadedBehaviour, claimed_checks, display_path, load_behaviours
@@ -94,7 +94,7 @@ def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check, Posi
             raise
         raise SpecError([loaded.source.problem(("models", model), str(error), of_key=True)]) from None
     claims = resolved.claims
-    if behaviour.models.get(claims) == ABSENT:
+    if behaviour.is_absent(claims):
         return [(AbsentCheck(), loaded.place_of(("models", claims)))]
     listed = claims in behaviour.models
     if (

@@ -87,8 +87,8 @@ def test_a_wrong_id_lists_those_there_are(
     misconnected: Callable[[str, str], str], errors: Callable[[str], str], connected: str, key: str, near: str
 ) -> None:
     assert misconnected(ON_GELU, f'{ON_GELU}, "{key}": {{at_least: 0.1}}') == (
-        f"x:28:60: unknown key '{key}' in 'models.nano-gelu-2l'; valid keys: nodes, checks, count, {VALID_IDS}, "
-        f"role[mover]; did you mean '{near}'?"
+        f"x:28:60: unknown key '{key}' in 'models.nano-gelu-2l'; valid keys: nodes, checks, count, inconclusive, "
+        f"{VALID_IDS}, role[mover]; did you mean '{near}'?"
     )
     assert errors(f'{connected}cases: {{far: {{bounds: {{"{key}": {{at_least: 0.1}}}}}}}}\n') == (
         f"x:29:24: unknown check '{key}' in 'cases.far.bounds'; valid ids: {VALID_IDS}, role[mover]; "

@@ -16,7 +16,7 @@ import pytest
             (
                 "x:23:38: unknown label 'A3'; labels in the template: A1, B1, A2, END\n"
                 "x:29:75: unknown key 'patching[induction@A2]' in 'models.nano-attn-2l'; valid keys: nodes, checks, "
-                "count, "
+                "count, inconclusive, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A3], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A3]'?"
             ),
@@ -50,7 +50,7 @@ import pytest
             "",
             (
                 "x:27:46: unknown key 'logit_diff' in 'models.nano-attn-2l'; valid keys: nodes, "
-                "checks, count, patching[induction@A2], patching[L1H3+L0.attn,noising], "
+                "checks, count, inconclusive, patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]\n"
                 "x:29:3: 'nano-attn-1l' is declared absent, which is tested by logit_diff or "
                 "accuracy; add one to 'checks'"
@@ -61,7 +61,7 @@ import pytest
             "logit_dif: {at_least: 1.5}",
             (
                 "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
-                "logit_diff, "
+                "inconclusive, logit_diff, "
                 "accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'logit_diff'?"
             ),
@@ -76,7 +76,7 @@ import pytest
             '"patching[induction]": {at_least: 1.5}',
             (
                 "x:29:46: unknown key 'patching[induction]' in 'models.nano-attn-2l'; valid keys: nodes, checks, "
-                "count, "
+                "count, inconclusive, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A2]'?"
             ),

@@ -141,18 +141,16 @@ import pytest
             "nano-attn-1l: absent",
             "nano-attn-1l: {node: {induction: [L1H3]}}",
             (
-                "x:31:18: unknown key 'node' in 'models.nano-attn-1l'; valid keys: nodes, checks, count, and the ids "
-                "of "
-                "checks; did you mean 'nodes'?"
+                "x:31:18: unknown key 'node' in 'models.nano-attn-1l'; valid keys: nodes, checks, count, "
+                "inconclusive, and the ids of checks; did you mean 'nodes'?"
             ),
         ),
         (
             "nano-attn-1l: absent",
             "nano-attn-1l: {node: [L1H3]}",
             (
-                "x:31:18: unknown key 'node' in 'models.nano-attn-1l'; valid keys: nodes, checks, count, and the ids "
-                "of "
-                "checks; did you mean 'nodes'?"
+                "x:31:18: unknown key 'node' in 'models.nano-attn-1l'; valid keys: nodes, checks, count, "
+                "inconclusive, and the ids of checks; did you mean 'nodes'?"
             ),
         ),
         (

@@ -79,7 +79,7 @@ def _existing_claim(entry: CheckEntry, behaviour: Behaviour, held_out: ClaimVeri
             model_bounds = {check.id: {"at_least": at_least}}
             note = f"unchanged; the bound for {model} is in its entry"
             return DraftLine(data, (("", verdict.estimate),), note, model_bounds)
-    others = [name for name, own in behaviour.models.items() if own != "absent" and name != model]
+    others = [name for name in behaviour.models if not behaviour.is_absent(name) and name != model]
     others = [name for name in check.models or others if name in others]
     if not others:
         raise UnsupportedClaim(f"{check.id}: {outcome_text(verdict)}, on the held-out prompts")

@@ -47,7 +47,7 @@ def require_not_absent(loaded: LoadedBehaviour, model: str) -> None:
         MiChecksError: there is no such model, or the behaviour is declared absent from it.
     """
     claims = resolve(model).claims
-    if loaded.behaviour.models.get(claims) == "absent":
+    if loaded.behaviour.is_absent(claims):
         place = loaded.place_of(("models", claims))
         raise MiChecksError(
             f"{place.file}:{place.line}: {loaded.behaviour.name} is declared absent from {claims}, so there is nothing "

@@ -158,7 +158,7 @@ def _extended_entry(
 
 def _other_models(behaviour: Behaviour, model: str) -> list[str]:
     """Return the other models in which the behaviour is declared present."""
-    return [name for name, entry in behaviour.models.items() if entry != "absent" and name != model]
+    return [name for name in behaviour.models if not behaviour.is_absent(name) and name != model]
 
 
 def _all_claims(

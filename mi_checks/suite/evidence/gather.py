@@ -31,7 +31,6 @@ from mi_checks.results.evidence import (
     TokenView,
 )
 from mi_checks.spec.behaviour import BEHAVIOUR_KINDS
-from mi_checks.spec.behaviour_checks import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.scoring import score_unit
@@ -76,7 +75,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
         model=name,
         summary=behaviour.summary,
         source=behaviour.source or "",
-        declared="absent" if behaviour.models.get(name) == "absent" else "present",
+        declared="absent" if behaviour.is_absent(name) else "present",
         yaml=loaded.text,
         yaml_path=loaded.source.display_path,
         marks=behaviour.marks,
@@ -224,7 +223,7 @@ def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omit
         omitted: records that it failed.
     """
     name = measured.loaded_model.name
-    if measured.behaviour.models.get(name) == ABSENT:
+    if measured.behaviour.is_absent(name):
         return
     claims = measured.behaviour.checks_for(name)
     if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOUR_KINDS for check in claims):
