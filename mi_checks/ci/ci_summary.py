@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from mi_checks.ci.failures import DRIFTED, Failure, failures
@@ -56,11 +57,11 @@ def ci_summary(run: Run, errors: Sequence[str] = ()) -> str:
 def _totals(run: Run) -> str:
     checks = [result for result in run.results if result.kind not in (BASELINE, REFERENCE)]
     passed = sum(result.outcome == "pass" for result in checks)
-    counts = [
-        f"{sum(result.outcome == outcome for result in checks):,} {word}"
-        for outcome, word in OUTCOME_WORDS.items()
-        if any(result.outcome == outcome for result in checks)
-    ]
+    as_declared = sum(result.is_as_declared for result in checks)
+    numbers_by_outcome = Counter[str](result.outcome for result in checks if not result.is_as_declared)
+    counts = [f"{numbers_by_outcome[outcome]:,} {word}" for outcome, word in OUTCOME_WORDS.items()]
+    counts = [each for each in counts if not each.startswith("0 ")]
+    counts += [f"{as_declared:,} inconclusive as declared"] if as_declared else []
     of = f"all {passed:,}" if passed == len(checks) > 1 else f"{passed:,} of {len(checks):,}"
     noun = "check" if len(checks) == 1 else "checks"
     headline = f"{of} {noun} passed" if checks else "no check ran"

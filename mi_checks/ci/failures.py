@@ -54,9 +54,10 @@ def failures(run: Run) -> tuple[Failure, ...]:
     """Return the failures of a run, worst first.
 
     First come those that could not be measured, then those that failed (the furthest beyond its bound first), those
-    that drifted, checks that passed on a model in which they are false, and inconclusive ones.
+    that drifted, checks that passed on a model in which they are false, and inconclusive ones that are not
+    declared so.
     """
-    unsorted_failures = [_check_failure(result) for result in run.results if result.outcome in RANKS]
+    unsorted_failures = [_check_failure(result) for result in run.results if result.is_failure]
     unsorted_failures += [_mutants_failure(result) for result in run.mutants if result.outcome in RANKS]
     return tuple(sorted(unsorted_failures, key=lambda failure: (failure.rank, -failure.excess)))
 

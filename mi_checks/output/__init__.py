@@ -3,6 +3,7 @@
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
     "claim_text",
+    "declared_text",
     "failure_lines",
     "guard_sentences",
     "inconclusive_text",

@@ -21,6 +21,7 @@ from mi_checks.faults.unexpected import (
     report_errors_at,
 )
 from mi_checks.models.model_names import resolve
+from mi_checks.output.declared_text import unexpected_pass
 from mi_checks.output.failure_lines import footer
 from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
@@ -253,10 +254,15 @@ class ItemRunner:
 
     def _check(self, item: ItemRequest) -> CheckResult:
         """Return the result of one check; the suite is imported here, so that errors of the import are reported."""
-        rerun = self.rerun(item.node_id, item.model)
-        return self.suite.check(
-            item.loaded, item.model, item.single_check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
+        rerun, loaded, check = self.rerun(item.node_id, item.model), item.loaded, item.single_check
+        result = self.suite.check(
+            loaded, item.model, check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
         )
+        entry = loaded.behaviour.inconclusive_place(check, result.model)
+        if entry is None or self.baselines.options.overrides or resolve(item.model).stands_in:
+            return result
+        place = loaded.place_of(entry)
+        return unexpected_pass(result, FileLine(place.file, place.line), rerun)
 
     def _baseline_result(self, item: ItemRequest) -> CheckResult:
         loaded, model = item.loaded, item.model

@@ -17,7 +17,6 @@ CAUSE_ORDER = (
     "role", "logit_diff", "accuracy", "absent", "mediators", "patching", "ablation", "attention", "attribution",
     "composes", "path", "circuit", "curve", BASELINE, REFERENCE, LINT,
 )  # fmt: skip
-FAILURE_OUTCOMES = ("error", "fail", "inconclusive")
 COMPARISON_KINDS = (BASELINE, REFERENCE)  # kinds of results that are about other results
 HEAD_KINDS = (COMPARISON_KINDS, ("mediators",))  # kinds of results that name heads, the more complete first
 BEHAVIOUR_RESULT_KINDS = ("logit_diff", "accuracy", "absent")  # kinds of results about whether the model shows it
@@ -62,12 +61,12 @@ def failure_groups(results: Iterable[CheckResult]) -> tuple[FailureGroup, ...]:
     return tuple(
         _group(behaviour, model, each)
         for (behaviour, model), each in by_pair.items()
-        if any(result.outcome in FAILURE_OUTCOMES for result in each)
+        if any(result.is_failure for result in each)
     )
 
 
 def _group(behaviour: str, model: str, results: Sequence[CheckResult]) -> FailureGroup:
-    failed = sorted((result for result in results if result.outcome in FAILURE_OUTCOMES), key=_place)
+    failed = sorted((result for result in results if result.is_failure), key=_place)
     kind, cause = _cause(failed)
     return FailureGroup(
         behaviour, model, kind, cause, (cause, *(each for each in failed if each is not cause)), len(results)

@@ -15,7 +15,7 @@ MODEL_COLUMNS = ("source", "revision", "weights_sha256", "tokenizer_sha256", "dt
 RESULT_COLUMNS = (
     "behaviour", "model", "check", "kind", "outcome", "bound", "at_least", "at_most", "message", "location",
     "node_id", "seconds", "prompts_sha256", "per_prompt", "deciding", "detail", "reason",
-    "p_value",
+    "p_value", "declared",
 )  # fmt: skip
 CLAIM_COLUMNS = ("quantity", "nodes", "at")
 PARTS_COLUMNS = ("numerator", "denominator")  # the means in a fraction, in the unit of the score

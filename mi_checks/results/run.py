@@ -73,11 +73,22 @@ class CheckResult:
     nodes_gained: Annotated[
         tuple[str, ...], "nodes to which a role is newly bound, or which mediate and were not recorded or claimed to"
     ] = ()
+    declared: Annotated[str, '"inconclusive" if the file declares the check inconclusive on this model, or ""'] = ""
 
     @property
     def location(self) -> str:
         """Return `file:line`."""
         return str(self.place)
+
+    @property
+    def is_as_declared(self) -> bool:
+        """Return whether it is inconclusive, as the file declares."""
+        return self.declared == self.outcome == "inconclusive"
+
+    @property
+    def is_failure(self) -> bool:
+        """Return whether its item fails: it neither passed, nor was skipped, nor is inconclusive as declared."""
+        return self.outcome not in ("pass", "skipped") and not self.is_as_declared
 
 
 @dataclass(frozen=True)

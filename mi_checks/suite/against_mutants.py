@@ -47,7 +47,9 @@ class MutantSuite:
         if verdict.outcome == "pass":
             mutants, message = self._mutants_of(loaded, model, check)
         else:
-            mutants, message = (), f"the check does not pass on the unmutated model ({verdict.outcome})"
+            declared = loaded.behaviour.inconclusive_place(check, resolve(model).claims) is not None
+            outcome = f"{verdict.outcome}{', as declared' if declared and verdict.outcome == 'inconclusive' else ''}"
+            mutants, message = (), f"the check does not pass on the unmutated model ({outcome})"
         has_survivor = any(not mutant.killed for mutant in mutants)
         if mutants:
             message = survivors_message(

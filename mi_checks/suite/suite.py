@@ -133,6 +133,7 @@ class Suite:
             parts=verdict.parts,
             nodes_lost=verdict.lost,
             nodes_gained=verdict.gained,
+            declared="" if loaded.behaviour.inconclusive_place(check, identity.model) is None else "inconclusive",
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check) -> Verdict:

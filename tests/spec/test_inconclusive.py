@@ -72,12 +72,17 @@ def test_an_inconclusive_absence_is_an_absence(load: Callable[[str], LoadedBehav
             GELU,
             declaring('[logit_diff], checks: ["accuracy[vocabulary]"]'),
             "x:30:26: no check of 'nano-gelu-2l' uses the node set 'induction'; name it in a check or remove it\n"
-            "x:30:59: the check 'logit_diff' does not run on 'nano-gelu-2l', so it cannot be inconclusive; remove it here",
+            "x:30:59: the check 'logit_diff' does not run on 'nano-gelu-2l', so it cannot be inconclusive; remove "
+            "it here",
         ),
         (GELU, declaring("logit_diff"), (
             "x:30:58: 'models.nano-gelu-2l.inconclusive' must be a list, not the text 'logit_diff'; put [ ] around it"
         )),
-        (ATTN_1L, "nano-attn-1l: {absent: true}", "x:31:26: 'models.nano-attn-1l.absent' must be 'inconclusive', not true"),
+        (
+            ATTN_1L,
+            "nano-attn-1l: {absent: true}",
+            "x:31:26: 'models.nano-attn-1l.absent' must be 'inconclusive', not true",
+        ),
         (
             ATTN_1L,
             "nano-attn-1l: {absent: inconclusive, count: 8}",
