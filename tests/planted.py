@@ -16,7 +16,7 @@ from tests.planting.vocabulary import FILLERS, KEYS, VALUES, fillings, ids
 from tests.planting.weights import Weights, head_at
 
 NOISE = 0.01  # standard deviation on every weight; what is planted has weights of 1 and more
-COUNT = 24
+COUNT = 64  # what families of tests need, and what attention of 1 on every prompt needs to be above 0.9
 
 
 def prompts(variables, template, corrupt, answer, foil) -> Prompts:

@@ -16,13 +16,18 @@ from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.sampling import SamplingDesign
 
-ROUNDING = 1e-6  # of the largest value; float32 has seven digits
+ROUNDING = 1e-5  # of the largest value; float32 has seven digits, of which sums over a layer lose up to two
 
 
 def are_identical(values: Floats) -> npt.NDArray[np.bool_]:
     """Return whether values are the same on every prompt but for rounding, and not zero, `… prompt` → `…`."""
-    largest = np.abs(values).max(-1)
-    return np.asarray((largest > 0) & (np.ptp(values, axis=-1) <= ROUNDING * largest))
+    return np.asarray(values.any(-1) & ~differing(values).any(-1))
+
+
+def differing(values: Floats) -> npt.NDArray[np.bool_]:
+    """Return which values differ from their median by more than rounding, `… prompt`."""
+    tolerance = ROUNDING * np.abs(values).max(-1, keepdims=True)
+    return np.asarray(np.abs(values - np.median(values, axis=-1, keepdims=True)) > tolerance)
 
 
 def identical_ends(value: float, design: SamplingDesign) -> tuple[float, float]:

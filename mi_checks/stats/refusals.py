@@ -10,14 +10,14 @@ import numpy.typing as npt
 from mi_checks.stats.cluster_variance import cluster_values
 from mi_checks.stats.estimate import Refusal
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.identical_values import are_identical
+from mi_checks.stats.identical_values import ROUNDING, are_identical, differing
 from mi_checks.stats.sampling import SamplingDesign
 
 Booleans = npt.NDArray[np.bool_]
 MIN_OBSERVATIONS = 8  # prompts of values without limits, or rows of a sampled factor, by calibration
 MIN_DIFFERENT_VALUES, MAX_IDENTICAL_FRACTION = 5, 0.8
 MARGIN_OF_DIFFERENT_VALUES = 1.5  # as many times the values that must differ are expected in the needed prompts
-IDENTICAL_RANGE, IDENTICAL_SIZE = 1e-9, 1e-6  # of the range, and of the largest value (float32 rounding)
+IDENTICAL_RANGE = 1e-9  # of the range; beside `ROUNDING`, of the largest value
 FAMILY_FACTOR = 6.5  # observations per √test, by calibration
 
 
@@ -77,7 +77,7 @@ def _is_alike(values: Floats) -> Booleans:
     ordered = np.sort(values, axis=1)
     window = max(math.ceil(MAX_IDENTICAL_FRACTION * n), n - MIN_DIFFERENT_VALUES + 1)
     tolerance = np.maximum(
-        IDENTICAL_RANGE * (ordered[:, -1] - ordered[:, 0]), IDENTICAL_SIZE * np.abs(ordered[:, [0, -1]]).max(1)
+        IDENTICAL_RANGE * (ordered[:, -1] - ordered[:, 0]), ROUNDING * np.abs(ordered[:, [0, -1]]).max(1)
     )
     return np.asarray(((ordered[:, window - 1 :] - ordered[:, : n - window + 1]) <= tolerance[:, None]).any(1))
 
@@ -85,9 +85,9 @@ def _is_alike(values: Floats) -> Booleans:
 def _different_values(values: Floats, design: SamplingDesign) -> Refusal:
     """Return the refusal of values that are too alike, `prompt`.
 
-    If no value differs, one in n is taken to differ; the number that is needed may be much larger.
+    If no prompt differs (but clusters do, of different sizes), one in n is taken to differ; the number that is needed
+    may be much larger.
     """
-    tolerance = IDENTICAL_SIZE * float(np.abs(values).max())
-    different = int((np.abs(values - float(np.median(values))) > tolerance).sum())
+    different = int(differing(values).sum())
     need = math.ceil(MARGIN_OF_DIFFERENT_VALUES * design.n * MIN_DIFFERENT_VALUES / max(different, 1))
     return Refusal("few different values", different, need)

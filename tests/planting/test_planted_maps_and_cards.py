@@ -56,7 +56,7 @@ def test_what_tells_clean_from_corrupt_moves_as_planted():
     """From A1 and D1 the previous-token head takes it to what follows them; at END it is only after the last layer."""
     _, measured = on_few(planting.induction(3, previous=(0, 2), induction=(2, 1)))
     found = position_map(measured)
-    assert found.title == ("fraction recovered by the residual stream before each layer, at each label, on 16 prompts")
+    assert found.title == ("fraction recovered by the residual stream before each layer, at each label, on 32 prompts")
     assert (found.rows, found.columns) == (("L0", "L1", "L2"), ("A1", "B1", "D1", "C1", "A2 END"))
     share = shares(found)
     for layer in ("L1", "L2"):
