@@ -34,6 +34,7 @@ OUTCOMES: dict[str, VerdictLabel] = {
     "skipped": VerdictLabel("–", "skipped", "none"),
 }
 PASSED_AS_ABSENT = VerdictLabel("✓", "absent", "absent", "as declared")
+DECLARED = VerdictLabel("?", "declared inconclusive", "declared")
 DRIFTED = VerdictLabel("≠", "drifted", "drift", "differs from its baseline")
 SURVIVED = VerdictLabel("✗", "mutant survived", "fail")
 NOT_RUN = VerdictLabel("–", "no checks", "none")
@@ -44,20 +45,23 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome | None:
     return min(outcomes, key=SEVERITY.index, default=None)
 
 
-def verdict_label(outcome: Outcome | None, absent: bool = False, only_drifted: bool = False) -> VerdictLabel:
+def verdict_label(
+    outcome: Outcome | None, absent: bool = False, only_drifted: bool = False, as_declared: bool = False
+) -> VerdictLabel:
     """Return an outcome as it is displayed; a model that lacks a behaviour, as declared, is marked as such.
 
-    `only_drifted` says that the only failure is a deviation from the baseline.
+    `only_drifted` says that the only failure is a deviation from the baseline, and `as_declared` that a check is
+    inconclusive, as its file declares.
     """
     if outcome is None:
         return NOT_RUN
     if only_drifted:
         return DRIFTED
+    label = DECLARED if as_declared else OUTCOMES[outcome]
     if not absent:
-        return OUTCOMES[outcome]
-    if outcome == "pass":
+        return label
+    if label.word == "pass":
         return PASSED_AS_ABSENT
-    label = OUTCOMES[outcome]
     return VerdictLabel(label.symbol, label.word, label.css, "declared absent")
 
 
@@ -75,8 +79,11 @@ class ModelResults:
 
     @property
     def outcome(self) -> Outcome | None:
-        """Return the worst outcome among the checks, or None without checks."""
-        return worst(check.outcome for check in self.checks)
+        """Return the worst outcome among the checks, or None without checks.
+
+        A check that is inconclusive, as declared, counts as a pass.
+        """
+        return worst("pass" if check.is_as_declared else check.outcome for check in self.checks)
 
     @property
     def absent(self) -> bool:
@@ -89,7 +96,9 @@ class ModelResults:
     def verdict(self) -> VerdictLabel:
         """Return the outcome as it is displayed."""
         failed = [check for check in self.checks if check.outcome == "fail"]
-        return verdict_label(self.outcome, self.absent, bool(failed) and all(map(is_drift, failed)))
+        only_drifted = bool(failed) and all(map(is_drift, failed))
+        as_declared = self.outcome == "pass" and any(check.is_as_declared for check in self.checks)
+        return verdict_label(self.outcome, self.absent, only_drifted, as_declared)
 
     @property
     def n_passed(self) -> int:

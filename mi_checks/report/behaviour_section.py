@@ -285,7 +285,7 @@ def _check(model: ModelResults, index: int, source: Evidence | None) -> CheckRow
     return CheckRow(
         anchor=model.check_anchor(index),
         result=result,
-        verdict=verdict_label(result.outcome, model.absent, is_drift(result)),
+        verdict=verdict_label(result.outcome, model.absent, is_drift(result), result.is_as_declared),
         value=numbers.value(estimate) if estimate else "",
         interval=numbers.interval(estimate) if estimate else "",
         line=_yaml_line_number(result.place, source),

@@ -64,7 +64,8 @@ class ReportProblem:
 def problem_list(behaviours: Sequence[BehaviourResults]) -> tuple[ReportProblem, ...]:
     """Return failures, drifts, errors and inconclusive checks, ordered by the worst of each behaviour on a model.
 
-    Within one behaviour on one model, the cause is first; the others are sorted by severity, then in the run's order.
+    Checks that are inconclusive as declared are left out. Within one behaviour on one model, the cause is first; the
+    others are sorted by severity, then in the run's order.
     """
     models = [model for behaviour in behaviours for model in behaviour.models]
     by_model = [_ordered_by_cause(model, problems) for model in models if (problems := _problems_of(model))]
@@ -86,7 +87,7 @@ def _problems_of(model: ModelResults) -> list[ReportProblem]:
     problems = []
     for index, result in enumerate(model.checks):
         anchor = model.check_anchor(index)
-        if result.outcome not in ("pass", "skipped"):
+        if result.is_failure:
             label = verdict_label(result.outcome, model.absent, is_drift(result))
             problems.append(ReportProblem(f"p-{anchor}", model.anchor, anchor, label, result))
         mutants = model.mutants.get(result.check)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
 from mi_checks.output.multiplicity_text import multiplicity_sentence
-from mi_checks.report.behaviour_results import DRIFTED, OUTCOMES, VerdictLabel, is_drift
+from mi_checks.report.behaviour_results import DECLARED, DRIFTED, OUTCOMES, VerdictLabel, is_drift
 from mi_checks.results.run import REFERENCE, Run
 
 # the entries that most often differ between runs
@@ -36,17 +36,22 @@ class ReportHeader:
 
 def report_header(run: Run) -> ReportHeader:
     """Build the head of the page."""
-    counts = {name: sum(result.outcome == name for result in run.results) for name in OUTCOMES}
+    n_declared = sum(result.is_as_declared for result in run.results)
+    counts = {
+        name: sum(result.outcome == name and not result.is_as_declared for result in run.results) for name in OUTCOMES
+    }
     n_drifted = sum(map(is_drift, run.results))
     totals = [(n - n_drifted if name == "fail" else n, OUTCOMES[name]) for name, n in counts.items()]
     if n_drifted:
         totals.insert(2, (n_drifted, DRIFTED))
+    if n_declared:
+        totals.append((n_declared, DECLARED))
     provenance = [("Versions", run.versions), ("Settings", run.settings)]
     provenance += [
         (f"Model {name}", {**model_provenance, **_guards(run, name)}) for name, model_provenance in run.models.items()
     ]
     return ReportHeader(
-        headline=_headline(len(run.results), counts),
+        headline=_headline(len(run.results), counts, n_declared),
         totals=tuple(totals),
         started=start_time(run.started),
         duration=numbers.duration(run.seconds),
@@ -86,9 +91,13 @@ def _reference_verdicts(run: Run) -> tuple[tuple[int, str], ...]:
     return tuple((n, what) for what, n in verdict_counts.most_common())
 
 
-def _headline(total: int, counts: dict[str, int]) -> str:
+def _headline(total: int, counts: dict[str, int], n_declared: int) -> str:
     if not total:
         return "No checks were run."
+    if n_declared:
+        only = counts["pass"] + n_declared == total
+        passed = f"{counts['pass']:,}" if only else f"{counts['pass']:,} of {numbers.count(total, 'check')}"
+        return f"{passed} passed, {n_declared:,} inconclusive as declared."
     if counts["pass"] == total:
         return f"{'The one check' if total == 1 else f'All {total:,} checks'} passed."
     return f"{counts['pass']:,} of {numbers.count(total, 'check')} passed."

@@ -72,13 +72,15 @@ def _by_key(run: Run, single_model: bool) -> dict[SeriesKey, ModelResults]:
 
 def _column(path: str, run: Run, single_model: bool) -> RunColumn:
     passed = sum(result.outcome == "pass" for result in run.results)
+    declared = sum(result.is_as_declared for result in run.results)
+    also = f", {declared:,} inconclusive as declared" if declared else ""
     cut = "" if run.cut_short is None else ", cut short: {} of {} checks ran".format(*run.cut_short)
     names = model_names(run)
     return RunColumn(
         path=path,
         title=names[0] if single_model and names else Path(path).stem,
         started=start_time(run.started),
-        headline=f"{passed:,} of {numbers.count(len(run.results), 'check')} passed{cut}",
+        headline=f"{passed:,} of {numbers.count(len(run.results), 'check')} passed{also}{cut}",
         command=run.command,
     )
 
