@@ -6,10 +6,12 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from gallery.answers import answer
 from gallery.facts import BRIEF, Facts
+from gallery.inconclusive import InconclusiveClaim, inconclusive_claims, inconclusive_section
 from gallery.questions import KINDS, QUESTIONS
 from mi_checks.compare.neighbouring_models import neighbour_method
 from mi_checks.errors import MiChecksError
@@ -46,6 +48,10 @@ The numbers of layers of the models that can; in brackets those that are inconcl
 
 {sections}
 
+## Claims that are inconclusive
+
+{inconclusive}
+
 ## All comparisons
 
 {appendix}
@@ -63,11 +69,13 @@ def measured_page() -> str:
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")
-    return compose_page(Facts(matrix, behaviours, [pair for question in QUESTIONS for pair in question.pairs]))
+    inconclusive = inconclusive_claims(behaviours, CACHE, progress_bar(sys.stderr))
+    facts = Facts(matrix, behaviours, [pair for question in QUESTIONS for pair in question.pairs])
+    return compose_page(facts, inconclusive)
 
 
-def compose_page(facts: Facts) -> str:
-    """Return the page for these facts."""
+def compose_page(facts: Facts, inconclusive: Sequence[InconclusiveClaim] = ()) -> str:
+    """Return the page for these facts, and for the claims that are inconclusive as declared."""
     sections: list[str] = []
     for question in QUESTIONS:
         sections += [f"## {question.number}: {question.text}", "", *answer(question, facts)]
@@ -77,6 +85,7 @@ def compose_page(facts: Facts) -> str:
         method=neighbour_method(facts.tests),
         summary="\n".join(_depth_table(facts)),
         sections=_join_lines(sections),
+        inconclusive=_join_lines(inconclusive_section(inconclusive)),
         appendix=_join_lines(_appendix(facts)),
     )
 
@@ -92,12 +101,12 @@ def differing_lines(old: str, new: str) -> list[str]:
 
 
 DECIMAL = re.compile(r"(?<![\w.])[+−]?\d+\.\d+")
-PROMPT_COUNT = re.compile(r"(?<=about )[\d,]+(?= prompts)")
+OBSERVATION_COUNT = re.compile(r"(?<=about )[\d,]+(?= (?:prompts|values of))")
 
 
 def equal_up_to_rounding(line: str, other: str) -> bool:
-    """Return whether lines are equal up to the last place of decimals, and to a tenth of a number of prompts."""
-    for pattern in (DECIMAL, PROMPT_COUNT):
+    """Return whether lines are equal up to the last place of decimals, and to a tenth of a number of observations."""
+    for pattern in (DECIMAL, OBSERVATION_COUNT):
         pairs = zip(pattern.findall(line), pattern.findall(other), strict=False)
         if not all(_equal_numbers(*pair) for pair in pairs):
             return False
