@@ -20,7 +20,7 @@ from mi_checks.stats.identical_values import are_identical, identical_ends
 from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.interval_ends import mean_ends, ratio_ends
 from mi_checks.stats.mean_tests import Limits
-from mi_checks.stats.refusals import refusals
+from mi_checks.stats.refusals import ratio_refusals, refusals
 from mi_checks.stats.sampling import SamplingDesign
 
 PROBABILITY: Limits = (0.0, 1.0)
@@ -186,7 +186,7 @@ def ratio_intervals(
     values = parts.mean(1) / whole.mean()
     residuals = parts - values[:, None] * whole
     is_exact = ~residuals.any(1) if floor is None else floor.covers(residuals)
-    refused = refusals(np.where(is_exact[:, None], 0.0, residuals), design)
+    refused = ratio_refusals(np.where(is_exact[:, None], values[:, None] * whole, parts), whole, design)
     has_interval = ~is_exact & np.array([each is None for each in refused])
     low, high = values.copy(), values.copy()
     if has_interval.any():
