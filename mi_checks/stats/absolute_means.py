@@ -9,7 +9,7 @@ from mi_checks.stats.estimate import ALPHA_PER_SIDE, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.intervals import mean_interval, ratio_intervals, require_effect_size
 from mi_checks.stats.mean_tests import bound_p_value, mean_p_values
-from mi_checks.stats.refusals import refusals
+from mi_checks.stats.refusals import refusals, too_few_for_family
 from mi_checks.stats.sampling import Integers, SamplingDesign
 
 FOLDS = 8  # groups of prompts, or of rows
@@ -60,7 +60,8 @@ class AbsoluteMeans:
         self._whole, self._design, self._of, self._floor = whole, design, of, floor
         means = differences.mean(1)
         self._plugged: Floats = (weights * np.sign(means)) @ differences
-        self._significant: Floats = (weights * _significant_signs(differences, design)) @ differences
+        signs = _significant_signs(differences, design)
+        self._significant: Floats = (weights * signs) @ differences
         self.value = max(float(_cross_fitted(differences, weights, design).mean() / whole.mean()), 0.0)
         self.largest = int(np.abs(means).argmax())
 
@@ -97,7 +98,12 @@ class AbsoluteMeans:
 
 
 def _significant_signs(differences: Floats, design: SamplingDesign) -> Floats:
-    """Return the signs of mean differences, `difference prompt` → `difference`; zero where they are not significant."""
+    """Return the signs of mean differences, `difference prompt` → `difference`; zero where they are not significant.
+
+    No sign is significant if there are too few prompts, or rows, for so many tests.
+    """
+    if too_few_for_family(design, len(differences)) is not None:
+        return np.zeros(len(differences))
     level = ALPHA_PER_SIDE / len(differences)
     above, below = (2 * mean_p_values(sign * differences, design, level / 2) < level for sign in (1.0, -1.0))
     can_be_tested = np.array([each is None for each in refusals(differences, design)])
