@@ -42,8 +42,8 @@ NULL_DESCRIPTIONS: Mapping[str, str] = {
 }
 CELL_LEGEND = (
     "Error: how often a claim that is just false passes, on the worse side; nominally 2.5 %. At most 3 % is promised "
-    "of at least 64 prompts and 16 rows of every sampled factor, and at most 5 % of fewer. ▲: above what is promised by "
-    "more than two standard errors. Refused: draws without an interval. Half-width: relative to the percentile "
+    "of at least 64 prompts and 16 rows of every sampled factor, and at most 5 % of fewer. ▲: above what is promised "
+    "by more than two standard errors. Refused: draws without an interval. Half-width: relative to the percentile "
     "bootstrap over prompts, which was used before, and its error. Power: how often a bound 0.8 standard deviations "
     "away is excluded, on the worse side."
 )
