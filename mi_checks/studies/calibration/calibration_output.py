@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from mi_checks.studies.calibration.false_positive_rates import ClaimRates, Rate
 from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RANDOM_ANSWERS, RANDOM_CIRCUITS, RUN_PROMPTS
 from mi_checks.studies.calibration.run_calibration import Calibration
 from mi_checks.studies.calibration.simulation.all_tables import CellTable
-from mi_checks.studies.calibration.simulation.cells import Cell
+from mi_checks.studies.calibration.simulation.cells import PROMISED_ERROR, PROMISED_ERROR_OF_FEW, Cell
 
+PROMISES = (PROMISED_ERROR, PROMISED_ERROR_OF_FEW, None)
 RATE_MARKS = {"within": "", "above": " ▲", "below": " ▽"}
 RATE_LEGEND = (
     "▲: above the nominal rate, ▽: below it (exact binomial tests, each p < 0.001); all other rates are within "
@@ -63,7 +64,30 @@ class CalibrationTable:
 def calibration_tables(calibration: Calibration) -> tuple[CalibrationTable, ...]:
     """Return all tables that have a row."""
     nulls = (_null_table(null, calibration) for null in NULL_DESCRIPTIONS)
-    return (*(table for table in nulls if table.rows), *map(cell_table, calibration.tables))
+    summary = [summary_table(calibration.tables)] if calibration.tables else []
+    return (*(table for table in nulls if table.rows), *summary, *map(cell_table, calibration.tables))
+
+
+def summary_table(tables: Sequence[CellTable]) -> CalibrationTable:
+    """Return the worst error of each table of simulated samples, where 3 %, and where 5 %, is promised."""
+    rows = [
+        (
+            table.title,
+            str(len(table.cells)),
+            *(_worst_text(cell for cell in table.cells if cell.promised == most) for most in PROMISES),
+            str(sum(cell.exceeds_promise for cell in table.cells)),
+        )
+        for table in tables
+    ]
+    promises = [percent(most) for most in PROMISES if most is not None]
+    header = ("table", "cells", *(f"worst, {each} promised" for each in promises), "worst, none promised", "marked")
+    about = "The largest error of one side in each of the tables below, in the cell that is named."
+    return CalibrationTable("Simulated samples: the worst cells", about, header, tuple(rows))
+
+
+def _worst_text(cells: Iterable[Cell]) -> str:
+    worst = max(cells, key=lambda cell: cell.error, default=None)
+    return "–" if worst is None else f"{error_text(worst)} ({worst.values}; {worst.sample})"
 
 
 def _null_table(null: str, calibration: Calibration) -> CalibrationTable:

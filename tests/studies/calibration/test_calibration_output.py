@@ -59,7 +59,7 @@ def test_a_row_says_how_often_and_how_that_is_beside_nominal():
 
 
 def test_a_cell_says_how_often_it_errs_and_what_that_costs():
-    means, families, not_held = calibration_tables(SOME)[2:]
+    means, families, not_held = calibration_tables(SOME)[3:]
     assert means.title == "Means: 2,000 draws"
     assert means.header == (
         "values", "sample", "error", "refused", "half-width", "power", "error of the percentile bootstrap",
@@ -72,6 +72,18 @@ def test_a_cell_says_how_often_it_errs_and_what_that_costs():
     assert families.header == ("values", "sample", "error")
     assert families.rows == (("normal", "64 prompts", "2.5 %"),)
     assert not_held.rows == (("Pareto", "64 prompts", "25.0 %"),)  # nothing is promised, so nothing is marked
+
+
+def test_the_worst_cells_come_first():
+    summary = calibration_tables(SOME)[2]
+    assert summary.header == (
+        "table", "cells", "worst, 3.0 % promised", "worst, 5.0 % promised", "worst, none promised", "marked",
+    )  # fmt: skip
+    assert summary.rows == (
+        ("Means", "3", "4.5 % ▲ (lognormal; 64 prompts)", "2.0 % (normal; 16 prompts)", "–", "1"),
+        ("Families", "1", "2.5 % (normal; 64 prompts)", "–", "–", "0"),
+        ("What cannot be held", "1", "–", "–", "25.0 % (Pareto; 64 prompts)", "0"),
+    )
 
 
 def test_some_kinds_alone_have_no_simulated_samples():

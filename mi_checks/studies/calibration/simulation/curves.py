@@ -32,10 +32,10 @@ SAMPLES: tuple[tuple[int, tuple[int, ...]], ...] = ((16, ()), (64, ()), (256, ()
 CORRELATION = 0.3
 WHOLE = 4.0  # the mean of the whole, in standard deviations of it
 # The means of checkpoints as fractions of the largest: two lie next to the half, where an end of a bracket may err.
-RISING = (0.0, 0.0, 0.1, 0.4999, 0.5, 1.0, 0.9, 0.8)
-SEVERAL_LARGEST = (0.0, 0.0, 0.1, 0.4999, 0.5, 1.0, 1.0, 1.0)
-BRACKET_NOISES = ("normal", "exponential", "lognormal")
-BRACKET_SIZES = (16, 64, 256)  # prompts
+RISING = (0.0, 0.1, 0.4999, 0.5, 1.0, 0.8)
+SEVERAL_LARGEST = (0.0, 0.4999, 0.5, 1.0, 1.0, 1.0)
+BRACKET_NOISES = ("normal", "lognormal")
+BRACKET_SIZES = (16, 64)  # prompts
 LARGEST_EFFECT = 3.0  # standard deviations of the noise of a checkpoint
 
 
