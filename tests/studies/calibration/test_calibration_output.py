@@ -156,3 +156,18 @@ def test_what_was_counted_is_on_the_page():
         assert f"### {table.title}\n" in page
         for row in table.rows:
             assert markdown_row(row) in page
+
+
+ON_THE_STATISTICS_PAGE = (
+    "Simulated samples: the worst cells",
+    "Means of values without limits: 2,000 draws",
+    "What cannot be held: 2,000 draws",
+)
+
+
+@pytest.mark.parametrize("title", ON_THE_STATISTICS_PAGE)
+def test_the_statistics_page_has_these_figures(title):
+    page = (BENCHMARKS.parent / "docs" / "statistics.md").read_text(encoding="utf-8")
+    (table,) = (table for table in calibration_tables(COUNTED) if table.title == title)
+    for row in (table.header, *table.rows):
+        assert markdown_row(row) in page

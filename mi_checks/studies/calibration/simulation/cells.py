@@ -199,9 +199,10 @@ def _smallest(rates: Floats) -> float | None:
 
 
 def _relative_width(sample: Sample) -> float | None:
-    """Return the median half-width relative to that of the percentile bootstrap; None if all draws are refused."""
+    """Return the median half-width relative to that of the percentile bootstrap, if both have one."""
     values = sample.values[~sample.refused][:WIDTH_DRAWS]
     if not len(values):
         return None
-    (low, high), (former_low, former_high) = mean_ends(values, sample.design, sample.limits), percentile_ends(values)
-    return float(np.median(high - low) / np.median(former_high - former_low))
+    ends, former_ends = mean_ends(values, sample.design, sample.limits), percentile_ends(values)
+    width, former = (float(np.median(high - low)) for low, high in (ends, former_ends))
+    return width / former if former > 0 and math.isfinite(width) else None
