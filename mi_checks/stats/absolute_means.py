@@ -105,9 +105,10 @@ def _significant_signs(differences: Floats, design: SamplingDesign) -> Floats:
     if too_few_for_family(design, len(differences)) is not None:
         return np.zeros(len(differences))
     level = ALPHA_PER_SIDE / len(differences)
-    above, below = (2 * mean_p_values(sign * differences, design, level / 2) < level for sign in (1.0, -1.0))
+    signs = np.sign(differences.mean(1))
+    is_significant = 2 * mean_p_values(signs[:, None] * differences, design, level / 2) < level
     can_be_tested = np.array([each is None for each in refusals(differences, design)])
-    return np.where(can_be_tested, above.astype(float) - below, 0.0)
+    return np.where(is_significant & can_be_tested, signs, 0.0)
 
 
 def _cross_fitted(differences: Floats, weights: Floats, design: SamplingDesign) -> Floats:
