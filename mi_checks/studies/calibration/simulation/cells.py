@@ -24,6 +24,7 @@ PROMISED_ERROR, PROMISED_ERROR_OF_FEW = 0.03, 0.05
 MIN_PROMPTS, MIN_CLUSTERS = 64, 16  # from which on the first one is promised
 NOISE = 2.0  # standard errors of the binomial that a measured rate may be above what is promised
 SHIFT = 0.8  # standard deviations between the truth and the bound, where power is measured
+NO_WIDTH = 1e-9  # relative; less is rounding
 DRAWS_AT_ONCE, POWER_DRAWS, FORMER_DRAWS, WIDTH_DRAWS = 100, 200, 400, 40
 
 
@@ -205,4 +206,4 @@ def _relative_width(sample: Sample) -> float | None:
         return None
     ends, former_ends = mean_ends(values, sample.design, sample.limits), percentile_ends(values)
     width, former = (float(np.median(high - low)) for low, high in (ends, former_ends))
-    return width / former if former > 0 and math.isfinite(width) else None
+    return width / former if former > NO_WIDTH * width and math.isfinite(width) else None
