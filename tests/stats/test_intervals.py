@@ -11,6 +11,7 @@ import pytest
 from scipy import stats as reference
 
 from mi_checks.prompts.factors import factor
+from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Refusal
 from mi_checks.stats.floor import RoundingFloor
 from mi_checks.stats.interval_cache import IntervalCache
@@ -24,7 +25,7 @@ from mi_checks.stats.intervals import (
     ratio_parts,
     require_effect_size,
 )
-from mi_checks.stats.mean_tests import mean_p_values
+from mi_checks.stats.mean_tests import bound_p_value, mean_p_values
 from mi_checks.stats.sampling import SamplingDesign, independent
 
 
@@ -49,10 +50,16 @@ def test_the_same_values_give_the_same_interval():
     assert mean_interval(x, "logits", independent(64)) == mean_interval(x.copy(), "logits", independent(64))
 
 
-def test_values_that_are_all_alike_have_no_interval():
-    found = mean_interval(np.full(16, 3.0), "logits", independent(16))
-    assert (found.value, found.low, found.high) == (3, 3, 3)
-    assert found.refusal.reason == "few different values"
+def test_identical_values_may_still_lack_some_that_differ():
+    """Of 16 that are all alike, 1 − 0.025^(1/16) of the population may have no effect, or twice the effect."""
+    found = mean_interval(np.full(16, -3.0), "logits", independent(16))
+    reach = 3 * (1 - 0.025 ** (1 / 16))
+    assert (found.value, found.low, found.high) == pytest.approx((-3, -3 - reach, -3 + reach))
+    assert found.refusal is None
+    assert bound_p_value(np.full(16, -3.0), Bound(at_least=-3 - reach), independent(16)) == pytest.approx(0.025)
+    assert bound_p_value(np.full(16, -3.0), Bound(at_most=-3 + reach), independent(16)) == pytest.approx(0.025)
+    over_rows = mean_interval(np.full(64, -3.0), "logits", nouns(64, 16))
+    assert (over_rows.low, over_rows.high) == pytest.approx((found.low, found.high))
 
 
 def test_zero_on_every_prompt_has_the_interval_that_rounding_hides():

@@ -51,7 +51,16 @@ def test_fixed_rows_may_be_few():
 
 @pytest.mark.parametrize(
     ("n", "different", "is_refused"),
-    [(16, 3, True), (16, 4, False), (20, 4, True), (64, 4, True), (64, 5, False), (256, 4, True), (256, 0, True)],
+    [
+        (16, 3, True),
+        (16, 4, False),
+        (20, 4, True),
+        (64, 4, True),
+        (64, 5, False),
+        (256, 4, True),
+        (256, 1, True),
+        (256, 0, False),
+    ],
 )
 def test_few_different_values(n, different, is_refused):
     """At least 80 % identical, and fewer than five that differ: of 16, 4 are 25 %."""
@@ -66,8 +75,9 @@ def test_few_different_values(n, different, is_refused):
 
 def test_values_that_differ_by_rounding_are_identical():
     values = 3.0 + 1e-7 * RNG.normal(size=64)
+    values[:2] = 5.0
     assert refused(values, independent(64)).reason == "few different values"
-    assert refused(1e-3 * (values - 3), independent(64)) is None  # small, but different
+    assert refused(1e-3 * (values[2:] - 3), independent(62)) is None  # small, but different
 
 
 def test_zero_on_every_prompt_is_no_accident_of_the_sample():
@@ -76,20 +86,20 @@ def test_zero_on_every_prompt_is_no_accident_of_the_sample():
 
 
 def test_each_estimate_is_judged_alone():
-    values = np.stack([RNG.normal(size=64), np.full(64, 2.0), np.zeros(64)])
+    values = np.stack([RNG.normal(size=64), 2.0 + (np.arange(64) < 2), np.zeros(64)])
     assert [each is None for each in refusals(values, independent(64))] == [True, False, True]
 
 
-@given(st.integers(0, 4), st.integers(20, 300))
+@given(st.integers(1, 4), st.integers(20, 300))
 @settings(max_examples=60, deadline=None)
 def test_with_as_many_prompts_as_it_asks_for_it_refuses_no_longer(different, n):
-    """If as large a fraction of prompts differs: one of all where none does."""
+    """If as large a fraction of prompts differs."""
     values = np.zeros(n)
     values[:different] = 1.0 + np.arange(different)
     values += 1.0
     need = refused(values, independent(n)).need
     assert need > n
-    expected = int(need * max(different, 1) / n)
+    expected = int(need * different / n)
     larger = np.ones(need)
     larger[:expected] += 1 + np.arange(expected)
     assert expected >= 5

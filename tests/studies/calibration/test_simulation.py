@@ -55,7 +55,7 @@ def test_limited_shapes_have_their_mean_and_keep_their_limits(each):
 
 
 def test_ninety_five_percent_are_alike():
-    values = distributions.STANDARD["95 % alike"](rng(), (1, 10_000))[0]
+    values = distributions.STANDARD[distributions.ALIKE](rng(), (1, 10_000))[0]
     assert (values == np.median(values)).mean() == pytest.approx(0.95, abs=0.01)
 
 
@@ -208,9 +208,21 @@ def test_it_errs_where_values_are_skewed_and_the_shipped_test_does_not():
 
 
 def test_values_that_are_alike_are_refused_unless_enough_differ():
-    by_n = {each.n: each.draw(rng(), 200) for each in means.mean_situations() if each.values == "95 % alike"}
-    assert by_n[16].refused.mean() > 0.9
+    by_n = {each.n: each.draw(rng(), 200) for each in means.mean_situations() if each.values == distributions.ALIKE}
+    identical = {n: np.ptp(sample.values, axis=1) == 0 for n, sample in by_n.items()}
+    assert by_n[16].refused[~identical[16]].mean() > 0.9
+    assert not by_n[16].refused[identical[16]].any()
     assert by_n[256].refused.mean() < 0.05
+
+
+def test_identical_values_are_judged_by_their_own_rule():
+    """Sixteen ones: up to 20.6 % of prompts may be zero, and 5 % are."""
+    values = np.zeros((1, 16))
+    held = Sample(values + 0.05, independent(16), np.zeros(1, dtype=bool), truth=0.95)
+    assert [each.tolist() for each in cells._rejections(held, 1)] == [[False], [False]]
+    missed = Sample(values + 0.3, independent(16), np.zeros(1, dtype=bool), truth=0.7)
+    assert [each.tolist() for each in cells._rejections(missed, 1)] == [[True], [False]]
+    assert cells._shifted_rejections(replace(missed, spread=0.1)).tolist() == [1, 0]
 
 
 def test_large_families_are_refused_with_few_prompts():

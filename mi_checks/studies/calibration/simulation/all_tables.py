@@ -60,7 +60,7 @@ def _plans(draws: int, seed: int) -> list[_TablePlan]:
         _TablePlan(
             "Means of values without limits",
             "Independent prompts; the mean of every distribution is tested from both sides. Values that are 95 % alike "
-            "are refused unless five differ from the others.",
+            "are refused unless five differ from the others, or none.",
             of(means.mean_situations()),
         ),
         _TablePlan(
@@ -123,8 +123,8 @@ def _plans(draws: int, seed: int) -> list[_TablePlan]:
         _TablePlan(
             "What cannot be held",
             "Heavier tails than those of lognormal values with σ = 1: a sample that lacks the tail cannot show it. "
-            "Likewise effects that are exactly zero on most prompts: a sample of zeros is taken for an effect of zero. "
-            "Nothing is promised of these.",
-            of(means.heavier_situations(), is_promised=False),
+            "Likewise values that are the same on most prompts (or exactly zero, or the same fraction) and far from "
+            "that on the others: a sample of identical values says nothing about the others. Nothing is promised of these.",
+            of([*means.heavier_situations(), *ratios.rare_ratio_situations()], is_promised=False),
         ),
     ]

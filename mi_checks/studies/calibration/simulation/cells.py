@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr
 
+from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
+from mi_checks.stats.identical_values import are_identical, identical_p_value
 from mi_checks.stats.interval_ends import mean_ends
 from mi_checks.stats.mean_tests import Limits, mean_p_values
 from mi_checks.stats.sampling import SamplingDesign
@@ -38,6 +40,7 @@ class Sample:
         refused: whether there is no interval, `draw`.
         limits: the smallest and the largest possible value, less the truth; None for values without limits.
         spread: the standard deviation of the values.
+        truth: their true mean, by which identical values are judged.
     """
 
     values: Floats
@@ -45,6 +48,7 @@ class Sample:
     refused: Bools
     limits: Limits | None = None
     spread: float = 1.0
+    truth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -172,8 +176,19 @@ def _rejections(sample: Sample, tests: int, shift: float = 0.0) -> tuple[Bools, 
         limits = sample.limits
         least = None if limits is None else (limits[0] if sign > 0 else -limits[1]) + shift
         found = _rejects(sign * sample.values + shift, sample.design, ALPHA_PER_SIDE / tests, least)
+        if limits is None and tests == 1:
+            _judge_identical(found, sample, sign, shift)
         sides.append(np.asarray(found.reshape(-1, tests).any(1)))
     return sides[0], sides[1]
+
+
+def _judge_identical(found: Bools, sample: Sample, sign: float, shift: float) -> None:
+    """Judge draws of identical values as `bound_p_value` does, in place."""
+    values = sample.values + sample.truth
+    for draw in np.flatnonzero(are_identical(values)):
+        side = sample.truth - sign * shift
+        bound = Bound(at_least=side) if sign > 0 else Bound(at_most=side)
+        found[draw] = identical_p_value(float(values[draw].mean()), bound, sample.design) < ALPHA_PER_SIDE
 
 
 def _rejects(values: Floats, design: SamplingDesign, level: float, least: float | None) -> Bools:

@@ -13,7 +13,6 @@ from mi_checks.stats.floor import Floats
 Rng = np.random.Generator
 Draw = Callable[[Rng, tuple[int, int]], Floats]
 RARE = 0.05  # the fraction of values that differ where 95 % are alike
-USUAL = 0.3  # the value that the others have
 
 
 def _lognormal(sigma: float) -> Draw:
@@ -34,24 +33,28 @@ def _rare_and_far(rng: Rng, size: tuple[int, int]) -> Floats:
     return (np.where(rng.random(size) < 0.02, 20.0, rng.normal(size=size)) - mean) / math.sqrt(variance)
 
 
-def _mostly(usual: float) -> Draw:
-    """Return draws of values of which 95 % are the same, with the mean 0 and the standard deviation 1.
+RARE_SPREAD = math.sqrt(RARE * (1 - RARE))  # of values that are one on 95 % of prompts and zero on the others
 
-    The others exceed the usual value by an exponential variable plus one.
-    """
+
+def _zero_or_one(rng: Rng, size: tuple[int, int]) -> Floats:
+    """Draw values that are the same on 95 % of prompts, and zero on the others."""
+    return ((rng.random(size) >= RARE).astype(float) - (1 - RARE)) / RARE_SPREAD
+
+
+def _far_from_usual(rng: Rng, size: tuple[int, int]) -> Floats:
+    """Draw values that are the same on 95 % of prompts, and that exceed it by an exponential variable plus one."""
     spread = math.sqrt(RARE * 5 - (2 * RARE) ** 2)
-    return lambda rng, size: (
-        (np.where(rng.random(size) < RARE, 1 + rng.exponential(1, size), 0.0) - 2 * RARE) / spread + usual
-    )
+    return (np.where(rng.random(size) < RARE, 1 + rng.exponential(1, size), 0.0) - 2 * RARE) / spread
 
 
+ALIKE, FAR_FROM_USUAL = "95 % alike, the others 0", "95 % alike, the others far from them"
 # Mean 0 and standard deviation 1; each is tested on both sides, so that each skewed one is skewed both ways.
 STANDARD: Mapping[str, Draw] = {
     "normal": lambda rng, size: rng.normal(size=size),
     "exponential": lambda rng, size: rng.exponential(size=size) - 1,
     "lognormal": _lognormal(1.0),
     "t, 3 degrees": lambda rng, size: rng.standard_t(3, size) / math.sqrt(3),
-    "95 % alike": _mostly(0.0),
+    ALIKE: _zero_or_one,
 }
 # Heavier tails than lognormal ones with σ = 1: a sample that lacks the tail cannot show it.
 HEAVIER: Mapping[str, Draw] = {
@@ -59,6 +62,7 @@ HEAVIER: Mapping[str, Draw] = {
     "lognormal, σ = 2": _lognormal(2.0),
     "Pareto, index 2.5": _pareto(2.5),
     "98 % normal, 2 % at 20 SD": _rare_and_far,
+    FAR_FROM_USUAL: _far_from_usual,
 }
 
 

@@ -12,7 +12,7 @@ from mi_checks.stats.mean_tests import mean_p_values
 from mi_checks.stats.refusals import too_few_for_family
 from mi_checks.stats.sampling import independent
 from mi_checks.studies.calibration.simulation.cells import Sample, Situation
-from mi_checks.studies.calibration.simulation.distributions import STANDARD, USUAL, Draw, Rng
+from mi_checks.studies.calibration.simulation.distributions import FAR_FROM_USUAL, HEAVIER, STANDARD, Draw, Rng
 from mi_checks.studies.calibration.simulation.means import LARGER_SIZES, are_refused
 
 TRUTH = 0.5
@@ -22,18 +22,18 @@ NOISES = ("normal", "exponential", "lognormal", "t, 3 degrees")
 
 
 def ratio_situations(sizes: Sequence[int] = LARGER_SIZES) -> list[Situation]:
-    """Return the situations of ratios at the true ratio: noisy parts and wholes, and parts that are rarely not zero."""
-    noisy = [
+    """Return the situations of ratios of noisy parts and wholes, at the true ratio."""
+    return [
         Situation(f"{name}; SD of the whole {spread:g} × its mean", f"{n} prompts", n, partial(_noisy, name, spread, n))
         for name in NOISES
         for spread in SPREADS
         for n in sizes
     ]
-    rare = [
-        Situation("part alike on 95 % of prompts", f"{n} prompts", n, partial(_rare, STANDARD["95 % alike"], n))
-        for n in sizes
-    ]
-    return [*noisy, *rare]
+
+
+def rare_ratio_situations(sizes: Sequence[int] = LARGER_SIZES) -> list[Situation]:
+    """Return the situations of a part that is the same fraction of the whole on most prompts; nothing is promised."""
+    return [Situation("same fraction on 95 % of prompts", f"{n} prompts", n, partial(_rare, n)) for n in sizes]
 
 
 def family_situations(sizes: Sequence[int] = LARGER_SIZES) -> list[Situation]:
@@ -55,11 +55,11 @@ def _noisy(name: str, spread: float, n: int, rng: Rng, draws: int) -> Sample:
     return Sample(noise, design, no_effect)
 
 
-def _rare(draw: Draw, n: int, rng: Rng, draws: int) -> Sample:
+def _rare(n: int, rng: Rng, draws: int) -> Sample:
     """Draw parts that are the same fraction of the whole on 95 % of prompts."""
     whole, design = rng.normal(4, 1, (draws, n)), independent(n)
-    ratios = USUAL + draw(rng, (draws, n))
-    return Sample((ratios - USUAL) * whole, design, are_refused(ratios, design), None, 4.1)
+    deviations = HEAVIER[FAR_FROM_USUAL](rng, (draws, n))
+    return Sample(deviations * whole, design, are_refused(TRUTH + deviations, design), None, 4.1)
 
 
 def _family(draw: Draw, tests: int, n: int, rng: Rng, draws: int) -> Sample:

@@ -12,7 +12,7 @@ from mi_checks.prompts.factors import factor
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.sampling import Integers, SamplingDesign
 from mi_checks.studies.calibration.simulation.cells import Sample, Situation
-from mi_checks.studies.calibration.simulation.distributions import STANDARD, USUAL, Rng
+from mi_checks.studies.calibration.simulation.distributions import STANDARD, Rng
 from mi_checks.studies.calibration.simulation.means import are_refused
 
 N = 256  # prompts
@@ -109,14 +109,14 @@ def _clustered(name: str, rows: Sequence[int], fixed: int, correlation: float, r
         values = values + _distances(strata)
         factors.append(factor("fixed", strata.tolist(), sampled=False))
     design = SamplingDesign(N, tuple(factors))
-    return Sample(values, design, are_refused(values + USUAL, design))
+    return Sample(values, design, are_refused(values, design))
 
 
 def _stratified(name: str, n: int, rows: int, rng: Rng, draws: int) -> Sample:
     strata = rows_in_rounds(rng, n, rows)
     values = STANDARD[name](rng, (draws, n)) + _distances(strata)
     design = SamplingDesign(n, (factor("fixed", strata.tolist(), sampled=False),))
-    return Sample(values, design, are_refused(values + USUAL, design))
+    return Sample(values, design, are_refused(values, design))
 
 
 def _distances(strata: Integers) -> Floats:
