@@ -124,7 +124,7 @@ def _plans(draws: int, seed: int) -> list[_TablePlan]:
             "What cannot be held",
             "Heavier tails than those of lognormal values with σ = 1: a sample that lacks the tail cannot show it. "
             "Likewise values that are the same on most prompts (or exactly zero, or the same fraction) and far from "
-            "that on the others: a sample of identical values says nothing about the others. Nothing is promised of these.",
+            "that on the others: a sample of identical values says nothing about the others. Nothing is promised.",
             of([*means.heavier_situations(), *ratios.rare_ratio_situations()], is_promised=False),
         ),
     ]
