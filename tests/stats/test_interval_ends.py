@@ -87,12 +87,13 @@ def test_intervals_move_and_stretch_with_the_values(seed, design, shift, scale):
 
 @pytest.mark.parametrize("n", [1, 2, 8, 37, 256])
 def test_of_zeros_and_ones_they_are_clopper_and_pearsons(n):
+    """The search ends within 0.0003 probits of the level, which is about as much of a standard error."""
     successes = np.arange(n + 1)
     values = (np.arange(n)[None] < successes[:, None]).astype(float)
     low, high = mean_ends(values, independent(n), (0.0, 1.0))
     for k, least, most in zip(successes.tolist(), low, high, strict=True):
         exact = reference.binomtest(k, n).proportion_ci(method="exact")
-        assert (least, most) == pytest.approx((exact.low, exact.high), abs=2e-5)
+        assert (least, most) == pytest.approx((exact.low, exact.high), abs=3e-4 * 0.5 / np.sqrt(n))
 
 
 @given(seeds, st.integers(1, 64))
