@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mi_checks.compare.paired_change import Measurement, change_between
+from mi_checks.stats.estimate import PROPORTION, Estimate
 from mi_checks.stats.mean_tests import mean_p_values
 from mi_checks.stats.sampling import independent
 from mi_checks.studies.calibration.simulation import (
@@ -18,7 +20,6 @@ from mi_checks.studies.calibration.simulation import (
     distributions,
     means,
     model_values,
-    percentile_bootstrap,
     ratios,
     shared_rows,
 )
@@ -192,7 +193,7 @@ def test_bounds_beyond_the_limits_have_no_power():
 
 def test_the_percentile_bootstrap_is_scipys():
     values = rng().exponential(size=(1, 40))
-    low, high = percentile_bootstrap.percentile_ends(values)
+    low, high = cells.percentile_ends(values)
     known = stats.bootstrap((values[0],), np.mean, method="percentile", n_resamples=9999, rng=rng()).confidence_interval
     assert (low[0], high[0]) == pytest.approx((known.low, known.high), abs=0.03)
 
@@ -242,14 +243,22 @@ def test_a_noisy_whole_is_refused_as_often_as_it_is_not_above_zero():
 # --- changes, curves and brackets
 
 
-def test_a_change_is_judged_as_the_comparison_judges_it():
-    values = rng().normal(1.0, 1, 64)
-    assert changes._is_larger(changes.judged_change(values, 0.2, "logits"))
-    assert not changes._is_larger(changes.judged_change(values, 1.0, "logits"))
-    assert not changes._is_larger(changes.judged_change(-values, 0.2, "logits"))
-    change = changes.judged_change(values, 0.2, "logits")
-    assert change.evidence == "paired"
-    np.testing.assert_allclose(change.differences, values)
+@pytest.mark.parametrize("unit", ["logits", PROPORTION])
+@pytest.mark.parametrize("margin", [0.0, 0.1, 0.3])
+def test_a_change_is_judged_as_the_comparison_judges_it(unit, margin):
+    for seed in range(20):
+        drawn = np.random.default_rng(seed).normal(0.4, 1, 64)
+        differences = np.clip(np.round(drawn), -1, 1) if unit == PROPORTION else drawn
+        before, after = (
+            Measurement(Estimate(mean, mean, mean, 64, unit, ""), tuple(values.tolist()))
+            for values in (np.zeros(64), differences)
+            for mean in (float(values.mean()),)
+        )
+        change = change_between(before, after, margin, independent(64))
+        assert change.evidence == "paired"
+        limits = (-1.0, 1.0) if unit == PROPORTION else None
+        expected = change.is_significant and differences.mean() > 0
+        assert changes.is_larger_rise(differences, margin, limits) == expected
 
 
 @pytest.mark.parametrize("situation", changes.change_situations()[::4], ids=lambda each: f"{each.values}, {each.n}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,10 @@ from scipy.special import stdtr
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.identical_values import are_identical, identical_p_value
 from mi_checks.stats.interval_ends import mean_ends
-from mi_checks.stats.mean_tests import Limits, mean_p_values
+from mi_checks.stats.mean_tests import Limits, bound_p_value, mean_p_values
 from mi_checks.stats.sampling import SamplingDesign
 from mi_checks.studies.calibration.simulation.distributions import Rng
-from mi_checks.studies.calibration.simulation.percentile_bootstrap import percentile_ends
 
 Bools = npt.NDArray[np.bool_]
 # What is promised of one side of an interval, whose nominal error is 2.5 %.
@@ -28,6 +27,7 @@ NOISE = 2.0  # standard errors of the binomial that a measured rate may be above
 SHIFT = 0.8  # standard deviations between the truth and the bound, where power is measured
 NO_WIDTH = 1e-9  # relative; less is rounding
 DRAWS_AT_ONCE, POWER_DRAWS, FORMER_DRAWS, WIDTH_DRAWS = 100, 200, 400, 40
+RESAMPLES = 1000  # of the percentile bootstrap, which intervals were before: here only, to show what they cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +183,12 @@ def _rejections(sample: Sample, tests: int, shift: float = 0.0) -> tuple[Bools, 
 
 
 def _judge_identical(found: Bools, sample: Sample, sign: float, shift: float) -> None:
-    """Judge draws of identical values as `bound_p_value` does, in place."""
+    """Judge draws of identical values, in place; the test of a bound has a rule of its own for them."""
     values = sample.values + sample.truth
-    for draw in np.flatnonzero(are_identical(values)):
+    for draw in np.flatnonzero(np.ptp(sample.values, axis=1) == 0):
         side = sample.truth - sign * shift
         bound = Bound(at_least=side) if sign > 0 else Bound(at_most=side)
-        found[draw] = identical_p_value(float(values[draw].mean()), bound, sample.design) < ALPHA_PER_SIDE
+        found[draw] = bound_p_value(values[draw], bound, sample.design) < ALPHA_PER_SIDE
 
 
 def _rejects(values: Floats, design: SamplingDesign, level: float, least: float | None) -> Bools:
@@ -222,3 +222,17 @@ def _relative_width(sample: Sample) -> float | None:
     ends, former_ends = mean_ends(values, sample.design, sample.limits), percentile_ends(values)
     width, former = (float(np.median(high - low)) for low, high in (ends, former_ends))
     return width / former if former > NO_WIDTH * width and math.isfinite(width) else None
+
+
+def percentile_ends(values: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of 95 % percentile bootstrap intervals of means, `draw prompt` → `draw`."""
+    means = values @ _resampling_weights(values.shape[1])
+    low, high = np.quantile(means, [ALPHA_PER_SIDE, 1 - ALPHA_PER_SIDE], axis=1)
+    return low, high
+
+
+@lru_cache(maxsize=8)
+def _resampling_weights(n: int) -> Floats:
+    """Return how often each resample has each prompt, over the number of prompts, `prompt resample`."""
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.asarray(counts.T / n)

@@ -1,4 +1,4 @@
-"""Changes between two measurements, as `compare.paired_change` judges them."""
+"""Changes between two measurements: the tests by which `compare.paired_change` judges them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from mi_checks.compare.paired_change import Measurement, PairedChange, change_between
-from mi_checks.stats.estimate import ALPHA, ALPHA_PER_SIDE, PROPORTION, Estimate
+from mi_checks.stats.estimate import ALPHA, ALPHA_PER_SIDE, Estimate
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.interval_ends import mean_ends
-from mi_checks.stats.mean_tests import equivalence_p_value
+from mi_checks.stats.mean_tests import Limits, equivalence_p_value, mean_beyond_p_value
 from mi_checks.stats.p_values import independent_difference
 from mi_checks.stats.sampling import independent
 from mi_checks.studies.calibration.simulation.cells import Cell, promised_error, random_generator
@@ -76,9 +73,7 @@ def measure_change(situation: ChangeSituation, draws: int, seed: int) -> Cell:
 def _changes(name: str, n: int, rng: Rng, draws: int) -> tuple[int, int]:
     """Count rises by exactly the margin that are called larger: of differences skewed upwards, and downwards."""
     noise = STANDARD[name](rng, (draws, n))
-    above, below = (
-        sum(_is_larger(judged_change(each + MARGIN, MARGIN, "logits")) for each in signed) for signed in (noise, -noise)
-    )
+    above, below = (sum(is_larger_rise(each + MARGIN, MARGIN) for each in signed) for signed in (noise, -noise))
     return above, below
 
 
@@ -86,21 +81,13 @@ def _flips(up: float, down: float, n: int, rng: Rng, draws: int) -> tuple[int, i
     """Count rises of a proportion by exactly the margin that are called larger."""
     drawn = rng.random((draws, n))
     turned = (drawn < up).astype(float) - ((drawn >= up) & (drawn < up + down))
-    return sum(_is_larger(judged_change(each, up - down, PROPORTION)) for each in turned), 0
+    return sum(is_larger_rise(each, up - down, (-1.0, 1.0)) for each in turned), 0
 
 
-def _is_larger(change: PairedChange) -> bool:
-    return change.is_significant and float(change.differences.mean()) > 0
-
-
-def judged_change(differences: Floats, margin: float, unit: str) -> PairedChange:
-    """Return the change between measurements that differ so, `prompt`."""
-    before, after = (
-        Measurement(Estimate(mean, mean, mean, len(differences), unit, ""), tuple(values.tolist()))
-        for values in (np.zeros(len(differences)), differences)
-        for mean in (float(values.mean()),)
-    )
-    return change_between(before, after, margin, independent(len(differences)))
+def is_larger_rise(differences: Floats, margin: float, limits: Limits | None = None) -> bool:
+    """Return whether a mean difference is called larger than a margin, `prompt`."""
+    p_value = mean_beyond_p_value(differences, margin, independent(len(differences)), limits)
+    return p_value < ALPHA and float(differences.mean()) > 0
 
 
 def _equivalences(name: str, n: int, rng: Rng, draws: int) -> tuple[int, int]:
