@@ -1,4 +1,4 @@
-"""`mi-checks calibrate`: the false-positive rate of every kind of check, and the coverage of every interval."""
+"""`mi-checks calibrate`: how often every kind of check, and every test and interval, errs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `calibrate`."""
     parser = verbs.add_parser(
         "calibrate",
-        help="measure the false-positive rate of every kind of check and the coverage of every interval",
-        description="Measure false-positive rates and coverage. Every kind of check runs where its claim is false "
+        help="measure how often every kind of check, and every test and interval, errs",
+        description="Measure how often claims that are false pass. Every kind of check runs where its claim is false "
         "(untrained models, random answers, random circuits, bounds exactly at the true value), and the passes are "
-        "counted. Effects with known true values are simulated, and the intervals that contain the true value are "
-        "counted. Nominally, each side of a 95 % interval misses 2.5 %.",
+        "counted. Samples whose true means are known are simulated (skewed values, values near a limit, prompts that "
+        "share rows, values of the bundled models), and the errors of every test and interval are counted, with what "
+        "they cost. Nominally, each side of a 95 % interval misses 2.5 %.",
     )
     parser.add_argument(
-        "--runs", metavar="N", type=at_least(2), default=200, help="number of runs of each null (default: 200)"
+        "--runs",
+        metavar="N",
+        type=at_least(2),
+        default=200,
+        help="number of runs of each null; simulated samples have ten times as many draws (default: 200)",
     )
     parser.add_argument(
         "--seed", metavar="N", type=at_least(0), default=0, help="seed of all random draws (default: 0)"
@@ -38,7 +43,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         action="append",
         choices=CALIBRATED_KINDS,
         default=[],
-        help=f"run only this kind of check, and no simulated effects (repeatable): {', '.join(CALIBRATED_KINDS)}",
+        help=f"run only this kind of check, and no simulated samples (repeatable): {', '.join(CALIBRATED_KINDS)}",
     )
     add_format(parser, ("text", "md", "json"))
     parser.set_defaults(run=run_calibrate)

@@ -5,31 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from mi_checks.spec.check import Bound
-from mi_checks.stats.estimate import Estimate, Parts
+from mi_checks.stats.estimate import ALPHA_PER_SIDE, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
-from mi_checks.stats.interval_ends import mean_ends, ratio_ends
-from mi_checks.stats.intervals import mean_interval, require_effect_size
-from mi_checks.stats.mean_tests import bound_p_value
-from mi_checks.stats.refusals import MIN_OBSERVATIONS, refusals, too_few
+from mi_checks.stats.intervals import mean_interval, ratio_intervals, require_effect_size
+from mi_checks.stats.mean_tests import bound_p_value, mean_p_values
+from mi_checks.stats.refusals import refusals, too_few_for_family
 from mi_checks.stats.sampling import Integers, SamplingDesign
 
-FOLDS, SIGN_EVERY = 8, 3  # observations
-EQUAL = 1e-12  # of the whole; a smaller difference between fractions is rounding
-METHOD = "signs and values from different prompts"
+FOLDS = 8  # groups of prompts, or of rows
+METHOD = "significant differences below, all differences above"
 
 
 class AbsoluteMeans:
     """Σ_k weight_k · |mean difference_k| / mean whole, with an interval that holds on both sides.
 
     The mean of |mean difference| over the same prompts is biased upwards (Jensen's inequality), which matters where
-    differences are near zero. A sign that is taken from other prompts is independent of the values that it multiplies,
-    so that the mean of sign · difference is at most the true absolute mean, in expectation: it errs downwards where
-    signs are unsure. For the lower end every third observation gives the signs and the others the values, which are
-    independent given the signs. For the estimate each of eight folds has its signs from the others, which uses all
-    prompts but makes folds depend on each other. The upper end is that of the biased mean.
-
-    If prompts share rows, whole clusters of the factor with the fewest rows are split off. Prompts on both sides may
-    then still share rows of another factor.
+    differences are near zero. Each side of the interval therefore rests on another sum, both linear in the differences
+    once their signs are chosen. The lower end is that of the sum over the differences whose sign is significant after
+    Bonferroni's correction for their number: a difference of zero enters it in at most 2.5 % of samples, together with
+    all others. The upper end is that of the sum over all differences with their observed signs, which is biased
+    upwards. For the estimate, each of eight groups of prompts, or of rows, has its signs from the other groups.
 
     Attributes:
         value: the estimate.
@@ -46,7 +41,7 @@ class AbsoluteMeans:
         weights: Floats | None = None,
         floor: RoundingFloor | None = None,
     ) -> None:
-        """Split the prompts.
+        """Choose the signs.
 
         Args:
             differences: `difference prompt`.
@@ -63,75 +58,69 @@ class AbsoluteMeans:
         differences = differences if floor is None else floor.without_rounding(differences)
         weights = np.full(len(differences), 1 / len(differences)) if weights is None else weights
         self._whole, self._design, self._of, self._floor = whole, design, of, floor
-        unit = _units(design)
-        by_unit = np.zeros((len(differences), int(unit.max()) + 1))
-        np.add.at(by_unit.T, unit, differences.T)
-        total = by_unit.sum(1)
-        fold = unit % min(FOLDS, by_unit.shape[1])
-        cross_fitted = np.empty(design.n)
-        for k in range(int(fold.max()) + 1):
-            inside = fold == k
-            signs = np.sign(total - differences[:, inside].sum(1))
-            cross_fitted[inside] = (weights * signs) @ differences[:, inside]
-        self._gives_sign = unit % SIGN_EVERY == 0
-        signs = np.sign(differences[:, self._gives_sign].sum(1))
-        self._signed = (weights * signs) @ differences[:, ~self._gives_sign]
-        self._plugged: Floats = (weights * np.sign(total)) @ differences
-        self.value = max(float(cross_fitted.mean() / whole.mean()), 0.0)
-        self.largest = int(np.abs(total).argmax())
+        means = differences.mean(1)
+        self._plugged: Floats = (weights * np.sign(means)) @ differences
+        signs = _significant_signs(differences, design)
+        self._significant: Floats = (weights * signs) @ differences
+        self.value = max(float(_cross_fitted(differences, weights, design).mean() / whole.mean()), 0.0)
+        self.largest = int(np.abs(means).argmax())
 
     @property
     def estimate(self) -> Estimate:
         """Return the fraction of the whole with its interval."""
-        unit, ratio = f"fraction of {self._of}", float(self._plugged.mean() / self._whole.mean())
-        residuals = self._plugged - ratio * self._whole
-        if self._floor is None:
-            is_exact = bool((np.abs(residuals) <= EQUAL * np.abs(self._whole)).all())
-        else:
-            is_exact = bool(self._floor.covers(residuals))
-        if is_exact:  # the same fraction on every prompt, as in `ratio_intervals`
-            reach = 0.0 if self._floor is None else self._floor.mean / float(self._whole.mean())
-            return self._with_ends(self.value, self.value - reach, self.value + reach, unit, residuals * 0)
-        low = float(ratio_ends(self._signed[None], self._whole[~self._gives_sign], self._value_design)[0][0])
-        high = float(ratio_ends(self._plugged[None], self._whole, self._design)[1][0])
-        return self._with_ends(self.value, low, high, unit, residuals)
+        both = np.stack([self._significant, self._plugged])
+        return self._with_ends(self.value, *ratio_intervals(both, self._whole, self._design, self._of, self._floor))
 
     def parts(self, unit: str) -> Parts:
         """Return the weighted sum in the unit of the score, and the whole."""
-        low = float(mean_ends(self._signed[None], self._value_design)[0][0])
-        high = float(mean_ends(self._plugged[None], self._design)[1][0])
-        numerator = self._with_ends(self.value * float(self._whole.mean()), low, high, unit, self._plugged)
+        below, above = (
+            mean_interval(each, unit, self._design, floor=self._floor) for each in (self._significant, self._plugged)
+        )
+        numerator = self._with_ends(self.value * float(self._whole.mean()), below, above)
         return Parts(numerator, mean_interval(self._whole, unit, self._design), self._of)
 
     def p_value(self, bound: Bound) -> float:
         """Return the p-value of H0 «the fraction is outside the bound»."""
-        below, above = bound.at_least, bound.at_most
         p_values = [0.0]
-        if below is not None:
-            whole = self._whole[~self._gives_sign]
-            p_values.append(bound_p_value(self._signed, Bound(at_least=below), self._value_design, whole=whole))
-        if above is not None:
-            p_values.append(bound_p_value(self._plugged, Bound(at_most=above), self._design, whole=self._whole))
+        if bound.at_least is not None:
+            at_least = Bound(at_least=bound.at_least)
+            p_values.append(bound_p_value(self._significant, at_least, self._design, whole=self._whole))
+        if bound.at_most is not None:
+            at_most = Bound(at_most=bound.at_most)
+            p_values.append(bound_p_value(self._plugged, at_most, self._design, whole=self._whole))
         return max(p_values)
 
-    @property
-    def _value_design(self) -> SamplingDesign:
-        """The design of the prompts that give values for the lower end."""
-        return self._design.where(~self._gives_sign)
-
-    def _with_ends(self, value: float, low: float, high: float, unit: str, values: Floats) -> Estimate:
-        refusal = too_few(self._design) or too_few(self._value_design)
-        if refusal is not None:
-            need = MIN_OBSERVATIONS * SIGN_EVERY // (SIGN_EVERY - 1)  # a third gives signs only
-            refusal = type(refusal)(refusal.reason, self._design.observations, need, refusal.factor)
-        else:
-            (refusal,) = refusals(values[None], self._design)
-        if refusal is not None:
-            low = high = value
-        low, high = min(max(low, 0.0), value), max(high, value)
-        return Estimate(value, low, high, self._design.n, unit, METHOD, **self._design.clustered, refusal=refusal)
+    def _with_ends(self, value: float, below: Estimate, above: Estimate) -> Estimate:
+        """Return an estimate with the lower end of one interval and the upper end of another."""
+        refusal = below.refusal or above.refusal
+        low, high = (value, value) if refusal else (min(max(below.low, 0.0), value), max(above.high, value))
+        return Estimate(value, low, high, self._design.n, below.unit, METHOD, **self._design.clustered, refusal=refusal)
 
 
-def _units(design: SamplingDesign) -> Integers:
-    """Return what is split as a whole, `prompt`: the rows of the clustering factor with the fewest, or prompts."""
-    return design.cluster_rows[0] if design.clustering else np.arange(design.n)
+def _significant_signs(differences: Floats, design: SamplingDesign) -> Floats:
+    """Return the signs of mean differences, `difference prompt` → `difference`; zero where they are not significant.
+
+    No sign is significant if there are too few prompts, or rows, for so many tests.
+    """
+    if too_few_for_family(design, len(differences)) is not None:
+        return np.zeros(len(differences))
+    level = ALPHA_PER_SIDE / len(differences)
+    signs = np.sign(differences.mean(1))
+    is_significant = 2 * mean_p_values(signs[:, None] * differences, design, level / 2) < level
+    can_be_tested = np.array([each is None for each in refusals(differences, design)])
+    return np.where(is_significant & can_be_tested, signs, 0.0)
+
+
+def _cross_fitted(differences: Floats, weights: Floats, design: SamplingDesign) -> Floats:
+    """Return weighted sums of differences with the signs that they have in other groups of prompts, `prompt`.
+
+    If prompts share rows, groups are of rows of the factor with the fewest.
+    """
+    unit: Integers = design.cluster_rows[0] if design.clustering else np.arange(design.n)
+    fold = unit % min(FOLDS, int(unit.max()) + 1)
+    total = differences.sum(1)
+    sums = np.empty(design.n)
+    for k in range(int(fold.max()) + 1):
+        inside = fold == k
+        sums[inside] = (weights * np.sign(total - differences[:, inside].sum(1))) @ differences[:, inside]
+    return sums

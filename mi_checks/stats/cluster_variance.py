@@ -85,12 +85,14 @@ class ClusterVariance:
             deviations of a factor with G of all n clusters are multiplied by n / G, so that the factors' variances add
             up, and all by the root of the variance over that sum: each factor's variance counts the prompts' own anew.
         effective: the number of clusters of a factor, `test`: the harmonic mean, weighted with the variances.
+        fewest: the number of clusters of the smallest factor.
     """
 
     variance: Floats
     freedom: float
     observations: Floats
     effective: Floats
+    fewest: int
 
 
 def cluster_variance(values: Floats, factors: Sequence[Integers]) -> ClusterVariance:
@@ -114,7 +116,7 @@ def cluster_variance(values: Floats, factors: Sequence[Integers]) -> ClusterVari
     mean = values.mean(1, keepdims=True)
     scaled = [mean + (each - mean) * shrink * (numbers.sum() / each.shape[1]) for each in clusters]
     effective = np.where(varies, total / np.where(varies, (single / numbers[:, None]).sum(0), 1.0), numbers.min())
-    return ClusterVariance(variance, freedom, np.concatenate(scaled, axis=1), effective)
+    return ClusterVariance(variance, freedom, np.concatenate(scaled, axis=1), effective, int(numbers.min()))
 
 
 def one_way_variance(values: Floats, rows: Integers) -> Floats:

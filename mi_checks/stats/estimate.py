@@ -23,8 +23,10 @@ class Refusal:
 
     reason: RefusalReason
     have: Annotated[int, "how many there are: prompts, rows, or different values"]
-    need: Annotated[int, "how many would do: prompts, rows, or prompts in which enough different values are expected"]
-    factor: Annotated[str, 'the factor whose rows are too few; "" for prompts'] = ""
+    need: Annotated[
+        int, "how many would do: prompts, or rows; with few different values, so many that enough are expected"
+    ]
+    factor: Annotated[str, 'the factor whose rows are too few or too alike; "" for prompts'] = ""
     tests: Annotated[int, "how many tests are corrected together"] = 1
 
 

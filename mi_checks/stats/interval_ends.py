@@ -63,7 +63,7 @@ def _variance(values: Floats, design: SamplingDesign) -> Floats:
     values = design.without_strata(values)
     if design.clustering:
         return cluster_variance(values, design.cluster_rows).variance
-    return np.asarray(values.var(1, ddof=1) / values.shape[1])
+    return np.asarray(values.var(1) / max(values.shape[1] - 1, 1))  # within limits, one value has an interval
 
 
 def lower_ends(p_values_at: Callable[[Floats], Floats], estimates: Floats, errors: Floats) -> Floats:

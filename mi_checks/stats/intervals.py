@@ -19,8 +19,8 @@ from mi_checks.stats.floor import Floats, RoundingFloor
 from mi_checks.stats.identical_values import are_identical, identical_ends
 from mi_checks.stats.interval_cache import IntervalCache
 from mi_checks.stats.interval_ends import mean_ends, ratio_ends
-from mi_checks.stats.mean_tests import Limits
-from mi_checks.stats.refusals import refusals
+from mi_checks.stats.mean_tests import Limits, mean_p_values
+from mi_checks.stats.refusals import ratio_refusals, refusals
 from mi_checks.stats.sampling import SamplingDesign
 
 PROBABILITY: Limits = (0.0, 1.0)
@@ -76,6 +76,9 @@ def require_effect_size(
             interval, because there are too few prompts or rows.
     """
     unit, threshold = ("", 0.0) if floor is None else (floor.unit, floor.mean)
+    # A test is faster than an interval that is not kept.
+    if cache is None and refusals(whole[None], design) == [None] and _lies_above(whole, threshold, design):
+        return
     effect_size = mean_interval(whole, unit, design, cache=cache)
     if effect_size.low > threshold and effect_size.refusal is None:
         return
@@ -84,6 +87,10 @@ def require_effect_size(
         is_rounding = floor is not None and bool(floor.covers(whole))
     rounding = threshold > 0 and is_rounding
     raise NoEffectSize(of, effect_size, threshold if rounding else None)
+
+
+def _lies_above(values: Floats, threshold: float, design: SamplingDesign) -> bool:
+    return bool(mean_p_values((values - threshold)[None], design)[0] < ALPHA_PER_SIDE)
 
 
 def _shown(effect_size: Estimate) -> str:
@@ -186,7 +193,7 @@ def ratio_intervals(
     values = parts.mean(1) / whole.mean()
     residuals = parts - values[:, None] * whole
     is_exact = ~residuals.any(1) if floor is None else floor.covers(residuals)
-    refused = refusals(np.where(is_exact[:, None], 0.0, residuals), design)
+    refused = ratio_refusals(np.where(is_exact[:, None], values[:, None] * whole, parts), whole, design)
     has_interval = ~is_exact & np.array([each is None for each in refused])
     low, high = values.copy(), values.copy()
     if has_interval.any():

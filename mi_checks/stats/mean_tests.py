@@ -25,7 +25,7 @@ from mi_checks.stats.dirichlet import weighted_sum_below_zero
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.identical_values import are_identical, identical_p_value
-from mi_checks.stats.refusals import refusals
+from mi_checks.stats.refusals import ratio_refusals, refusals
 from mi_checks.stats.sampling import SamplingDesign
 
 Limits = tuple[float, float]
@@ -72,11 +72,11 @@ def _clustered_p_values(values: Floats, design: SamplingDesign, level: float, le
         added = mean + (limit - mean) * (observations.shape[1] / spread.effective)
         return weighted_sum_below_zero(observations, np.minimum(added, observations.min(1)))
     student = _t_p_values(mean, spread.variance, spread.freedom)
-    unseen = CLUSTER_UNSEEN_FACTOR * unseen_distance(observations, level, spread.effective)
+    unseen = CLUSTER_UNSEEN_FACTOR * unseen_distance(observations, level, spread.fewest)
     return np.asarray(np.maximum(student, weighted_sum_below_zero(observations, observations.min(1) - unseen)))
 
 
-def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, effective: Floats | None = None) -> Floats:
+def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, number: int | None = None) -> Floats:
     """Return how far below the smallest value the added observation lies, `test observation` → `test`.
 
     If the sample is skewed downwards, still smaller values are likely to be missing from it. The distance is the
@@ -86,7 +86,7 @@ def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, effective: Fl
     Args:
         values: `test observation`.
         level: the level of the test, of one side.
-        effective: the number of observations, `test`, if it is not that of the columns.
+        number: the number of independent observations, if it is not that of the columns.
     """
     mean = values.mean(1, keepdims=True)
     centred = values - mean
@@ -94,7 +94,7 @@ def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, effective: Fl
     third = np.maximum(-(centred**3).mean(1), 0.0)
     per_variance = third / np.where(variance > 0, variance, 1.0)  # skewness times the standard deviation
     strictness = math.log(1 / level) / math.log(1 / ALPHA_PER_SIDE)
-    n = float(values.shape[1]) if effective is None else effective
+    n = values.shape[1] if number is None else number
     return np.asarray(per_variance * UNSEEN_FACTOR / n * strictness**UNSEEN_POWER)
 
 
@@ -126,7 +126,7 @@ def ratio_p_values(
     """
     excess = parts - bound * whole
     level = ALPHA_PER_SIDE / tests
-    refused = np.array([each is not None for each in refusals(excess, design)])
+    refused = np.array([each is not None for each in ratio_refusals(parts, whole, design)])
     above, below = (mean_p_values(side, design, level) for side in (excess, -excess))
     return np.where(refused, 1.0, above), np.where(refused, 1.0, below)
 
@@ -148,9 +148,12 @@ def bound_p_value(
         whole: what the ratio is of, `prompt`; None for the mean of the values.
         limits: the smallest and the largest possible value; None for values without limits.
     """
-    (refusal,) = refusals(values[None], design, limited=limits is not None)
-    if refusal is None and whole is None and limits is None and are_identical(values):
-        return identical_p_value(float(values.mean()), bound, design)
+    if whole is None:
+        (refusal,) = refusals(values[None], design, limited=limits is not None)
+        if refusal is None and limits is None and are_identical(values):
+            return identical_p_value(float(values.mean()), bound, design)
+    else:
+        (refusal,) = ratio_refusals(values[None], whole, design)
     p_values = [0.0 if refusal is None else 1.0]
     for side, sign in ((bound.at_least, 1.0), (bound.at_most, -1.0)):
         if side is not None:
@@ -198,5 +201,10 @@ def equivalence_p_value(values: Floats, margin: float, design: SamplingDesign) -
         margin: the largest absolute mean that does not matter.
         design: how the prompts were drawn.
     """
+    (refusal,) = refusals(values[None], design)
+    if refusal is not None:
+        return 1.0
+    if are_identical(values):
+        return identical_p_value(float(values.mean()), Bound(at_least=-margin, at_most=margin), design)
     sides = np.stack([values + margin, margin - values])
     return float(mean_p_values(sides, design).max())

@@ -13,7 +13,6 @@ from mi_checks.stats.floor import Floats
 from mi_checks.stats.identical_values import ROUNDING, are_identical, differing
 from mi_checks.stats.sampling import SamplingDesign
 
-Booleans = npt.NDArray[np.bool_]
 MIN_OBSERVATIONS = 8  # prompts of values without limits, or rows of a sampled factor, by calibration
 MIN_DIFFERENT_VALUES, MAX_IDENTICAL_FRACTION = 5, 0.8
 MARGIN_OF_DIFFERENT_VALUES = 1.5  # as many times the values that must differ are expected in the needed prompts
@@ -39,11 +38,27 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
         return [few if each.any() else None for each in values]
     if limited:
         return [None] * len(values)
-    is_alike: Booleans = _is_alike(values)
-    for rows in design.cluster_rows:
-        is_alike = is_alike | _is_alike(cluster_values(values, rows))
-    is_refused = is_alike & values.any(1) & ~are_identical(values)
-    return [_different_values(each, design) if is_refused[i] else None for i, each in enumerate(values)]
+    found: list[Refusal | None] = [None] * len(values)
+    observed = [("", values)]
+    for each, rows in zip(design.clustering, design.cluster_rows, strict=True):
+        observed.append((each.name, cluster_values(values, rows)))
+    varies = values.any(1) & ~are_identical(values)
+    for factor, observations in observed:
+        for place in np.flatnonzero(_is_alike(observations) & varies):
+            found[place] = _few_different(observations[place], factor)
+    return found
+
+
+def ratio_refusals(parts: Floats, whole: Floats, design: SamplingDesign) -> list[Refusal | None]:
+    """Return for each ratio of means why no interval of it would hold, `part prompt` and `prompt` → `part`.
+
+    What must not be alike is each prompt's own ratio: a part that is zero, or all of the whole, on nearly every prompt.
+    A ratio that is the same on every prompt but for rounding is not refused.
+    """
+    residuals = parts - (parts.mean(1) / whole.mean())[:, None] * whole
+    is_exact = np.abs(residuals).max(1) <= ROUNDING * np.abs(parts).max(1)
+    ratios = parts / np.where(whole == 0, 1.0, whole)
+    return refusals(np.where(is_exact[:, None], 0.0, ratios), design)
 
 
 def too_few(design: SamplingDesign, *, limited: bool = False) -> Refusal | None:
@@ -72,7 +87,7 @@ def too_few_for_family(design: SamplingDesign, tests: int) -> Refusal | None:
     return Refusal("few observations for the tests", design.observations, need, factor, tests)
 
 
-def _is_alike(values: Floats) -> Booleans:
+def _is_alike(values: Floats) -> npt.NDArray[np.bool_]:
     n = values.shape[1]
     ordered = np.sort(values, axis=1)
     window = max(math.ceil(MAX_IDENTICAL_FRACTION * n), n - MIN_DIFFERENT_VALUES + 1)
@@ -82,12 +97,11 @@ def _is_alike(values: Floats) -> Booleans:
     return np.asarray(((ordered[:, window - 1 :] - ordered[:, : n - window + 1]) <= tolerance[:, None]).any(1))
 
 
-def _different_values(values: Floats, design: SamplingDesign) -> Refusal:
-    """Return the refusal of values that are too alike, `prompt`.
+def _few_different(observations: Floats, factor: str) -> Refusal:
+    """Return the refusal of observations that are too alike: prompts, or the rows of a factor.
 
-    If no prompt differs (but clusters do, of different sizes), one in n is taken to differ; the number that is needed
-    may be much larger.
+    If none differs, one is taken to; the number that is needed may be much larger.
     """
-    different = int(differing(values).sum())
-    need = math.ceil(MARGIN_OF_DIFFERENT_VALUES * design.n * MIN_DIFFERENT_VALUES / max(different, 1))
-    return Refusal("few different values", different, need)
+    different = int(differing(observations).sum())
+    need = math.ceil(MARGIN_OF_DIFFERENT_VALUES * len(observations) * MIN_DIFFERENT_VALUES / max(different, 1))
+    return Refusal("few different values", different, need, factor)

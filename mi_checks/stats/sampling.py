@@ -15,7 +15,7 @@ from mi_checks.prompts.factors import Factor
 from mi_checks.stats.floor import Floats
 
 Integers = npt.NDArray[np.int64]
-MIN_STRATUM = 2  # prompts; one prompt says nothing about the spread within its stratum
+MIN_STRATUM = 5  # prompts, by calibration: the deviations within smaller strata hide how skewed values are
 
 
 class Clustered(TypedDict):

@@ -1,4 +1,4 @@
-"""Calibration by simulation: the false-positive rate of each kind of check, and the coverage of the intervals.
+"""Calibration: how often every kind of check, and every test and interval, errs where the truth is known.
 
-The entry point is `run_calibration.calibrate()`.
+The entry point is `run_calibration.calibrate()`; `simulation` has the samples that need no checks.
 """

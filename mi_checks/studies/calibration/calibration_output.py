@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ from mi_checks.output.json_text import json_text
 from mi_checks.output.numbers import percent
 from mi_checks.output.tables import markdown_table, terminal_table
 from mi_checks.studies.calibration.false_positive_rates import ClaimRates, Rate
-from mi_checks.studies.calibration.interval_coverage import IntervalCoverage, RejectionRate
 from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RANDOM_ANSWERS, RANDOM_CIRCUITS, RUN_PROMPTS
 from mi_checks.studies.calibration.run_calibration import Calibration
+from mi_checks.studies.calibration.simulation.all_tables import CellTable
+from mi_checks.studies.calibration.simulation.cells import PROMISED_ERROR, PROMISED_ERROR_OF_FEW, Cell
 
+PROMISES = (PROMISED_ERROR, PROMISED_ERROR_OF_FEW, None)
 RATE_MARKS = {"within": "", "above": " ▲", "below": " ▽"}
 RATE_LEGEND = (
     "▲: above the nominal rate, ▽: below it (exact binomial tests, each p < 0.001); all other rates are within "
@@ -39,7 +41,14 @@ NULL_DESCRIPTIONS: Mapping[str, str] = {
     RANDOM_CIRCUITS: "A circuit of three randomly drawn heads, on the true answers: in a fraction α of runs it should "
     "be better than all but a fraction α of the circuits of its size.",
 }
-_RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "below", "rejected")
+CELL_LEGEND = (
+    "Error: how often a claim that is just false passes, on the worse side; nominally 2.5 %. At most 3 % is promised "
+    "of at least 64 prompts and 16 rows of every sampled factor, and at most 5 % of fewer. ▲: above what is promised "
+    "by more than two standard errors. Refused: draws without an interval. Half-width: relative to the percentile "
+    "bootstrap over prompts, which was used before, and its error. Power: how often a bound 0.8 standard deviations "
+    "away is excluded, on the worse side."
+)
+_RATES = ("passed", "with_gap", "failed", "as_shipped")
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,31 @@ class CalibrationTable:
 
 def calibration_tables(calibration: Calibration) -> tuple[CalibrationTable, ...]:
     """Return all tables that have a row."""
-    all_tables = [_null_table(null, calibration) for null in NULL_DESCRIPTIONS] + [
-        _coverage_table(calibration),
-        _rejection_table(calibration),
+    nulls = (_null_table(null, calibration) for null in NULL_DESCRIPTIONS)
+    summary = [summary_table(calibration.tables)] if calibration.tables else []
+    return (*(table for table in nulls if table.rows), *summary, *map(cell_table, calibration.tables))
+
+
+def summary_table(tables: Sequence[CellTable]) -> CalibrationTable:
+    """Return the worst error of each table of simulated samples, where 3 %, and where 5 %, is promised."""
+    rows = [
+        (
+            table.title,
+            str(len(table.cells)),
+            *(_worst_text(cell for cell in table.cells if cell.promised == most) for most in PROMISES),
+            str(sum(cell.exceeds_promise for cell in table.cells)),
+        )
+        for table in tables
     ]
-    return tuple(table for table in all_tables if table.rows)
+    promises = [percent(most) for most in PROMISES if most is not None]
+    header = ("table", "cells", *(f"worst, {each} promised" for each in promises), "worst, none promised", "marked")
+    about = "The largest error of one side in each of the tables below, in the cell that is named."
+    return CalibrationTable("Simulated samples: the worst cells", about, header, tuple(rows))
+
+
+def _worst_text(cells: Iterable[Cell]) -> str:
+    worst = max(cells, key=lambda cell: cell.error, default=None)
+    return "–" if worst is None else f"{error_text(worst)} ({worst.values}; {worst.sample})"
 
 
 def _null_table(null: str, calibration: Calibration) -> CalibrationTable:
@@ -78,45 +107,30 @@ def _null_table(null: str, calibration: Calibration) -> CalibrationTable:
     return CalibrationTable(title, NULL_DESCRIPTIONS[null], tuple(used), tuple(zip(*used.values(), strict=True)))
 
 
-def _coverage_table(calibration: Calibration) -> CalibrationTable:
-    rows = [
-        (
-            each.interval if each.shipped else f"({each.interval})",
-            each.values,
-            str(each.n),
-            _rate_text(each.covered),
-            _rate_text(each.above),
-            _rate_text(each.below),
-            str(each.refused) if each.refused else "–",
-        )
-        for each in calibration.coverage
-    ]
-    about = (
-        "How often nominal 95 % intervals cover the true value of simulated effects; how often the whole interval lies "
-        "above it, so that a check with `at_least` the true value passes, or below it, so that one with `at_most` "
-        "passes (nominal 2.5 % each). Intervals in parentheses are computed from the same values, but no check uses "
-        "them."
-    )
-    header = (
-        "interval",
-        "values",
-        "prompts",
-        "coverage",
-        "above the true value",
-        "below the true value",
-        "no interval",
-    )
-    return CalibrationTable(f"Intervals: {calibration.draws} draws", about, header, tuple(rows))
+def cell_table(table: CellTable) -> CalibrationTable:
+    """Return the table of simulated samples, without columns that no cell has."""
+    cells = table.cells
+    columns = {
+        "values": [cell.values for cell in cells],
+        "sample": [cell.sample for cell in cells],
+        "error": [error_text(cell) for cell in cells],
+        "refused": [percent(cell.refused / cell.draws) if cell.refused else "–" for cell in cells],
+        "half-width": ["–" if cell.width is None else f"{cell.width:.2f} ×" for cell in cells],
+        "power": [_percent_text(cell.power) for cell in cells],
+        "error of the percentile bootstrap": [_percent_text(cell.former) for cell in cells],
+    }
+    used = {name: texts for name, texts in columns.items() if any(text != "–" for text in texts)}
+    title = f"{table.title}: {min(cell.draws for cell in cells):,} draws"
+    return CalibrationTable(title, table.about, tuple(used), tuple(zip(*used.values(), strict=True)))
 
 
-def _rejection_table(calibration: Calibration) -> CalibrationTable:
-    rows = [
-        (each.test, each.values, str(each.n), percent(each.rejected.nominal), _rate_text(each.rejected))
-        for each in calibration.rejections
-    ]
-    about = "How often tests reject a true null hypothesis."
-    header = ("test", "values", "prompts", "nominal level", "false-positive rate")
-    return CalibrationTable(f"Tests: {calibration.draws} draws", about, header, tuple(rows))
+def error_text(cell: Cell) -> str:
+    """Return the error of the worse side in per cent, marked if it is above what is promised."""
+    return percent(cell.error) + (RATE_MARKS["above"] if cell.exceeds_promise else "")
+
+
+def _percent_text(rate: float | None) -> str:
+    return "–" if rate is None else percent(rate)
 
 
 def _rate_text(rate: Rate | None) -> str:
@@ -133,12 +147,12 @@ def text_lines(tables: Sequence[CalibrationTable], width: int) -> list[str]:
     for table in tables:
         all_lines += [table.title, *textwrap.wrap(table.about, width), ""]
         all_lines += [*terminal_table([table.header, *table.rows]), ""]
-    return [*all_lines, *textwrap.wrap(RATE_LEGEND, width)]
+    return [*all_lines, *textwrap.wrap(RATE_LEGEND, width), "", *textwrap.wrap(CELL_LEGEND, width)]
 
 
 def markdown_lines(tables: Sequence[CalibrationTable], level: int = 2) -> list[str]:
     """Return the lines of the tables, each under a heading of this level."""
-    all_lines = [RATE_LEGEND, ""]
+    all_lines = [RATE_LEGEND, "", CELL_LEGEND, ""]
     for table in tables:
         all_lines += [f"{'#' * level} {table.title}", "", table.about, ""]
         all_lines += [*markdown_table(table.header, table.rows), ""]
@@ -158,8 +172,10 @@ def read_calibration(text: str) -> Calibration:
         data["draws"],
         data["seed"],
         tuple(ClaimRates(**_with_rates(row)) for row in data["rows"]),
-        tuple(IntervalCoverage(**_with_rates(row)) for row in data["coverage"]),
-        tuple(RejectionRate(**_with_rates(row)) for row in data["rejections"]),
+        tuple(
+            CellTable(table["title"], table["about"], tuple(Cell(**cell) for cell in table["cells"]))
+            for table in data["tables"]
+        ),
     )
 
 

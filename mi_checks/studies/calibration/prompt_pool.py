@@ -49,12 +49,14 @@ class PromptPool:
 
     def population(self) -> Measurements:
         """Return measurements on every prompt twice in a row, so that the even and the odd ones are each the pool."""
-        return self._measurements(np.repeat(np.arange(len(self.batch)), 2), None, self.batch)
+        rows = np.repeat(np.arange(len(self.batch)), 2)
+        return self._measurements(rows, None, self._batch_of(rows))
 
     def ordered_by(self, rows: PromptRows) -> Measurements:
         """Return measurements on the even prompts of `rows`, repeated, as even ones, and on the pool as odd ones."""
         own = np.resize(rows[::2], len(self.batch))
-        return self._measurements(np.stack([own, np.arange(len(self.batch))], axis=1).ravel(), None, self.batch)
+        both = np.stack([own, np.arange(len(self.batch))], axis=1).ravel()
+        return self._measurements(both, None, self._batch_of(both))
 
     def draw(self, rng: np.random.Generator, count: int) -> PromptRows:
         """Draw prompts with replacement and return their rows."""
@@ -78,8 +80,11 @@ class PromptPool:
             roles: further names of nodes, in addition to the pool's own.
         """
         signs = np.where(rng.random(len(rows)) < 0.5, -1.0, 1.0) if swap else None
-        batch = replace(self.batch, pairs=tuple(self.batch.pairs[row] for row in rows))
-        return self._measurements(rows, signs, with_random_positions(batch, rng), roles)
+        return self._measurements(rows, signs, with_random_positions(self._batch_of(rows), rng), roles)
+
+    def _batch_of(self, rows: PromptRows) -> PromptBatch:
+        """Return these prompts as independent draws from the pool, which is the population."""
+        return replace(self.batch, pairs=tuple(self.batch.pairs[row] for row in rows), factors=())
 
     def _measurements(
         self,

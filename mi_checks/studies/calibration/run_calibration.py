@@ -1,4 +1,4 @@
-"""The whole calibration: every kind of check under the nulls, and every interval on simulated effects."""
+"""The whole calibration: every kind of check under the nulls, and every test on simulated samples."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from dataclasses import dataclass
 
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.studies.calibration.false_positive_rates import ClaimRates
-from mi_checks.studies.calibration.interval_coverage import (
-    IntervalCoverage,
-    RejectionRate,
-    all_coverage,
-    measure_rejections,
-)
 from mi_checks.studies.calibration.nulls import (
     measure_at_the_bound,
     measure_fresh_models,
@@ -20,8 +14,9 @@ from mi_checks.studies.calibration.nulls import (
     measure_random_circuits,
     measure_roles_by_chance,
 )
+from mi_checks.studies.calibration.simulation.all_tables import CellTable, measure_tables
 
-MIN_DRAWS = 1000  # a lower bound: draws per simulated effect, even if `runs` is smaller, since draws are cheap
+DRAWS_PER_RUN = 10  # draws of a simulated sample are much cheaper than runs of checks
 
 
 @dataclass(frozen=True)
@@ -30,19 +25,17 @@ class Calibration:
 
     Attributes:
         runs: the number of runs of each null.
-        draws: the number of draws of each simulated effect; 0 if only some kinds were selected.
+        draws: the number of draws of each simulated sample; 0 if only some kinds were selected.
         seed: the seed of all random draws.
         rows: how often claims passed, by null and claim.
-        coverage: how often intervals covered the true value; empty if only some kinds of checks were selected.
-        rejections: how often tests rejected a true null hypothesis; empty if only some kinds of checks were selected.
+        tables: how often tests of simulated samples erred; empty if only some kinds of checks were selected.
     """
 
     runs: int
     draws: int
     seed: int
     rows: tuple[ClaimRates, ...]
-    coverage: tuple[IntervalCoverage, ...] = ()
-    rejections: tuple[RejectionRate, ...] = ()
+    tables: tuple[CellTable, ...] = ()
 
 
 def calibrate(
@@ -51,10 +44,11 @@ def calibrate(
     """Run the calibration.
 
     Args:
-        runs: the number of runs of each null; the trained models are used in rotation.
+        runs: the number of runs of each null; the trained models are used in rotation. Simulated samples have ten times
+            as many draws.
         seed: the seed of all random draws.
-        kinds: the kinds of checks, out of `calibrated_claims.CALIBRATED_KINDS`; simulated effects are measured only if
-            none are selected.
+        kinds: the kinds of checks, out of `calibrated_claims.CALIBRATED_KINDS`; samples are simulated only if none are
+            selected.
         progress: shows the progress.
     """
     nulls = (
@@ -67,12 +61,5 @@ def calibrate(
     claim_rates = tuple(row for null in nulls for row in null(runs, seed, kinds, progress))
     if kinds:
         return Calibration(runs, 0, seed, claim_rates)
-    draws = max(MIN_DRAWS, runs)
-    return Calibration(
-        runs,
-        draws,
-        seed,
-        claim_rates,
-        all_coverage(draws, seed, progress=progress),
-        measure_rejections(draws, seed, progress=progress),
-    )
+    draws = DRAWS_PER_RUN * runs
+    return Calibration(runs, draws, seed, claim_rates, measure_tables(draws, seed, progress))

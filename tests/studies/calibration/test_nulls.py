@@ -15,25 +15,17 @@ SOME = ("logit_diff", "accuracy", "patching", "attention")
 
 
 def too_often(rows):
-    """What passed, or failed, more often than chance has it.
-
-    Attention is skewed: its interval ends too low, so that it surely fails too often, which the page says.
-    """
-    rates = {
-        (row.claim, which): getattr(row, which)
-        for row in rows
-        for which in ("passed", "failed", "as_shipped")
-        if (row.kind, which) != ("attention", "failed")
-    }
+    """What passed, or failed, more often than chance has it."""
+    rates = {(row.claim, which): getattr(row, which) for row in rows for which in ("passed", "failed", "as_shipped")}
     return [where for where, rate in rates.items() if rate is not None and rate.comparison == "above"]
 
 
 def narrow(make):
-    """An interval made of half the width."""
+    """An interval made of a quarter of the width."""
 
     def narrowed(*given, **more):
         found = make(*given, **more)
-        return replace(found, low=(found.low + found.value) / 2, high=(found.high + found.value) / 2)
+        return replace(found, low=0.25 * found.low + 0.75 * found.value, high=0.25 * found.high + 0.75 * found.value)
 
     return narrowed
 
