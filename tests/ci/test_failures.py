@@ -44,3 +44,9 @@ def test_the_worst_are_first():
 def test_a_bound_of_zero_and_nothing_is_no_division_by_zero():
     zero = result("logit_diff", around(0, 0), at_least=0, outcome="inconclusive")
     assert failures(run_of(zero))[0].excess == 0
+
+
+def test_what_is_inconclusive_as_declared_is_none():
+    declared = result("logit_diff", around(2, 1), at_least=2, declared="inconclusive")
+    assert declared.outcome == "inconclusive"
+    assert failures(run_of(declared)) == ()

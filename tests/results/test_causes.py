@@ -102,3 +102,12 @@ def test_case_29_a_message_is_cut_to_twelve_lines_whatever_it_holds():
     assert (len(shown), shown[0], shown[-1]) == (MAX_MESSAGE_LINES, "line 0", "line 39")
     assert shown[-3] == "  … 29 more lines in the report"
     assert brief_message(other.message, None).splitlines() == shown
+
+
+def test_what_is_inconclusive_as_declared_is_no_failure():
+    declared = result("accuracy", around(2, 0.5), at_least=2, outcome="inconclusive", declared="inconclusive")
+    assert declared.is_as_declared
+    assert failure_groups([declared]) == ()
+    assert found(declared, fails("logit_diff")).failed == (fails("logit_diff"),)
+    for wrong in (replace(declared, outcome="fail"), replace(declared, declared="")):
+        assert found(wrong).cause is wrong

@@ -60,3 +60,10 @@ def test_pandas_and_torch_are_not_imported_to_read(path):
         f"read_run({str(path)!r})\nassert not {{'pandas', 'torch'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_declared_checks_say_so():
+    pytest.importorskip("pandas")
+    declared = result("accuracy", around(2, 0.5), at_least=2, outcome="inconclusive", declared="inconclusive")
+    table = frame(run_of(declared, result("logit_diff", around(3), at_least=2)))
+    assert list(table["declared"]) == ["inconclusive", ""]

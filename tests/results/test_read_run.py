@@ -152,6 +152,7 @@ def test_one_of_the_sixth_schema_has_intervals_over_prompts():
     assert found.schema_version == SCHEMA_VERSION
     (of,) = [each.estimate for each in found.results]
     assert (of.clusters, of.clustered_by, of.refusal, of.n) == (None, "", None, 64)
+    assert [each.declared for each in found.results] == [""]
     (shown,) = found.evidence
     assert (shown.effect.factors, shown.effect.design.clusters) == ((), None)
 
