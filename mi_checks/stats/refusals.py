@@ -15,6 +15,7 @@ from mi_checks.stats.sampling import SamplingDesign
 
 MIN_OBSERVATIONS = 8  # prompts of values without limits, or rows of a sampled factor, by calibration
 MIN_DIFFERENT_VALUES, MAX_IDENTICAL_FRACTION = 5, 0.8
+MIN_IDENTICAL_OBSERVATIONS = 64  # 96 % of samples hold an exception that 5 % of the population have
 MARGIN_OF_DIFFERENT_VALUES = 1.5  # as many times the values that must differ are expected in the needed prompts
 IDENTICAL_RANGE = 1e-9  # of the range; beside `ROUNDING`, of the largest value
 FAMILY_FACTOR = 6.5  # observations per √test, by calibration
@@ -25,8 +26,8 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
 
     Refused are fewer than eight rows of a sampled factor and, for values without limits, fewer than eight prompts, and
     values of which at least 80 % are identical and fewer than five differ from those: a rare value that the sample
-    happens to lack would move the mean out of any interval. Values that are the same on every prompt are not refused:
-    see `identical_values`.
+    happens to lack would move the mean out of any interval. Of fewer than 64, values that are the same on every prompt
+    are refused, too; of more, see `identical_values`.
 
     Args:
         values: `estimate prompt`.
@@ -42,7 +43,11 @@ def refusals(values: Floats, design: SamplingDesign, *, limited: bool = False) -
     observed = [("", values)]
     for each, rows in zip(design.clustering, design.cluster_rows, strict=True):
         observed.append((each.name, cluster_values(values, rows)))
-    varies = values.any(1) & ~are_identical(values)
+    is_identical = are_identical(values)
+    varies = values.any(1) & ~is_identical
+    if design.observations < MIN_IDENTICAL_OBSERVATIONS:
+        for place in np.flatnonzero(is_identical):
+            found[place] = _identical(design)
     for factor, observations in observed:
         for place in np.flatnonzero(_is_alike(observations) & varies):
             found[place] = _few_different(observations[place], factor)
@@ -53,12 +58,22 @@ def ratio_refusals(parts: Floats, whole: Floats, design: SamplingDesign) -> list
     """Return for each ratio of means why no interval of it would hold, `part prompt` and `prompt` → `part`.
 
     What must not be alike is each prompt's own ratio: a part that is zero, or all of the whole, on nearly every prompt.
-    A ratio that is the same on every prompt but for rounding is not refused.
+    A ratio that is the same on every prompt but for rounding is not refused if it is zero, or if there are 64 or more.
     """
     residuals = parts - (parts.mean(1) / whole.mean())[:, None] * whole
     is_exact = np.abs(residuals).max(1) <= ROUNDING * np.abs(parts).max(1)
     ratios = parts / np.where(whole == 0, 1.0, whole)
-    return refusals(np.where(is_exact[:, None], 0.0, ratios), design)
+    found = refusals(np.where(is_exact[:, None], 0.0, ratios), design)
+    if design.observations < MIN_IDENTICAL_OBSERVATIONS:
+        for place in np.flatnonzero(is_exact & parts.any(1)):
+            found[place] = found[place] or _identical(design)
+    return found
+
+
+def _identical(design: SamplingDesign) -> Refusal:
+    """Return the refusal of so few observations that are all the same."""
+    factor = design.clustering[0].name if design.clustering else ""
+    return Refusal("few different values", 0, MIN_IDENTICAL_OBSERVATIONS, factor)
 
 
 def too_few(design: SamplingDesign, *, limited: bool = False) -> Refusal | None:
