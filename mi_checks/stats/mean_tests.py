@@ -25,7 +25,7 @@ from mi_checks.stats.dirichlet import weighted_sum_below_zero
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
 from mi_checks.stats.identical_values import are_identical, identical_p_value
-from mi_checks.stats.refusals import ratio_refusals, refusals
+from mi_checks.stats.refusals import ratio_refusals, refusals, too_few
 from mi_checks.stats.sampling import SamplingDesign
 
 Limits = tuple[float, float]
@@ -112,7 +112,9 @@ def ratio_p_values(
 ) -> tuple[Floats, Floats]:
     """Return one-sided p-values for ratios of means being above, and being below, a bound.
 
-    Following Fieller, the mean of part − bound · whole is compared with zero.
+    Following Fieller, the mean of part − bound · whole is compared with zero. Ratios that are too alike over prompts
+    have no interval, but they can be tested: the observation that their samples may lack is taken to have no effect, or
+    all of the whole, whichever would disprove the claim.
 
     Args:
         parts: `node prompt`.
@@ -122,13 +124,22 @@ def ratio_p_values(
         tests: the number of tests that Holm's method corrects for.
 
     Returns:
-        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`; 1 where the values are refused.
+        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`; 1 if there are too few prompts or rows.
     """
     excess = parts - bound * whole
     level = ALPHA_PER_SIDE / tests
-    refused = np.array([each is not None for each in ratio_refusals(parts, whole, design)])
-    above, below = (mean_p_values(side, design, level) for side in (excess, -excess))
-    return np.where(refused, 1.0, above), np.where(refused, 1.0, below)
+    if too_few(design) is not None:
+        return np.ones(len(parts)), np.ones(len(parts))
+    alike = np.array([each is not None for each in ratio_refusals(parts, whole, design)])
+    no_effect, all_of_it = (0.0 if bound > 0 else -1.0), (1.0 if bound < 1 else 2 * bound)
+    p_values = []
+    for side, unseen in ((excess, no_effect - bound), (-excess, bound - all_of_it)):
+        p = mean_p_values(side, design, level)
+        if alike.any():
+            least = np.minimum(unseen * whole.mean(), side[alike].min(1))
+            p[alike] = np.maximum(p[alike], mean_p_values(side[alike], design, level, least))
+        p_values.append(p)
+    return p_values[0], p_values[1]
 
 
 def bound_p_value(
