@@ -73,7 +73,7 @@ def page_changes(name: str, new: str) -> list[str]:
 def _require_all_passed(run: Run) -> None:
     if run.cut_short is not None:
         raise PageRefused("only {:,} of {:,} checks ran".format(*run.cut_short))
-    other = [result for result in run.results if result.outcome != "pass"]
+    other = [each for each in run.results if each.outcome != "pass" and not each.is_as_declared]
     if other:
         count, first = f"{len(other):,} of {len(run.results):,} checks", other[0]
         raise PageRefused(f"{count} did not pass: {first.node_id}: {(first.message.splitlines() or [''])[0]}")
