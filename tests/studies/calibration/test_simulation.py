@@ -208,22 +208,31 @@ def test_it_errs_where_values_are_skewed_and_the_shipped_test_does_not():
 # --- refusals and promises of the tables
 
 
-def test_values_that_are_alike_are_refused_unless_enough_differ():
+def test_values_that_are_alike_are_refused_unless_enough_differ_or_64_are_identical():
     by_n = {each.n: each.draw(rng(), 200) for each in means.mean_situations() if each.values == distributions.ALIKE}
     identical = {n: np.ptp(sample.values, axis=1) == 0 for n, sample in by_n.items()}
     assert by_n[16].refused[~identical[16]].mean() > 0.9
-    assert not by_n[16].refused[identical[16]].any()
+    assert by_n[16].refused[identical[16]].all()
+    assert identical[64].any()
+    assert not by_n[64].refused[identical[64]].any()
     assert by_n[256].refused.mean() < 0.05
 
 
 def test_identical_values_are_judged_by_their_own_rule():
-    """Sixteen ones: up to 20.6 % of prompts may be zero, and 5 % are."""
-    values = np.zeros((1, 16))
-    held = Sample(values + 0.05, independent(16), np.zeros(1, dtype=bool), truth=0.95)
+    """64 ones: up to 5.6 % of prompts may be zero, and 5 % are."""
+    values = np.zeros((1, 64))
+    held = Sample(values + 0.05, independent(64), np.zeros(1, dtype=bool), truth=0.95)
     assert [each.tolist() for each in cells._rejections(held, 1)] == [[False], [False]]
-    missed = Sample(values + 0.3, independent(16), np.zeros(1, dtype=bool), truth=0.7)
+    missed = Sample(values + 0.3, independent(64), np.zeros(1, dtype=bool), truth=0.7)
     assert [each.tolist() for each in cells._rejections(missed, 1)] == [[True], [False]]
     assert cells._shifted_rejections(replace(missed, spread=0.1)).tolist() == [1, 0]
+
+
+def test_a_sample_of_zeros_is_not_refused_and_misses_effects_that_are_rare():
+    """Of 16 prompts, 0.95^16 = 44 % of samples have none of the 5 % with an effect."""
+    situation = next(each for each in means.heavier_situations((16,)) if each.values.startswith("exactly zero"))
+    cell = measure(situation, DRAWS, 0)
+    assert max(cell.above, cell.below) / DRAWS == pytest.approx(0.95**16, abs=4 * (0.44 * 0.56 / DRAWS) ** 0.5)
 
 
 def test_large_families_are_refused_with_few_prompts():

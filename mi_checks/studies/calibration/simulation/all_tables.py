@@ -60,7 +60,7 @@ def _plans(draws: int, seed: int) -> list[_TablePlan]:
         _TablePlan(
             "Means of values without limits",
             "Independent prompts; the mean of every distribution is tested from both sides. Values that are 95 % alike "
-            "are refused unless five differ from the others, or none.",
+            "are refused unless five differ from the others, or, of at least 64, none.",
             of(means.mean_situations()),
         ),
         _TablePlan(
@@ -124,7 +124,8 @@ def _plans(draws: int, seed: int) -> list[_TablePlan]:
             "What cannot be held",
             "Heavier tails than those of lognormal values with σ = 1: a sample that lacks the tail cannot show it. "
             "Likewise values that are the same on most prompts (or exactly zero, or the same fraction) and far from "
-            "that on the others: a sample of identical values says nothing about the others. Nothing is promised.",
+            "that on the others: a sample of identical values says nothing about the others. Fewer than 64 of those "
+            "are refused, unless they are zero. Nothing is promised.",
             of([*means.heavier_situations(), *ratios.rare_ratio_situations()], is_promised=False),
         ),
     ]

@@ -60,8 +60,8 @@ def _of_values(name: str, n: int, rng: Rng, draws: int) -> Sample:
 def _of_rare_effects(n: int, rng: Rng, draws: int) -> Sample:
     """Draw values that are exactly zero on 95 % of prompts: a sample of zeros is taken for an effect of zero."""
     values, design = HEAVIER[FAR_FROM_USUAL](rng, (draws, n)), independent(n)
-    effects = values - values.min()
-    return Sample(values, design, are_refused(effects, design))
+    usual = float(values.min())
+    return Sample(values, design, are_refused(values - usual, design), truth=-usual)
 
 
 def _of_limited(each: LimitedDistribution, n: int, rng: Rng, draws: int) -> Sample:
