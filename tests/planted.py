@@ -19,7 +19,7 @@ NOISE = 0.01  # standard deviation on every weight; what is planted has weights 
 COUNT = 64  # what families of tests need, and what attention of 1 on every prompt needs to be above 0.9
 
 
-def prompts(variables, template, corrupt, answer, foil) -> Prompts:
+def prompts(variables, template, corrupt, answer, foil, count=COUNT) -> Prompts:
     """Clean and corrupt prompts, all equally long, so that every label stands at one position.
 
     What is planted is planted for exactly these keys and values, so that their rows are fixed.
@@ -30,7 +30,7 @@ def prompts(variables, template, corrupt, answer, foil) -> Prompts:
     }
     return Prompts.model_validate(
         {
-            "count": COUNT,
+            "count": count,
             "variables": variables,
             "template": template,
             "corrupt": corrupt,
@@ -105,7 +105,8 @@ def one_direction(n_layers=1, n_heads=3, *, head=(0, 1), reversed_half=False, no
     """A skip trigram that is asked for one answer and one foil; with `reversed_half`, as often the other way round.
 
     What heads write is linear in the tokens, as the attention is the same on every prompt. So of pairs that all go in
-    one direction the mean over prompts carries the behaviour, and of pairs of which half are reversed it does not.
+    one direction the mean over prompts carries the behaviour, and of pairs of which half are reversed it does not. All
+    prompts are alike, and a curve is measured on half of them: 64 of those are enough for an interval.
     """
     node, present = head_at(head), FILLERS[:3]
     weights = Weights(n_layers, n_heads, seed=seed)
@@ -123,16 +124,7 @@ def one_direction(n_layers=1, n_heads=3, *, head=(0, 1), reversed_half=False, no
         weights.loaded_model("planted-one-direction", noise),
         {"skip_trigram": (node,)},
         ((node, LOGITS),),
-        Prompts.model_validate(
-            {
-                "count": COUNT,
-                "variables": variables,
-                "template": template,
-                "corrupt": {"x.a": "x.other"},
-                "answer": "{{ x.c }}",
-                "foils": ["{{ x.d }}"],
-            }
-        ),
+        prompts(variables, template, {"x.a": "x.other"}, "{{ x.c }}", "{{ x.d }}", 2 * COUNT),
     )
 
 

@@ -144,10 +144,10 @@ def judged(measurements):
 
 @pytest.fixture
 def around():
-    """`around(mean, spread=0.1)`: 64 values, the same each time, whose mean is exactly that."""
+    """`around(mean, spread=0.1)`: 64 values, or `n`, the same each time, whose mean is exactly that."""
 
-    def around(mean, spread=0.1, seed=0):
-        noise = np.random.default_rng(seed).normal(0, spread, 64)
+    def around(mean, spread=0.1, seed=0, n=64):
+        noise = np.random.default_rng(seed).normal(0, spread, n)
         return mean + noise - noise.mean()
 
     return around

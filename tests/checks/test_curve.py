@@ -34,8 +34,10 @@ def test_one_node_that_carries_all_is_found_first(judged, around):
 
 
 def test_the_distance_is_what_the_area_misses(judged, around):
-    verdict = judged({"curve": {"cmd": {"at_most": 0.1}}}, around(5), effects={"L1H2": around(3)})
-    assert verdict.outcome == "pass"
+    """The area is the same fraction of the effect on every prompt, and so on 64: every second one of 128."""
+    check = {"curve": {"cmd": {"at_most": 0.1}}}
+    verdict = judged(check, around(5, n=128), effects={"L1H2": around(3, n=128)})
+    assert (verdict.outcome, verdict.estimate.n) == ("pass", 64)
     assert verdict.estimate.value == pytest.approx(1 / 12)
 
 

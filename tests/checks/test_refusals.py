@@ -29,9 +29,12 @@ def nouns(rows, n=64, sampled=True):
 
 
 def model(around, n=64):
-    """Return the clean scores and the effects of a model of which everything claimed here is true."""
+    """Return the clean scores and the effects of a model of which everything claimed here is true.
+
+    L0H0 is in no circuit, so that no fraction is the same on every prompt.
+    """
     varied = [around(0, spread=0.2, seed=seed)[:n] for seed in range(4)]
-    return 4 + varied[0], {"L0H1": 1.6 + varied[1], "L1H2": 2.4 + varied[2]}
+    return 4 + varied[0], {"L0H0": 0.1 + varied[3], "L0H1": 1.6 + varied[1], "L1H2": 2.4 + varied[2]}
 
 
 @pytest.mark.parametrize("check", EVERY, ids=str)
@@ -75,17 +78,24 @@ def test_accuracy_needs_rows_of_a_sampled_variable_but_no_number_of_prompts(judg
 
 
 @pytest.mark.parametrize(
-    ("different", "outcome"), [(0, "inconclusive"), (1, "inconclusive"), (4, "inconclusive"), (5, "pass")]
+    ("n", "different", "outcome"),
+    [
+        *((63, 0, "inconclusive"), (64, 0, "pass")),
+        *((64, 1, "inconclusive"), (64, 4, "inconclusive"), (64, 5, "pass")),
+    ],
 )
-def test_almost_all_values_alike(judged, different, outcome):
-    """At least 80 % alike and fewer than five that differ; the prompts that would do are those with five and half."""
-    values = np.full(64, 4.0)
+def test_almost_all_values_alike(judged, n, different, outcome):
+    """At least 80 % alike and fewer than five that differ, or none of fewer than 64.
+
+    The prompts that would do are those with five and half as many again; if none differs, 64.
+    """
+    values = np.full(n, 4.0)
     values[:different] += np.linspace(0.01, 0.05, different)
     verdict = judged(LOGIT_DIFF, values)
     assert verdict.outcome == outcome
     if outcome == "inconclusive":
         differ = "no prompt differs" if different == 0 else f"only {different} of the prompts differ"
-        need = int(np.ceil(1.5 * 64 * 5 / max(different, 1)))
+        need = int(np.ceil(1.5 * n * 5 / different)) if different else 64
         assert verdict.reason == (
             f"almost all prompts have the same value ({differ}), so that a rare other value may be missing by chance; "
             f"about {need:,} prompts would do (--mi-count {need})"

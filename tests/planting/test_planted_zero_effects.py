@@ -1,5 +1,7 @@
 """Effects that are exactly zero: a path that does not exist, an OR, and claims for which nothing was tested."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -192,10 +194,11 @@ def test_case_37_a_behaviour_in_one_direction_has_no_circuit_and_is_told_the_rem
     assert "one direction only (answers are ·va, foils are ·vb, never the reverse)" in more[0]
     what = "all edges" if "edges" in claim[1] else "all heads"
     n = len(forward.batch) if claim[0] == "circuit" else len(forward.batch) / 2
-    low, high = (8 * (1 + sign * (1 - 0.025 ** (1 / n))) for sign in (-1, 1))  # all prompts are alike
-    assert more[1].startswith(
-        f"zero ablation of {what} lowers the score by 8.000 [{low:.3f}, {high:.3f}] logits: claim the circuit 'with"
+    reach = 1 - 0.025 ** (1 / n)  # all prompts are alike
+    lowered = re.match(
+        rf"zero ablation of {what} lowers the score by 8\.000 \[(.*), (.*)\] logits: claim the circuit 'with", more[1]
     )
+    assert [float(each) for each in lowered.groups()] == pytest.approx([8 * (1 - reach), 8 * (1 + reach)], abs=2e-3)
     assert "or reverse answer and foil in half of the pairs" in more[1]
 
 

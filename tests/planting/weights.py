@@ -63,7 +63,9 @@ class Weights:
         self.o[:, :, dims("unread")] = self._normal(*heads, SUBSPACES["unread"], D_HEAD) / 4
         for reads in (self.q, self.k, self.v):
             reads[..., dims("unread")] = 0  # or what is written there would grow from layer to layer
-        self.w_in, self.b_in = self._normal(n_layers, width, D_MODEL) / 4, self._normal(n_layers, width) / 4
+        self.w_in, self.b_in = self._normal(n_layers, width, D_MODEL) / 8, self._normal(n_layers, width) / 8
+        # Distractors are active on every prompt or on none: a neuron that is active on a few has no interval.
+        self.b_in += self.b_in.sign()
         self.w_in[..., dims("unread")] = 0
         self.w_out = torch.zeros(n_layers, D_MODEL, width)
         self.w_out[:, dims("unread")] = self._normal(n_layers, SUBSPACES["unread"], width) / 4

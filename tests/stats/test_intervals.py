@@ -25,7 +25,7 @@ from mi_checks.stats.intervals import (
     ratio_parts,
     require_effect_size,
 )
-from mi_checks.stats.mean_tests import bound_p_value, mean_p_values
+from mi_checks.stats.mean_tests import bound_p_value, equivalence_p_value, mean_p_values
 from mi_checks.stats.sampling import SamplingDesign, independent
 
 
@@ -51,15 +51,25 @@ def test_the_same_values_give_the_same_interval():
 
 
 def test_identical_values_may_still_lack_some_that_differ():
-    """Of 16 that are all alike, 1 − 0.025^(1/16) of the population may have no effect, or twice the effect."""
-    found = mean_interval(np.full(16, -3.0), "logits", independent(16))
-    reach = 3 * (1 - 0.025 ** (1 / 16))
+    """Of 64 that are all alike, 1 − 0.025^(1/64) of the population may have no effect, or twice the effect."""
+    found = mean_interval(np.full(64, -3.0), "logits", independent(64))
+    reach = 3 * (1 - 0.025 ** (1 / 64))
     assert (found.value, found.low, found.high) == pytest.approx((-3, -3 - reach, -3 + reach))
     assert found.refusal is None
-    assert bound_p_value(np.full(16, -3.0), Bound(at_least=-3 - reach), independent(16)) == pytest.approx(0.025)
-    assert bound_p_value(np.full(16, -3.0), Bound(at_most=-3 + reach), independent(16)) == pytest.approx(0.025)
-    over_rows = mean_interval(np.full(64, -3.0), "logits", nouns(64, 16))
+    assert bound_p_value(np.full(64, -3.0), Bound(at_least=-3 - reach), independent(64)) == pytest.approx(0.025)
+    assert bound_p_value(np.full(64, -3.0), Bound(at_most=-3 + reach), independent(64)) == pytest.approx(0.025)
+    over_rows = mean_interval(np.full(256, -3.0), "logits", nouns(256, 64))
     assert (over_rows.low, over_rows.high) == pytest.approx((found.low, found.high))
+
+
+@pytest.mark.parametrize(("design", "factor"), [(independent(63), ""), (nouns(256, 63), "noun")])
+def test_fewer_than_64_identical_values_have_no_interval(design, factor):
+    """Too few to hold an exception that 5 % of the population have: of 63, all lack it with 0.95^63 = 4 %."""
+    found = mean_interval(np.full(design.n, -3.0), "logits", design)
+    assert (found.value, found.low, found.high) == (-3, -3, -3)
+    assert found.refusal == Refusal("few different values", 0, 64, factor)
+    assert bound_p_value(np.full(design.n, -3.0), Bound(at_most=0), design) == 1
+    assert equivalence_p_value(np.full(design.n, 0.001), 0.1, design) == 1
 
 
 def test_zero_on_every_prompt_has_the_interval_that_rounding_hides():

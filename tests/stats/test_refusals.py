@@ -1,5 +1,7 @@
 """Estimates without an interval: each reason, and whether as many as they ask for would do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,10 +62,13 @@ def test_fixed_rows_may_be_few():
         (256, 4, True),
         (256, 1, True),
         (256, 0, False),
+        (64, 0, False),
+        (63, 0, True),
+        (16, 0, True),
     ],
 )
 def test_few_different_values(n, different, is_refused):
-    """At least 80 % identical, and fewer than five that differ: of 16, 4 are 25 %."""
+    """At least 80 % identical, and fewer than five that differ, or none of fewer than 64: of 16, 4 are 25 %."""
     values = np.full(n, 0.3)
     values[:different] = RNG.normal(size=different)
     refusal = refused(values, independent(n))
@@ -173,6 +178,22 @@ def test_a_ratio_that_is_the_same_on_every_prompt_but_for_rounding_is_no_acciden
     part = usual * WHOLE + 1e-9 * np.random.default_rng(2).normal(size=64) * (usual > 0)
     assert ratio_refusals(part[None], WHOLE, independent(64)) == [None]
     assert bound_p_value(part, Bound(at_most=usual + 0.5), independent(64), whole=WHOLE) < 1e-6
+
+
+@pytest.mark.parametrize(("n", "is_refused"), [(63, True), (64, False)])
+def test_fewer_than_64_ratios_that_are_all_the_same(n, is_refused):
+    """A ratio of zero is no accident; any other may be, of too few prompts."""
+    whole = np.random.default_rng(1).normal(4, 1, n)
+    expected = Refusal("few different values", 0, 64) if is_refused else None
+    for design, refusal in (
+        (independent(n), expected),
+        (over_rows(4 * n, n), None if expected is None else replace(expected, factor="noun")),
+    ):
+        wholes = np.tile(whole, design.n // n)
+        assert ratio_refusals(np.stack([0 * wholes, 0.3 * wholes, wholes]), wholes, design) == [None, refusal, refusal]
+        assert ratio_interval(0.3 * wholes, wholes, design).refusal == refusal
+        p_value = bound_p_value(0.3 * wholes, Bound(at_most=0.8), design, whole=wholes)
+        assert p_value == 1 if is_refused else p_value < 1e-6
 
 
 def test_a_part_that_is_constant_while_the_whole_varies_has_a_ratio():
