@@ -1,9 +1,10 @@
 """Values that are the same on every prompt but for rounding, and what can be said of their mean.
 
 A sample without any variation has no standard error, but it is not certain either: of n observations that are all
-alike, a fraction q = 1 − 0.025^(1/n) of the population may still differ. The interval of their value v supposes that
-those have no effect, or twice the effect: v ± |v| q, which is v ± 6 % for 64 prompts. It is the Dirichlet test with the
-observation added there, since the weight of one of n + 1 observations has the distribution Beta(1, n).
+alike, a fraction q = 1 − 0.025^(1/n) of the population may still differ. Fewer than 64 are refused: see `refusals`. The
+interval of the value v of 64 or more supposes that those that differ have no effect, or twice the effect: v ± |v| q,
+which is v ± 6 % for 64 prompts. It is the Dirichlet test with the observation added there, since the weight of one of
+n + 1 observations has the distribution Beta(1, n).
 """
 
 from __future__ import annotations
