@@ -12,6 +12,7 @@ from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
 from mi_checks.output.inconclusive_text import refusal_text
+from mi_checks.output.numbers import first_names
 from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
@@ -22,7 +23,7 @@ from mi_checks.stats.estimate import ALPHA, Outcome
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts, require_effect_size
 from mi_checks.stats.mean_tests import ratio_p_values
 from mi_checks.stats.p_values import holm
-from mi_checks.stats.refusals import too_few_for_family
+from mi_checks.stats.refusals import ratio_refusals, too_few_for_family
 
 
 def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements) -> Verdict:
@@ -84,10 +85,16 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
     test = f"Holm-corrected over {len(nodes)} {COMPONENT_PLURALS[check.component]}"
     reason = [] if refusal is None else [refusal_text(refusal)]
     unsure = unsure if refusal is None else []
+    rows = [sweep.nodes.index(node) for node in unsure]
+    found = ratio_refusals(recovered[rows], sweep.effect_size, measured.design)
+    refused = {node: each for node, each in zip(unsure, found, strict=True) if each is not None}
+    if refused:  # the remedy is that of the node that needs most
+        worst = max(refused.values(), key=lambda each: each.need)
+        reason.append(f"{refusal_text(worst)}: {first_names(list(map(str, refused)), 12)}")
     for title, chosen in (
         ("claimed, but below the threshold", [n for n in wrong if n in claimed]),
         ("above the threshold, but not claimed", [n for n in wrong if n not in claimed]),
-        ("too close to the threshold to decide", unsure),
+        ("too close to the threshold to decide", [n for n in unsure if n not in refused]),
     ):
         if chosen:
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")

@@ -102,6 +102,18 @@ def test_almost_all_values_alike(judged, n, different, outcome):
         )
 
 
+def test_mediators_of_which_some_are_too_alike_say_so(judged, around):
+    """Two heads that do something on few prompts only are not too close to the threshold; more prompts are needed."""
+    clean, effects = model(around)
+    rare = {"L1H0": 0.01 * (np.arange(64) < 3), "L1H1": 0.01 * (np.arange(64) < 2)}
+    verdict = judged(MEDIATORS, clean, effects=effects | rare)
+    assert (verdict.outcome, verdict.reason) == (
+        "inconclusive",
+        "almost all prompts have the same value (only 2 of the prompts differ), so that a rare other value may be "
+        "missing by chance; about 240 prompts would do (--mi-count 240): L1H0, L1H1",
+    )
+
+
 @pytest.mark.parametrize(("rows", "outcome"), [(15, "inconclusive"), (16, "pass")])
 @pytest.mark.parametrize("unit", ["values of 'noun'", "prompts"])
 def test_six_tests_need_sixteen_observations(judged, around, rows, outcome, unit):
