@@ -103,9 +103,9 @@ def test_almost_all_values_alike(judged, n, different, outcome):
 
 
 def test_mediators_of_which_some_are_too_alike_say_so(judged, around):
-    """Two heads that do something on few prompts only are not too close to the threshold; more prompts are needed."""
+    """Two heads do much on few prompts only: what is missing is not distance from the threshold but prompts."""
     clean, effects = model(around)
-    rare = {"L1H0": 0.01 * (np.arange(64) < 3), "L1H1": 0.01 * (np.arange(64) < 2)}
+    rare = {"L1H0": 8.0 * (np.arange(64) < 3), "L1H1": 8.0 * (np.arange(64) < 2)}
     verdict = judged(MEDIATORS, clean, effects=effects | rare)
     assert (verdict.outcome, verdict.reason) == (
         "inconclusive",
