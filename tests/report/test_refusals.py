@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mi_checks.ci.ci_summary import ci_summary
 from mi_checks.compare.run_comparison import compare_runs
@@ -66,15 +67,17 @@ def test_a_comparison_with_one_is_inconclusive_and_says_why():
         assert change.notes[-1] == f"no interval: {WHY}"
 
 
-def test_the_same_difference_on_every_prompt_has_no_interval():
-    before, after = around(3), around(3) - 0.5
+@pytest.mark.parametrize(("n", "state"), [(64, "drifted"), (63, "inconclusive")])
+def test_the_same_difference_on_every_prompt_is_judged_if_there_are_many(n, state):
+    before, after = around(3, n=n), around(3, n=n) - 0.5
     (change,) = compare_runs(
         run_of(result("logit_diff", before), models={"nano-attn-2l": {"weights_sha256": "a"}}),
         run_of(replace(result("logit_diff", after), model="nano-attn-4l")),
     )
-    assert change.state == "inconclusive"
-    assert change.notes[-1].startswith("no interval of the difference: almost all prompts have the same value")
+    assert change.state == state
     assert np.ptp(np.subtract(after, before)) < 1e-9
+    if state == "inconclusive":
+        assert change.notes[-1].startswith("no interval of the difference: almost all prompts have the same value")
 
 
 def test_a_report_says_what_is_measured_and_where_a_claim_fares_worst():
