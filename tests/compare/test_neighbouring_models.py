@@ -34,7 +34,7 @@ def only(*effects):
 def test_the_same_model_twice_is_no_difference(values):
     found = only(effect("nano-attn-1l", values, ability="cannot"), effect("nano-attn-2l", values, ability="can"))
     assert (found.p_value, found.estimate.value, found.significant, found.turn) == (1.0, 0.0, False, "")
-    assert found.prompts is None
+    assert found.observations is None
 
 
 def test_a_planted_difference_is_found_although_the_prompts_differ_more():
@@ -124,8 +124,8 @@ def test_nothing_turns_by_two_yardsticks():
 def test_how_many_prompts_would_tell():
     found = only(effect("nano-attn-1l", np.zeros(64)), effect("nano-attn-2l", mirrored(0.15)))
     assert not found.significant
-    assert found.prompts is not None
-    assert 150 < found.prompts < 250  # t grows with √n: 1.2 at 64, so 1.96 at about 64 · (1.96 / 1.2)² · 1.1
+    assert found.observations is not None
+    assert 150 < found.observations < 250  # t grows with √n: 1.2 at 64, so 1.96 at about 64 · (1.96 / 1.2)² · 1.1
 
 
 def models(*names):

@@ -5,7 +5,15 @@ from benchmarks.judge_discovery import judge, load_model, read_truth
 from benchmarks.side_by_side import CombinedModel, read_programs
 from tests.compiled.known import PROGRAMS
 
-PAIRS = 48  # of each behaviour's checks
+PAIRS = 48  # of each behaviour's checks; discovery takes twice as many, and the programs have 144 inputs in all
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_identical_pairs_are_judged():
+    """Compiled models have the same effect on every pair, which fewer than 64 pairs would not show."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mi_checks.stats.refusals.MIN_IDENTICAL_OBSERVATIONS", PAIRS)
+        yield
 
 
 @pytest.fixture(scope="session")
