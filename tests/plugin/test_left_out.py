@@ -286,7 +286,7 @@ def test_a_baseline_without_mediators_is_not_written(project, monkeypatch):
 def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatch):
     """Neither kept nor changed."""
 
-    def breaks(measured, omitted):
+    def breaks(measured, on_few, omitted):
         omitted.add("the sweep of all heads", Odd("odd"))
 
     project.behaviour(checks="  - logit_diff: {at_least: 1.5}\n  - patching: {nodes: L1H2, recovers: {at_most: 1.5}}")
