@@ -272,7 +272,8 @@ def _claims(section: Element) -> Iterator[tuple[str, str]]:
 
 
 def _model_in_full(section: Element) -> ModelPart:
-    marked, note, counted = section.first("span", "mark"), *section.first("div", "bar").all("p")
+    marked = section.first("span", "mark")
+    note, counted, *_ = section.first("div", "bar").all("p")  # then the worst rows of fixed factors
     verdict = ", ".join([marked.text, *(each.text for each in note.all("span", "quiet"))])
     claims, brief = [], [f"{verdict}, {counted.text.partition(' checks')[0]}"]
     for row in section.first("table", "checks").first("tbody").elements:
