@@ -13,6 +13,7 @@ import calibration
 import compiled
 import growth
 import history
+import suite
 import sweeps
 import zoo
 
@@ -45,6 +46,19 @@ faster, because it computes the last layer's attention from END without projecti
 attention-only row, half of it is spent on moving memory: joining unchanged and changed columns, layer norms, and laying
 out the heads' differences. The row of neurons is limited by the last layer's MLP at END, once per neuron and prompt,
 which no exact method avoids, and by the layer norm of every changed position, which a rank-one update could avoid.
+
+## The whole suite
+
+    python benchmarks/suite.py
+
+Every run is pytest in a process of its own: all behaviours that ship, with empty caches (cold) and again (warm), in one
+process (n1) and with two workers (n2); `induction` on nano-attn-2l, cold; and `--collect-only`. Times include Python's
+start. Memory is the largest resident memory of each process: pytest's own, and that of each worker. The script appends
+a record to `results/suite.json` and shows it beside the previous records; the limits, on two quiet cores, are in
+parentheses. The shares of the stages are of the time of all processes, sampled every 20 ms, without the time in which a
+process waits for another one.
+
+{suite}
 
 ## Growth
 
@@ -173,6 +187,7 @@ def main() -> None:
             f"- {each}" for each in (*compiled.total_lines(judged), *compiled.miss_lines(judged))
         ),
         machine=engines["machine"],
+        suite=suite.section(suite.read_records(suite.RECORDS)),
         sweeps="\n".join(map(sweeps.table_row, sweep_rows)),
         growth="\n".join(map(growth.table_row, growth_rows)),
         history="\n".join(history.table_row(history.QueryTiming(**row)) for row in history_results["answers"]),
