@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import ndtri  # scipy.stats takes a second to import
+from scipy.special import ndtri, stdtrit  # scipy.stats takes a second to import
 
 from mi_checks.stats.cluster_variance import cluster_variance
 from mi_checks.stats.estimate import ALPHA_PER_SIDE
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.mean_tests import Limits, mean_p_values
-from mi_checks.stats.sampling import SamplingDesign
+from mi_checks.stats.mean_tests import Limits, mean_p_values, p_values_within_strata
+from mi_checks.stats.sampling import Integers, SamplingDesign
 
-SECANT_STEPS, MAX_DOUBLINGS, MAX_PROBIT, PROBIT_TOLERANCE = 40, 12, 9.0, 3e-4
+SECANT_STEPS, BISECTIONS, MAX_DOUBLINGS, MAX_PROBIT, PROBIT_TOLERANCE = 8, 32, 12, 9.0, 3e-4
 FIRST_STEP, NEXT_STEP, MIN_STEP = 2.1, 1.3, 0.05  # standard errors; see `lower_ends`
 
 
@@ -25,18 +25,22 @@ def mean_ends(values: Floats, design: SamplingDesign, limits: Limits | None = No
         design: how the prompts were drawn.
         limits: the smallest and the largest possible value; None for values without limits.
     """
-    ones = np.ones(values.shape[1])
     if limits is None:
-        return ratio_ends(values, ones, design)
+        return ratio_ends(values, np.ones(values.shape[1]), design)
     mean = values.mean(1)
     least, most = limits
+    variance, _ = _variance(design.without_strata(values), design)
     # As if one more observation lay at each limit: identical values have an error, too.
-    error = np.sqrt(_variance(values, design) + ((mean - least) ** 2 + (most - mean) ** 2) / design.observations**2)
-    low = lower_ends(lambda bounds: mean_p_values(values - bounds[:, None], design, least=least - bounds), mean, error)
-    high = -lower_ends(
-        lambda bounds: mean_p_values(-values - bounds[:, None], design, least=-most - bounds), -mean, error
+    error = np.sqrt(variance + ((mean - least) ** 2 + (most - mean) ** 2) / design.observations**2)
+    signed = np.concatenate([values, -values])
+    limit = np.repeat([least, -most], len(values))
+    ends = lower_ends(
+        lambda bounds, rows: mean_p_values(signed[rows] - bounds[:, None], design, least=limit[rows] - bounds),
+        np.concatenate([mean, -mean]),
+        np.concatenate([error, error]),
     )
-    return np.maximum(low, least), np.minimum(high, most)
+    low, high = np.split(ends, 2)
+    return np.maximum(low, least), np.minimum(-high, most)
 
 
 def ratio_ends(parts: Floats, whole: Floats, design: SamplingDesign) -> tuple[Floats, Floats]:
@@ -47,69 +51,103 @@ def ratio_ends(parts: Floats, whole: Floats, design: SamplingDesign) -> tuple[Fl
         whole: `prompt`; its mean must be significantly above zero, or ends may be infinite.
         design: how the prompts were drawn.
     """
+    parts, whole = design.without_strata(parts), design.without_strata(whole)
     ratio = parts.mean(1) / whole.mean()
-    error = np.sqrt(_variance((parts - ratio[:, None] * whole) / whole.mean(), design))
-
-    def below(sign: float) -> Floats:
-        return lower_ends(
-            lambda bounds: mean_p_values(sign * parts - bounds[:, None] * whole, design), sign * ratio, error
-        )
-
-    return below(1.0), -below(-1.0)
-
-
-def _variance(values: Floats, design: SamplingDesign) -> Floats:
-    """Return the variance of means, `estimate prompt` → `estimate`."""
-    values = design.without_strata(values)
-    if design.clustering:
-        return cluster_variance(values, design.cluster_rows).variance
-    return np.asarray(values.var(1) / max(values.shape[1] - 1, 1))  # within limits, one value has an interval
+    residuals = parts - ratio[:, None] * whole
+    error, guesses = _students_ends(residuals, whole, design)
+    signed = np.concatenate([residuals, -residuals])
+    ends = lower_ends(
+        lambda bounds, rows: p_values_within_strata(signed[rows] - bounds[:, None] * whole, design),
+        np.zeros(len(signed)),
+        np.concatenate([error, error]),
+        guesses,
+    )
+    low, high = np.split(ends, 2)
+    return ratio + low, ratio - high
 
 
-def lower_ends(p_values_at: Callable[[Floats], Floats], estimates: Floats, errors: Floats) -> Floats:
-    """Return the bounds at which p-values of H0 «estimand ≤ bound» equal the level, by a safeguarded secant method.
+def _students_ends(residuals: Floats, whole: Floats, design: SamplingDesign) -> tuple[Floats, Floats]:
+    """Return standard errors of ratios, `estimate`, and where Student's t-test alone would have the lower ends.
 
-    The probits of the p-values are nearly linear in the bound.
+    These are relative to the ratios, first of the residuals and then of their negatives. Fieller's quadratic equation
+    gives them; where it has no solution, a few standard errors do.
 
     Args:
-        p_values_at: maps bounds, `estimate`, to p-values, `estimate`.
+        residuals: part − ratio · whole, `estimate prompt`, without the differences between strata.
+        whole: `prompt`, without the differences between strata.
+        design: how the prompts were drawn.
+    """
+    number, mean = len(residuals), float(whole.mean())
+    every, freedom = _variance(np.concatenate([residuals, residuals + whole, whole[None]]), design)
+    own, of_whole = every[:number], every[-1]
+    covariance = (every[number:-1] - own - of_whole) / 2
+    error = np.sqrt(own) / abs(mean)
+    square = float(stdtrit(freedom, ALPHA_PER_SIDE)) ** 2
+    leading = mean * mean - square * of_whole
+    middle = square * np.concatenate([covariance, -covariance])
+    if leading <= 0:
+        return error, -FIRST_STEP * np.concatenate([error, error])
+    root = np.sqrt(middle * middle + leading * square * np.concatenate([own, own]))
+    return error, -(middle + root) / leading
+
+
+def _variance(values: Floats, design: SamplingDesign) -> tuple[Floats, float]:
+    """Return the variance of means, `estimate prompt` → `estimate`, and its degrees of freedom.
+
+    Args:
+        values: `estimate prompt`, without the differences between strata.
+        design: how the prompts were drawn.
+    """
+    if design.clustering:
+        spread = cluster_variance(values, design.cluster_rows)
+        return spread.variance, spread.freedom
+    freedom = max(values.shape[1] - 1, 1)  # within limits, one value has an interval
+    return np.asarray(values.var(1) / freedom), freedom
+
+
+def lower_ends(
+    p_values_at: Callable[[Floats, Integers], Floats], estimates: Floats, errors: Floats, guesses: Floats | None = None
+) -> Floats:
+    """Return the bounds at which p-values of H0 «estimand ≤ bound» equal the level, by a safeguarded secant method.
+
+    The probits of the p-values are nearly linear in the bound. No end depends on which others are computed with it.
+
+    Args:
+        p_values_at: maps bounds of some of the estimates, and the places of these, to p-values.
         estimates: `estimate`.
         errors: standard errors, `estimate`, which only set the first steps.
+        guesses: bounds that are expected near the ends, `estimate`; None for 2.1 standard errors below the estimates.
 
     Returns:
         The ends, `estimate`; −∞ where no bound within 2¹² standard errors can be rejected.
     """
-
-    def distance(bounds: Floats) -> Floats:
-        probits: Floats = np.clip(ndtri(p_values_at(bounds)), -MAX_PROBIT, MAX_PROBIT)
-        return probits - float(ndtri(ALPHA_PER_SIDE))
-
+    level = float(ndtri(ALPHA_PER_SIDE))
+    ends = np.full(len(estimates), -np.inf)
+    places = np.arange(len(estimates))
     # At the estimate itself the p-value is about one half.
-    inner, inner_distance = estimates.copy(), np.full(len(estimates), -float(ndtri(ALPHA_PER_SIDE)))
-    outer = estimates - FIRST_STEP * errors
-    outer_distance = distance(outer)
-    for doubling in range(MAX_DOUBLINGS):
-        short = outer_distance > 0
-        if not short.any():
-            break
-        inner, inner_distance = np.where(short, outer, inner), np.where(short, outer_distance, inner_distance)
+    before, before_distance = estimates, np.full(len(estimates), -level)
+    inner, outer, doublings = estimates, ends.copy(), np.zeros(len(estimates))
+    bounds = estimates - FIRST_STEP * errors if guesses is None else guesses
+    for trial in range(SECANT_STEPS + BISECTIONS):
+        probits = ndtri(p_values_at(bounds, places))
+        distance = np.minimum(np.maximum(probits, -MAX_PROBIT), MAX_PROBIT) - level
+        outer, inner = np.where(distance <= 0, bounds, outer), np.where(distance <= 0, inner, bounds)
+        span = before_distance - distance
+        secant = bounds - distance * (before - bounds) / np.where(span > 0, span, np.nan)
         # A probit falls by about one with every standard error.
-        reach = np.where(short, (NEXT_STEP * outer_distance + MIN_STEP) * 2.0**doubling * errors, 0.0)
-        outer = outer - reach
-        outer_distance = np.where(short, distance(outer), outer_distance)
-    found = outer_distance <= 0
-    end, is_near = outer, ~found  # no estimate may depend on which others are computed with it
-    for _ in range(SECANT_STEPS):  # the Illinois variant of the method of false position
-        span = inner_distance - outer_distance
-        step = outer - outer_distance * (inner - outer) / np.where(span > 0, span, 1.0)
-        end = np.where(is_near, end, step)
-        end_distance = distance(end)
-        is_near |= np.abs(end_distance) < PROBIT_TOLERANCE
-        if is_near.all():
+        reach = (NEXT_STEP * distance + MIN_STEP) * 2.0**doublings * errors
+        is_open = np.isinf(outer)
+        is_useful = (secant < inner) & (secant > np.where(is_open, bounds - reach, outer))
+        is_useful &= np.where(is_open, doublings < 2, trial < SECANT_STEPS)
+        following = np.where(is_useful, secant, np.where(is_open, bounds - reach, (inner + outer) / 2))
+        is_near = np.abs(distance) < PROBIT_TOLERANCE
+        ends[places[is_near]] = np.where(is_useful, secant, bounds)[is_near]  # the last step costs nothing
+        doublings = doublings + is_open
+        going = ~is_near & (doublings <= MAX_DOUBLINGS)
+        if not going.any():
             break
-        rejected = end_distance <= 0
-        # The side that stays has its distance halved, so that it cannot stay for ever.
-        inner_distance = np.where(rejected, inner_distance / 2, end_distance)
-        outer_distance = np.where(rejected, end_distance, outer_distance / 2)
-        outer, inner = np.where(rejected, end, outer), np.where(rejected, inner, end)
-    return np.asarray(np.where(found, end, -np.inf))
+        before, before_distance, bounds = bounds[going], distance[going], following[going]
+        places, errors, inner, outer, doublings = (x[going] for x in (places, errors, inner, outer, doublings))
+    else:
+        ends[places] = bounds
+    return ends

@@ -49,31 +49,41 @@ def mean_p_values(
         level: the level of the test, of one side; in a family, the level over the number of tests.
         least: the lower limit of the values, less the bound: a number or `test`; None for no limit.
     """
-    if design.clustering:
-        return _clustered_p_values(values, design, level, least)
-    if least is not None:  # strata are left out: values shifted to a common mean could lie beyond the limit
-        return weighted_sum_below_zero(values, np.broadcast_to(np.asarray(least, dtype=float), values.shape[:1]))
-    values = design.without_strata(values)
-    n = values.shape[1]
-    student = _t_p_values(values.mean(1), values.var(1, ddof=1) / n, n - 1)
-    added = values.min(1) - unseen_distance(values, level)
-    return np.asarray(np.maximum(student, weighted_sum_below_zero(values, added)))
-
-
-def _clustered_p_values(values: Floats, design: SamplingDesign, level: float, least: Floats | float | None) -> Floats:
-    if least is None:
+    if least is None:  # otherwise strata are left out: values shifted to a common mean could lie beyond the limit
         values = design.without_strata(values)
-    spread = cluster_variance(values, design.cluster_rows)
-    observations, mean = spread.observations, values.mean(1)
+    return p_values_within_strata(values, design, level, least)
+
+
+def p_values_within_strata(
+    values: Floats, design: SamplingDesign, level: float = ALPHA_PER_SIDE, least: Floats | float | None = None
+) -> Floats:
+    """Return `mean_p_values` of values that vary only as much as they do within strata, `test prompt` → `test`."""
     if least is not None:
-        # The added observation is a cluster of one factor: its distance is multiplied as those of clusters are. Totals
-        # of large clusters can lie beyond the limit; the added observation then does, too.
-        limit = np.broadcast_to(np.asarray(least, dtype=float), mean.shape)
-        added = mean + (limit - mean) * (observations.shape[1] / spread.effective)
-        return weighted_sum_below_zero(observations, np.minimum(added, observations.min(1)))
+        limit = np.broadcast_to(np.asarray(least, dtype=float), values.shape[:1])
+        return _limited_p_values(values, design, limit)
+    mean = values.mean(1)
+    if not design.clustering:
+        n = values.shape[1]
+        student = _t_p_values(mean, values.var(1, ddof=1) / n, n - 1)
+        unseen = unseen_distance(values, level)
+        return np.asarray(np.maximum(student, weighted_sum_below_zero(values, values.min(1) - unseen)))
+    spread = cluster_variance(values, design.cluster_rows)
+    observations = spread.observations
     student = _t_p_values(mean, spread.variance, spread.freedom)
     unseen = CLUSTER_UNSEEN_FACTOR * unseen_distance(observations, level, spread.fewest)
     return np.asarray(np.maximum(student, weighted_sum_below_zero(observations, observations.min(1) - unseen)))
+
+
+def _limited_p_values(values: Floats, design: SamplingDesign, limit: Floats) -> Floats:
+    """Return the p-values of values within limits, `test`; `limit` is the lower one, less the bound, `test`."""
+    if not design.clustering:
+        return weighted_sum_below_zero(values, limit)
+    spread = cluster_variance(values, design.cluster_rows)
+    observations, mean = spread.observations, values.mean(1)
+    # The added observation is a cluster of one factor: its distance is multiplied as those of clusters are. Totals of
+    # large clusters can lie beyond the limit; the added observation then does, too.
+    added = mean + (limit - mean) * (observations.shape[1] / spread.effective)
+    return weighted_sum_below_zero(observations, np.minimum(added, observations.min(1)))
 
 
 def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, number: int | None = None) -> Floats:
@@ -90,8 +100,9 @@ def unseen_distance(values: Floats, level: float = ALPHA_PER_SIDE, number: int |
     """
     mean = values.mean(1, keepdims=True)
     centred = values - mean
-    variance = (centred * centred).mean(1)
-    third = np.maximum(-(centred**3).mean(1), 0.0)
+    squares = centred * centred
+    variance = squares.mean(1)
+    third = np.maximum(-(squares * centred).mean(1), 0.0)
     per_variance = third / np.where(variance > 0, variance, 1.0)  # skewness times the standard deviation
     strictness = math.log(1 / level) / math.log(1 / ALPHA_PER_SIDE)
     n = values.shape[1] if number is None else number

@@ -89,6 +89,16 @@ def test_one_value_and_an_added_one_by_hand():
     assert weighted_sum_below_zero(np.array([[3.0]]), np.array([-1.0]))[0] == pytest.approx(0.25, abs=1e-6)
 
 
+def test_no_probability_depends_on_which_others_are_computed_with_it():
+    """Some take more steps of Newton's method, or of the integral, than others; one has only two different terms."""
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.normal(0.2, 1, 40), np.exp(2 * rng.normal(size=40)) - 4, np.repeat([-0.3, 0.7], 20)])
+    values, added = np.concatenate([values, -values]), np.array([-2.0, -5.0, -0.3, -4.0, -90.0, -0.7])
+    together = weighted_sum_below_zero(values, added)
+    alone = [weighted_sum_below_zero(values[[k]], added[[k]])[0] for k in range(6)]
+    np.testing.assert_allclose(alone, together, rtol=1e-12)
+
+
 def test_many_tests_are_computed_in_parts(monkeypatch):
     rng = np.random.default_rng(0)
     values, added = rng.normal(0.2, 1, (30, 9)), np.full(30, -2.0)

@@ -154,9 +154,30 @@ def test_the_search_finds_ends_of_any_smooth_test():
     """Student's t, whose ends are known in closed form."""
     values = np.random.default_rng(1).normal(2, 3, (4, 20))
     mean, error = values.mean(1), reference.sem(values, axis=1)
-    ends = lower_ends(lambda bounds: reference.t.sf((mean - bounds) / error, 19), mean, error)
+    ends = lower_ends(lambda bounds, rows: reference.t.sf((mean[rows] - bounds) / error[rows], 19), mean, error)
     np.testing.assert_allclose(ends, mean - reference.t.isf(0.025, 19) * error, atol=1e-3)
 
 
 def test_the_search_says_where_there_is_no_end():
-    assert lower_ends(lambda bounds: np.full(2, 0.3), np.zeros(2), np.ones(2)).tolist() == [-np.inf, -np.inf]
+    assert lower_ends(lambda bounds, rows: np.full(len(rows), 0.3), np.zeros(2), np.ones(2)).tolist() == [
+        -np.inf,
+        -np.inf,
+    ]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_no_interval_depends_on_which_others_are_computed_with_it(design):
+    """Whatever the shapes, exactly: the cache of intervals stores them one by one."""
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.normal(size=N), rng.lognormal(size=N), -rng.lognormal(size=N), rng.standard_t(2, N)])
+    limited = rng.beta(5, 0.5, (4, N))
+    limited[0] = limited[0] > 0.5
+    whole = rng.normal(3, 1, N)
+    for ends, rows in (
+        (lambda rows: mean_ends(rows, design), values),
+        (lambda rows: mean_ends(rows, design, (0.0, 1.0)), limited),
+        (lambda rows: ratio_ends(rows, whole, design), values),
+    ):
+        together = np.array(ends(rows))
+        alone = np.concatenate([np.array(ends(row[None])) for row in rows], axis=1)
+        np.testing.assert_allclose(alone, together, rtol=1e-9, atol=1e-12)
