@@ -217,6 +217,10 @@ class Measurements:
             self._measured.update(zip(new, scores, strict=True))
         return np.stack([self._measured[each] for each in interventions])
 
+    def known_scores(self, intervention: Intervention) -> Floats | None:
+        """Return the logit differences under an intervention, `prompt`, if they have been measured; otherwise None."""
+        return self._measured.get(intervention)
+
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
         """Denoise every head, part of a head or neuron of the layers, one at a time."""
         key = (component, layers, at)

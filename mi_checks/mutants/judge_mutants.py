@@ -19,7 +19,9 @@ from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.mutants.choose_mutations import mutations_of
+from mi_checks.mutants.derived_measurements import ExchangedModel, FirstPrompts, SilentNodesModel
 from mi_checks.mutants.mutation import Mutation
+from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.output.failure_lines import footer
 from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
@@ -37,7 +39,7 @@ class MutantRuns:
         """Begin without mutants.
 
         Args:
-            measured: measurements of the unmutated model on the prompts.
+            measured: the measurements of the unmutated model on the prompts.
             engine: returns the engine of the unmutated model.
             store: the cache for measurements of mutants; None if they should not outlive the run.
         """
@@ -52,13 +54,19 @@ class MutantRuns:
         Raises:
             MiChecksError: the mutant cannot be measured.
         """
-        return judge_check(check, self._measured, self._engine_of(mutation, weights), weights)
+        return judge_check(check, self._measured, self._source_of(mutation, weights), weights)
 
     def close(self) -> None:
         """Save the measurements to the cache and free the rest."""
         for engine in self._engines.values():
             engine.save()
         self._engines.clear()
+
+    def _source_of(self, mutation: Mutation, weights: Transformer) -> MeasurementSource:
+        """Return what measures a mutant: its engine, or other measurements from which its own follow."""
+        if isinstance(mutation, ExchangedHeads):
+            return ExchangedModel(self._measured, mutation, partial(self._engine_of, mutation, weights))
+        return SilentNodesModel(mutation, self._engine_of(mutation, weights))
 
     def _engine_of(self, mutation: Mutation, weights: Transformer) -> CachedEngine:
         for other, engine in self._engines.items():
@@ -127,10 +135,14 @@ class MutantJudge:
         self._all = MutantRuns(measured, engine, store)
         n_subset = len(measured.batch) // 4
         self._subset_runs: MutantRuns | None = None
+        self._subset_engine: CachedEngine | None = None
         if n_subset >= MIN_SUBSET_PROMPTS:
             subset = measured.batch.select(slice(n_subset))
-            subset_engine = cache(lambda: engine().with_prompts(subset))
-            self._subset_runs = MutantRuns(measured.with_batch(subset), subset_engine, store)
+            subset_engine = cache(lambda: engine().with_first_prompts(subset))
+            key = "" if store is None else measurement_key(measured.loaded_model, subset, ReplayEngine.name)
+            self._subset_engine = CachedEngine(subset_engine, store, key)
+            source = FirstPrompts(measured, n_subset, self._subset_engine)
+            self._subset_runs = MutantRuns(measured.with_batch(subset).with_engine(source), subset_engine, store)
 
     def mutants_of(self, check: Check) -> tuple[Mutant, ...]:
         """Return every mutant of a check that passes on the unmutated model, with the check's verdict on it.
@@ -145,6 +157,8 @@ class MutantJudge:
         for runs in (self._subset_runs, self._all):
             if runs is not None:
                 runs.close()
+        if self._subset_engine is not None:
+            self._subset_engine.save()
 
     def _mutant(self, check: Check, mutation: Mutation) -> Mutant:
         try:

@@ -30,6 +30,10 @@ class Mutation(ABC):
     def apply(self, model: Transformer) -> Transformer:
         """Return the edited model, leaving the given one unchanged."""
 
+    def silences(self, _node: Node, /) -> bool:
+        """Return whether a node of the edited model writes nothing, whatever its activation is."""
+        return False
+
 
 class WeightEditor:
     """A copy of a model's weights in which each tensor is copied when it is first edited."""

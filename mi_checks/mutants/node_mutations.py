@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -54,6 +54,10 @@ class ZeroedNodes(Mutation):
         """Return the model with output weights set to zero; a bias is zeroed only with a whole layer's output."""
         return _with_changed_outputs(model, self.nodes, zero)
 
+    def silences(self, node: Node, /) -> bool:
+        """Return whether it is one of the nodes."""
+        return node in self.nodes
+
 
 @dataclass(frozen=True)
 class NegatedNodes(Mutation):
@@ -94,6 +98,10 @@ class SilencedHeads(Mutation):
         for layer in range(model.n_layers):
             edited.edit(f"blocks.{layer}.attn.o.weight", zero)
         return edited.model
+
+    def silences(self, node: Node, /) -> bool:
+        """Return whether it is a head or a part of one; an attention layer still writes its bias."""
+        return node.kind in ("head", *HEAD_PARTS)
 
 
 @dataclass(frozen=True)
@@ -186,10 +194,19 @@ class ExchangedHeads(Mutation):
             edited.edit(f"{attention}.o.weight", partial(_swap_columns, swap=swap))
         return edited.model
 
-    def renamed(self, node: Node) -> Node:
-        """Return the head of the unmutated model that computes what this head computes in the mutated model."""
+    def renamed(self, node: Node, heads_per_key: int) -> Node:
+        """Return the node of the unmutated model that computes what this node computes in the mutated model.
+
+        Args:
+            node: any node; only heads and their parts are renamed.
+            heads_per_key: the number of heads that share a key. Keys that are shared stay where they are.
+        """
+        moves = node.kind in ("head", "q", "pattern") or (node.kind in ("k", "v") and heads_per_key == 1)
+        if not moves:
+            return node
         to = {**dict(self.pairs), **{other: one for one, other in self.pairs}}
-        return to.get(node, node)
+        head = Node(node.layer, "head", node.index)
+        return replace(node, index=to.get(head, head).index)
 
 
 @dataclass(frozen=True)

@@ -115,12 +115,12 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
     other = mutated(engine, exchanged)
     heads = all_nodes("head", engine.loaded_model.shape)
     assert close(other.unpatched.clean.logit_diff, engine.unpatched.clean.logit_diff)
-    expected = engine.scores([denoise(exchanged.renamed(head)) for head in heads])
+    expected = engine.scores([denoise(exchanged.renamed(head, 1)) for head in heads])
     assert close(other.scores([denoise(head) for head in heads]), expected)
     assert not close(engine.scores([denoise(head) for head in heads]), expected)
     for head in heads[:4]:
         assert torch.allclose(
-            other.attention_by_position(head), engine.attention_by_position(exchanged.renamed(head)), atol=1e-6
+            other.attention_by_position(head), engine.attention_by_position(exchanged.renamed(head, 1)), atol=1e-6
         )
 
 
