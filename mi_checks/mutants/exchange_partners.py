@@ -63,10 +63,12 @@ def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) ->
     return tuple(exchanges)
 
 
-def recovery_rank(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
-    """Return a rank by what each head recovers when denoised alone, for the layers of some heads."""
+def recovery_rank(measured: Measurements, heads: Collection[Node], at: str | None = None) -> Rank:
+    """Return a rank by what each other head of the layers of some heads recovers when denoised alone."""
     layers = tuple(sorted({head.layer for head in heads}))
-    nodes = all_nodes("head", measured.loaded_model.shape, layers)
+    nodes = [node for node in all_nodes("head", measured.loaded_model.shape, layers) if node not in heads]
+    if not nodes:
+        return lambda _head: None
     recovered = measured.sweep_of(nodes, at or measured.default_position, "heads").recovered.mean(1)
     return dict(zip(nodes, recovered.tolist(), strict=True)).get
 

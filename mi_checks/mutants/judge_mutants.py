@@ -21,12 +21,13 @@ from mi_checks.errors import MiChecksError
 from mi_checks.mutants.choose_mutations import mutations_of
 from mi_checks.mutants.derived_measurements import ExchangedModel, FirstPrompts, SilentNodesModel
 from mi_checks.mutants.mutation import Mutation
+from mi_checks.mutants.mutation_target import nodes_of_check
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.output.failure_lines import footer
 from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
-from mi_checks.spec.node_checks import MediatorsCheck
+from mi_checks.spec.node_checks import AblationCheck, MediatorsCheck, PatchingCheck
 from mi_checks.spec.roles import RoleCheck
 
 MUTATION_CODE = ("mutants",)  # packages on which the measurements of mutants depend, besides the measuring code
@@ -179,14 +180,28 @@ class MutantJudge:
                 return verdict
         return self._all.verdict(check, mutation, weights)
 
-    @staticmethod
-    def _verdict_on_subset(check: Check, mutation: Mutation, weights: Transformer, runs: MutantRuns) -> Verdict | None:
-        """Return the verdict on the subset of prompts if it is a failure with an estimate, otherwise None."""
+    def _verdict_on_subset(
+        self, check: Check, mutation: Mutation, weights: Transformer, runs: MutantRuns
+    ) -> Verdict | None:
+        """Return the verdict on the subset of prompts if it is a failure that holds on all prompts, otherwise None.
+
+        A failure without an estimate, for lack of an effect on the subset, may be none on all prompts, unless nothing
+        is recovered there either.
+        """
         try:
             verdict = runs.verdict(check, mutation, weights)
         except MiChecksError:  # the subset may be too small
             return None
-        return verdict if verdict.outcome == "fail" and verdict.estimate is not None else None
+        holds = verdict.estimate is not None or self._recovers_nothing(check, mutation)
+        return verdict if verdict.outcome == "fail" and holds else None
+
+    def _recovers_nothing(self, check: Check, mutation: Mutation) -> bool:
+        """Return whether a claim that some fraction is above zero is about nodes that write nothing in a mutant."""
+        if not isinstance(check, PatchingCheck | AblationCheck):
+            return False
+        bound = self._measured.behaviour.bound_for(check, self._measured.loaded_model.name)
+        silenced = all(mutation.silences(node) for node in nodes_of_check(check, self._measured))
+        return silenced and bound is not None and bound.at_least is not None and bound.at_least > 0
 
 
 def stand_in_mutant(measured: Measurements, present: str, engine: MeasurementSource) -> Mutant:

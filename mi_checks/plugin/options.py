@@ -51,6 +51,8 @@ class Options:
         seed: the seed of the prompts; None if each file decides.
         memory: the bytes that the replay engine may use; None for a quarter of the free memory.
         report: where the HTML report is written.
+        draws: whether circuits, maps and curves are measured for the report. A run on mutants, which nobody reads as a
+            report, does so only if the report is named.
         run_file: where the run is written as JSON.
         history: the database that the run is added to; None if there is none.
         cache_folder: the folder of the cache of measurements; None if it is neither read nor written.
@@ -73,6 +75,7 @@ class Options:
     engine: str
     memory: int | None
     report: ReportDestination
+    draws: bool
     run_file: Path
     history: Path | None
     cache_folder: Path | None

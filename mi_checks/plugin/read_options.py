@@ -80,6 +80,7 @@ def read_options(config: pytest.Config) -> Options:
         engine=engine,
         memory=_bytes("--mi-memory", value_of("mi_memory")),
         report=ReportDestination(require_writable("--mi-report", report.page), report.folder),
+        draws=bool(value_of("mi_report")) or not value_of("mi_mutants"),
         run_file=require_writable("--mi-run", run_file),
         history=_history(config.rootpath, value_of("mi_history")),
         cache_folder=None if value_of("mi_no_cache") else _cache_folder(config),

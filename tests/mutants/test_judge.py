@@ -6,7 +6,7 @@ import pytest
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.mutants.choose_mutations import mutations_of
-from mi_checks.mutants.judge_mutants import judge_check
+from mi_checks.mutants.judge_mutants import MutantJudge, judge_check
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.results.run import FileLine
 from mi_checks.spec.check_refs import checks_with_paths
@@ -92,6 +92,33 @@ def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, 
     exchanged = result.mutants[1]
     assert exchanged.killed == (at_least > 0)
     assert exchanged.estimate.n == prompts
+
+
+class WholeBatch:
+    """The engine of all prompts, which says for how many mutants it was asked."""
+
+    def __init__(self, engine):
+        self.engine, self.mutants = engine, 0
+
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
+
+    def with_weights(self, *arguments):
+        self.mutants += 1
+        return self.engine.with_weights(*arguments)
+
+
+@pytest.mark.parametrize(("bound", "mutants"), [("at_least: 0.3", 0), ("at_least: -5, at_most: 5", 1)])
+def test_where_nothing_can_be_recovered_no_effect_on_few_prompts_is_none_on_all(tmp_path, bound, mutants):
+    suite = Suite(SuiteSettings(count=128))
+    loaded = written(tmp_path, f"patching: {{nodes: [L0.attn, L1.attn], recovers: {{{bound}}}}}")
+    ((_, check),) = checks_with_paths(loaded.behaviour)
+    engine = WholeBatch(suite.engine_of(loaded, NANO))
+    judge = MutantJudge(suite.measurements(loaded, NANO), lambda: engine, role=None)
+    (zeroed,) = judge.mutants_of(check)
+    assert zeroed.outcome == "fail"
+    assert zeroed.reason.startswith("there is no effect to mediate")
+    assert engine.mutants == mutants
 
 
 def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mi_checks.results.read_run import read_run
 from mi_checks.results.run import mutants_id
 from tests.plugin.conftest import ABSENT, BOUND, CHECKS
 
@@ -35,6 +36,15 @@ def test_0_when_all_are_killed(project):
     # preference: logits turned, twice; patching: zeroed, exchanged; mediators: likewise; attention: blinded, exchanged;
     # absent: a model that has it
     result.stdout.fnmatch_lines(["ab  ✓ absent * ✓ 5/5*", "mutants: 9 of 9 killed", "report: *"])
+
+
+@pytest.mark.parametrize("named", [(), ("--mi-report", "page.html")])
+def test_circuits_are_drawn_if_the_report_is_named(project, named):
+    project.behaviour(checks="  - mediators: {component: head, above: 0.1, include: L1H2}")
+    result = project.run("--mi-mutants", "--mi-run", "run.json", *named)
+    (evidence,) = read_run(project.path / "run.json").evidence
+    assert (evidence.circuit is not None) == bool(named)
+    assert ("The report has no circuits" in result.stdout.str()) == (not named)
 
 
 def test_a_head_that_looks_nowhere_in_particular_tells_a_bound_that_is_too_low(project):
