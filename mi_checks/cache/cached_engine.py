@@ -76,19 +76,16 @@ def entry_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> CacheEntry:
 
 
 def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray[Any]]:
-    """Return digests, the number of intervals behind each, and the ends: for each digest all lower, then all upper."""
-    ends = list(intervals.values())
+    """Return the digests of intervals, and their ends, `interval end`."""
     return {
         "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST_BYTES),
-        "intervals.counts": np.array([each.shape[1] for each in ends]),
-        "intervals.ends": np.concatenate([each.ravel() for each in ends]),
+        "intervals.ends": np.stack(list(intervals.values())),
     }
 
 
 def _read_intervals(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[bytes, Floats]:
-    digests, counts, ends = (arrays[f"intervals.{name}"] for name in ("digests", "counts", "ends"))
-    parts = np.split(ends, 2 * np.cumsum(counts)[:-1])
-    return {digest.tobytes(): part.reshape(2, -1) for digest, part in zip(digests, parts, strict=True)}
+    digests, ends = (arrays[f"intervals.{name}"] for name in ("digests", "ends"))
+    return {digest.tobytes(): each for digest, each in zip(digests, ends, strict=True)}
 
 
 def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:

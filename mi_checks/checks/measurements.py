@@ -88,7 +88,16 @@ class Sweep:
         Raises:
             NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
         """
-        return ratio_intervals(self.recovered, self.effect_size, self.design, floor=self.floor, cache=self.cache)
+        return self.estimates_of(range(len(self.nodes)))
+
+    def estimates_of(self, places: Sequence[int]) -> list[Estimate]:
+        """Return the fractions that some of the nodes recover, with intervals.
+
+        Raises:
+            NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
+        """
+        rows = self.recovered[np.array(places, dtype=np.int64)]
+        return ratio_intervals(rows, self.effect_size, self.design, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """Return the nodes that recover the most, with intervals.
@@ -96,8 +105,8 @@ class Sweep:
         Raises:
             NoEffectSize: clean − corrupt is not above zero, so that no fraction of it is defined.
         """
-        estimates = self.estimates
-        return [(self.nodes[i], estimates[i]) for i in self.fractions.argsort()[::-1][:count]]
+        places = self.fractions.argsort()[::-1][:count].tolist()
+        return list(zip([self.nodes[place] for place in places], self.estimates_of(places), strict=True))
 
 
 @dataclass(frozen=True)

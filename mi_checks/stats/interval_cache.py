@@ -15,33 +15,49 @@ MAX_CACHED_INTERVALS, DIGEST_BYTES = 100_000, 16
 class IntervalCache:
     """The ends of computed intervals, by a digest of everything that they depend on.
 
-    Checks, reports and baselines need the same intervals, and the cache of measurements stores them for later runs:
-    if nothing has to be measured, computing intervals takes longer than everything else.
+    Checks, reports and baselines need the same intervals, alone or among others, and the cache of measurements stores
+    them for later runs: if nothing has to be measured, computing intervals takes longer than everything else.
 
     Attributes:
-        ends: lower ends before upper ends, `end estimate`, by digest.
+        ends: the lower and the upper end of each interval, by digest.
     """
 
     def __init__(self, ends: Mapping[bytes, Floats] | None = None) -> None:
         """Start with the given ends."""
         self.ends: dict[bytes, Floats] = dict(ends or {})
 
-    def of(self, kind: str, compute: Callable[[], tuple[Floats, Floats]], design: bytes, *arrays: Floats) -> Floats:
+    def of(
+        self,
+        kind: str,
+        compute: Callable[[Floats], tuple[Floats, Floats]],
+        design: bytes,
+        values: Floats,
+        *shared: Floats,
+    ) -> Floats:
         """Return the lower and the upper ends of intervals, `end estimate`.
 
         Args:
             kind: the kind of estimate.
-            compute: computes the lower and the upper ends, each `estimate`, if they are not in the cache.
+            compute: computes the lower and the upper ends, each `estimate`, of those values that are not in the cache.
             design: the digest of how the prompts were drawn.
-            arrays: everything else that they depend on.
+            values: `estimate prompt`; no interval may depend on the values of another.
+            shared: everything else that they depend on.
         """
-        digest = hashlib.blake2b(f"{kind} {[array.shape for array in arrays]}".encode(), digest_size=DIGEST_BYTES)
-        digest.update(design)
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array, dtype=np.float64).data)
-        key = digest.digest()
-        if key not in self.ends:
-            if len(self.ends) >= MAX_CACHED_INTERVALS:
+        about = hashlib.blake2b(f"{kind} {[array.shape for array in shared]}".encode(), digest_size=DIGEST_BYTES)
+        about.update(design)
+        for array in shared:
+            about.update(np.ascontiguousarray(array, dtype=np.float64).data)
+        keys = []
+        for row in np.ascontiguousarray(values, dtype=np.float64):
+            digest = about.copy()
+            digest.update(row.data)
+            keys.append(digest.digest())
+        found = {key: self.ends[key] for key in keys if key in self.ends}
+        missing = {key: place for place, key in enumerate(keys) if key not in found}
+        if missing:
+            new = dict(zip(missing, np.stack(compute(values[list(missing.values())]), axis=1), strict=True))
+            if len(self.ends) + len(new) > MAX_CACHED_INTERVALS:
                 self.ends.clear()
-            self.ends[key] = np.stack(compute())
-        return self.ends[key]
+            self.ends |= new
+            found |= new
+        return np.array([found[key] for key in keys]).reshape(-1, 2).T

@@ -132,7 +132,7 @@ def mean_interval(
     elif limits is None and are_identical(values):
         low, high = identical_ends(value, design)
     else:
-        ((low,), (high,)) = cache.of(kind, lambda: mean_ends(values[None], design, limits), design.digest, values)
+        ((low,), (high,)) = cache.of(kind, lambda rows: mean_ends(rows, design, limits), design.digest, values[None])
     return Estimate(value, float(low), float(high), design.n, unit, method, **design.clustered)
 
 
@@ -194,12 +194,11 @@ def ratio_intervals(
     residuals = parts - values[:, None] * whole
     is_exact = ~residuals.any(1) if floor is None else floor.covers(residuals)
     refused = ratio_refusals(np.where(is_exact[:, None], values[:, None] * whole, parts), whole, design)
-    has_interval = ~is_exact & np.array([each is None for each in refused])
+    has_interval = ~is_exact & np.array([each is None for each in refused], dtype=bool)
     low, high = values.copy(), values.copy()
     if has_interval.any():
-        of_those = parts[has_interval]
         low[has_interval], high[has_interval] = cache.of(
-            "ratio", lambda: ratio_ends(of_those, whole, design), design.digest, of_those, whole
+            "ratio", lambda rows: ratio_ends(rows, whole, design), design.digest, parts[has_interval], whole
         )
     reach = 0.0 if floor is None else floor.mean / float(whole.mean())
     unit, found = f"fraction of {of}", []

@@ -134,5 +134,6 @@ def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tupl
     recovered = measured.floor.without_rounding(sweep.recovered)
     above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND, sweep.design, tested)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
-    order = np.argsort(-sweep.fractions, kind="stable")
-    return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]
+    order = np.argsort(-sweep.fractions, kind="stable").tolist()
+    significant = [place for place in order if corrected[place] < ALPHA / 2]
+    return list(zip([sweep.nodes[place] for place in significant], sweep.estimates_of(significant), strict=True))

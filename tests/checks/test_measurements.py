@@ -38,3 +38,17 @@ def test_the_strongest_come_first(measurements, around):
     found = measurements(around(4), effects=effects).sweep("head").strongest(3)
     assert [str(node) for node, _ in found] == ["L0H1", "L1H2", "L0H0"]
     assert [estimate.value for _, estimate in found] == pytest.approx([0.75, 0.5, 0.25])
+
+
+def test_only_the_nodes_that_are_asked_for_have_intervals(measurements, around):
+    rng = np.random.default_rng(0)
+    effects = {
+        f"L{layer}H{head}": around(2) + rng.normal(0, 0.1, len(around(2))) for layer in (0, 1) for head in (0, 1)
+    }
+    measured = measurements(around(4), effects=effects)
+    sweep = measured.sweep("head")
+    strongest = sweep.strongest(2)
+    of_effect_size = 1
+    assert len(measured.intervals.ends) == 2 + of_effect_size
+    places = [sweep.nodes.index(node) for node, _ in strongest]
+    assert [sweep.estimates[place] for place in places] == [estimate for _, estimate in strongest]

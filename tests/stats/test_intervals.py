@@ -205,6 +205,31 @@ def test_a_cached_interval_is_the_computed_one(monkeypatch):
     assert mean_interval(values, "logits", nouns(32, 8), cache=IntervalCache(cache.ends)) == of_nouns
 
 
+def test_an_interval_is_cached_alone_whatever_it_was_computed_with():
+    rng = np.random.default_rng(0)
+    whole, cache = rng.normal(4, 1, 32), IntervalCache()
+    parts = 0.3 * whole + rng.normal(size=(5, 32))
+    every = ratio_intervals(parts, whole, independent(32), cache=cache)
+    number = len(cache.ends)
+    assert number == 5 + 1  # and the whole
+    assert ratio_intervals(parts[[3, 1, 3]], whole, independent(32), cache=cache) == [every[3], every[1], every[3]]
+    assert ratio_intervals(parts[:0], whole, independent(32), cache=cache) == []
+    assert len(cache.ends) == number
+    more = ratio_intervals(np.concatenate([parts, -parts[:1]]), whole, independent(32), cache=cache)
+    assert more[:5] == every
+    assert len(cache.ends) == number + 1
+
+
+def test_a_full_cache_starts_anew(monkeypatch):
+    monkeypatch.setattr("mi_checks.stats.interval_cache.MAX_CACHED_INTERVALS", 4)
+    rng = np.random.default_rng(0)
+    whole, cache = rng.normal(4, 1, 32), IntervalCache()
+    parts = 0.3 * whole + rng.normal(size=(3, 32))
+    for rows in (parts, parts[:2], -parts):
+        assert len(ratio_intervals(rows, whole, independent(32), cache=cache)) == len(rows)
+        assert len(cache.ends) <= 4
+
+
 def test_limits_are_part_of_what_is_cached():
     values, cache = np.random.default_rng(0).beta(5, 1, 32), IntervalCache()
     plain = mean_interval(values, "", independent(32), cache=cache)

@@ -266,4 +266,5 @@ def _clear_threshold(sweep: Sweep, is_mediator: np.typing.NDArray[np.bool_], abo
 
 
 def _node_fraction(sweep: Sweep, place: int) -> tuple[str, Estimate]:
-    return str(sweep.nodes[place]), sweep.estimates[place]
+    (estimate,) = sweep.estimates_of([place])
+    return str(sweep.nodes[place]), estimate

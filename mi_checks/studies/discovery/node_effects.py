@@ -55,7 +55,8 @@ class TestedSweep:
 
     def fraction(self, node: Node) -> Estimate:
         """Return the fraction recovered, or removed, by a node, with its interval."""
-        return self.sweep.estimates[self.sweep.nodes.index(node)]
+        (estimate,) = self.sweep.estimates_of([self.sweep.nodes.index(node)])
+        return estimate
 
 
 def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> TestedSweep:

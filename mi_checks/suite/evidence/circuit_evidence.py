@@ -53,7 +53,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
     if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
         return None
     claimed = hypothesis(measured)
-    nodes = _mediators(measured)
+    nodes = _mediators(measured, claimed.nodes)
     missing = [node for node in claimed.nodes if node not in nodes]
     unknown = [_SingleEffect("", None, False)] * len(missing)
     what = "the measurement of claimed nodes that no check swept"
@@ -102,17 +102,23 @@ class _SingleEffect:
         return 0.0 if self.effect is None else self.effect.value
 
 
-def _mediators(measured: Measurements) -> dict[Node, _SingleEffect]:
-    """Return every swept head and neuron, at the position where it recovers most."""
+def _mediators(measured: Measurements, claimed: Container[Node]) -> dict[Node, _SingleEffect]:
+    """Return the swept heads and neurons that are claimed or may mediate, at the position where they recover most.
+
+    A node whose estimate is not above the threshold does not mediate, whatever its interval, which takes time.
+    """
     strongest: dict[Node, _SingleEffect] = {}
     for sweep in measured.sweeps:
         if sweep.nodes[0].kind not in ("head", "neuron"):
             continue
+        is_above = sweep.recovered.mean(1) > MIN_MEDIATOR_FRACTION * sweep.effect_size.mean()
+        places = [place for place, node in enumerate(sweep.nodes) if is_above[place] or node in claimed]
         try:
-            estimates: Sequence[Estimate | None] = sweep.estimates
+            estimates: Sequence[Estimate | None] = sweep.estimates_of(places)
         except NoEffectSize:
-            estimates = [None] * len(sweep.nodes)
-        for node, estimate in zip(sweep.nodes, estimates, strict=True):
+            estimates = [None] * len(places)
+        for place, estimate in zip(places, estimates, strict=True):
+            node = sweep.nodes[place]
             before = strongest.get(node)
             current = _SingleEffect(
                 sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found)
