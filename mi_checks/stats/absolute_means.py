@@ -7,7 +7,7 @@ import numpy as np
 from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import ALPHA_PER_SIDE, Estimate, Parts
 from mi_checks.stats.floor import Floats, RoundingFloor
-from mi_checks.stats.intervals import mean_interval, ratio_intervals, require_effect_size
+from mi_checks.stats.intervals import mean_interval, mean_intervals, ratio_intervals, require_effect_size
 from mi_checks.stats.mean_tests import bound_p_value, mean_p_values
 from mi_checks.stats.refusals import refusals, too_few_for_family
 from mi_checks.stats.sampling import Integers, SamplingDesign
@@ -73,9 +73,8 @@ class AbsoluteMeans:
 
     def parts(self, unit: str) -> Parts:
         """Return the weighted sum in the unit of the score, and the whole."""
-        below, above = (
-            mean_interval(each, unit, self._design, floor=self._floor) for each in (self._significant, self._plugged)
-        )
+        both = np.stack([self._significant, self._plugged])
+        below, above = mean_intervals(both, unit, self._design, floor=self._floor)
         numerator = self._with_ends(self.value * float(self._whole.mean()), below, above)
         return Parts(numerator, mean_interval(self._whole, unit, self._design), self._of)
 

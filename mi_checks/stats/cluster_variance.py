@@ -108,7 +108,7 @@ def cluster_variance(values: Floats, factors: Sequence[Integers]) -> ClusterVari
     if len(factors) == 1:
         variance, freedom = bell_mccaffrey(values, factors[0])
     else:
-        variance = multiway_variance(values, factors)
+        variance = multiway_variance(values, factors, single)
         freedom = min(_clusters(rows.tobytes()).freedom for rows in factors)
     total = single.sum(0)
     varies = total > 0
@@ -142,7 +142,7 @@ def bell_mccaffrey(values: Floats, rows: Integers) -> tuple[Floats, float]:
     return np.asarray((adjusted**2).sum(1)), clusters.freedom
 
 
-def multiway_variance(values: Floats, factors: Sequence[Integers]) -> Floats:
+def multiway_variance(values: Floats, factors: Sequence[Integers], single: Floats | None = None) -> Floats:
     """Return the multiway cluster-robust variance of the mean, `test` (Cameron, Gelbach & Miller 2011).
 
     This is the sum over the factors, less that over their pairwise cells, and so on. It can be negative; the repair is
@@ -151,18 +151,21 @@ def multiway_variance(values: Floats, factors: Sequence[Integers]) -> Floats:
     Args:
         values: `test prompt`.
         factors: the rows of each factor, `prompt`.
+        single: the `one_way_variance` of each factor, `factor test`; None to compute them.
     """
-    total = np.zeros(len(values))
+    if single is None:
+        single = np.stack([one_way_variance(values, rows) for rows in factors])
+    total = single.sum(0)
     for coefficient, rows in _signed_cells(tuple(rows.tobytes() for rows in factors)):
         total += coefficient * (
             values.var(1, ddof=1) / values.shape[1] if rows is None else one_way_variance(values, rows)
         )
-    return np.asarray(np.maximum(total, np.max([one_way_variance(values, rows) for rows in factors], axis=0)))
+    return np.asarray(np.maximum(total, single.max(0)))
 
 
 @lru_cache(maxsize=256)
 def _signed_cells(factors: tuple[bytes, ...]) -> tuple[tuple[int, Integers | None], ...]:
-    """Return the cells of all combinations of factors with their coefficients; None for cells of one prompt each.
+    """Return the cells of two factors or more with their coefficients; None for cells of one prompt each.
 
     They are the same for every value of a bound, and most combinations of more than two factors have one prompt each.
 
@@ -172,7 +175,7 @@ def _signed_cells(factors: tuple[bytes, ...]) -> tuple[tuple[int, Integers | Non
     rows = [np.frombuffer(each, dtype=np.int64) for each in factors]
     found: list[tuple[int, Integers | None]] = []
     of_prompts = 0
-    for size in range(1, len(rows) + 1):
+    for size in range(2, len(rows) + 1):
         for some in combinations(rows, size):
             cells, sign = joint_rows(some), (-1) ** (size + 1)
             if int(cells.max()) + 1 == len(cells):

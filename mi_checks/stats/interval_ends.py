@@ -132,8 +132,9 @@ def lower_ends(
         probits = ndtri(p_values_at(bounds, places))
         distance = np.minimum(np.maximum(probits, -MAX_PROBIT), MAX_PROBIT) - level
         outer, inner = np.where(distance <= 0, bounds, outer), np.where(distance <= 0, inner, bounds)
-        span = before_distance - distance
-        secant = bounds - distance * (before - bounds) / np.where(span > 0, span, np.nan)
+        with np.errstate(all="ignore"):
+            slope = (before_distance - distance) / (before - bounds)
+            secant = bounds - distance / slope  # useless unless it lies on the right side; see below
         # A probit falls by about one with every standard error.
         reach = (NEXT_STEP * distance + MIN_STEP) * 2.0**doublings * errors
         is_open = np.isinf(outer)
@@ -141,9 +142,10 @@ def lower_ends(
         is_useful &= np.where(is_open, doublings < 2, trial < SECANT_STEPS)
         following = np.where(is_useful, secant, np.where(is_open, bounds - reach, (inner + outer) / 2))
         is_near = np.abs(distance) < PROBIT_TOLERANCE
-        ends[places[is_near]] = np.where(is_useful, secant, bounds)[is_near]  # the last step costs nothing
+        is_jump = inner - outer < PROBIT_TOLERANCE * errors  # at a limit p-values need not be continuous
+        ends[places] = np.where(is_near, np.where(is_useful, secant, bounds), np.where(is_jump, outer, -np.inf))
         doublings = doublings + is_open
-        going = ~is_near & (doublings <= MAX_DOUBLINGS)
+        going = ~is_near & ~is_jump & (doublings <= MAX_DOUBLINGS)
         if not going.any():
             break
         before, before_distance, bounds = bounds[going], distance[going], following[going]

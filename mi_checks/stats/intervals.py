@@ -120,20 +120,43 @@ def mean_interval(
         floor: the rounding floor: values that exceed it on no prompt count as zero.
         cache: the cache of intervals; None to compute the interval anew.
     """
+    return mean_intervals(values[None], unit, design, limits=limits, floor=floor, cache=cache)[0]
+
+
+def mean_intervals(
+    values: Floats,
+    unit: str,
+    design: SamplingDesign,
+    *,
+    limits: Limits | None = None,
+    floor: RoundingFloor | None = None,
+    cache: IntervalCache | None = None,
+) -> list[Estimate]:
+    """Return `mean_interval` of each of several rows, `estimate prompt`."""
     values = values if floor is None else floor.without_rounding(values)
-    (refusal,) = refusals(values[None], design, limited=limits is not None)
-    value, method = float(values.mean()), MEAN_METHOD if limits is None else LIMITED_METHOD
-    if refusal is not None:
-        return _refused(value, design, unit, method, refusal)
-    cache = IntervalCache() if cache is None else cache
-    kind = "mean" if limits is None else f"mean within {limits}"
-    if limits is None and not values.any():
-        low, high = (0.0, 0.0) if floor is None else (-floor.mean, floor.mean)
-    elif limits is None and are_identical(values):
-        low, high = identical_ends(value, design)
-    else:
-        ((low,), (high,)) = cache.of(kind, lambda rows: mean_ends(rows, design, limits), design.digest, values[None])
-    return Estimate(value, float(low), float(high), design.n, unit, method, **design.clustered)
+    refused = refusals(values, design, limited=limits is not None)
+    means, method = values.mean(1), MEAN_METHOD if limits is None else LIMITED_METHOD
+    low, high = means.copy(), means.copy()
+    has_variation = np.array([each is None for each in refused], dtype=bool)
+    if limits is None:
+        is_zero, is_identical = ~values.any(1), are_identical(values)
+        reach = 0.0 if floor is None else floor.mean
+        low[is_zero], high[is_zero] = -reach, reach
+        for place in np.flatnonzero(is_identical):
+            low[place], high[place] = identical_ends(float(means[place]), design)
+        has_variation &= ~is_zero & ~is_identical
+    if has_variation.any():
+        cache = IntervalCache() if cache is None else cache
+        kind = "mean" if limits is None else f"mean within {limits}"
+        low[has_variation], high[has_variation] = cache.of(
+            kind, lambda rows: mean_ends(rows, design, limits), design.digest, values[has_variation]
+        )
+    return [
+        Estimate(value, a, b, design.n, unit, method, **design.clustered)
+        if refusal is None
+        else _refused(value, design, unit, method, refusal)
+        for value, a, b, refusal in zip(means.tolist(), low.tolist(), high.tolist(), refused, strict=True)
+    ]
 
 
 def ratio_interval(
@@ -229,7 +252,8 @@ def ratio_parts(
         of: the name of the whole.
         cache: the cache of intervals; None to compute the interval anew.
     """
-    return Parts(mean_interval(part, unit, design, cache=cache), mean_interval(whole, unit, design, cache=cache), of)
+    numerator, denominator = mean_intervals(np.stack([part, whole]), unit, design, cache=cache)
+    return Parts(numerator, denominator, of)
 
 
 def _refused(value: float, design: SamplingDesign, unit: str, method: str, refusal: Refusal) -> Estimate:

@@ -22,7 +22,7 @@ from mi_checks.spec.node_checks import AblationCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floats
-from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
+from mi_checks.stats.intervals import NoEffectSize, mean_intervals, ratio_intervals
 
 # Of an example whose whole attention pattern is stored; for longer ones, only that of the last token.
 MAX_PATTERN_TOKENS = 40
@@ -75,12 +75,13 @@ def direct_effects(nodes: Sequence[Node], measured: Measurements) -> dict[Node, 
     """Return the direct effect of each node on the clean logit difference; empty if the score is not linear."""
     if not nodes or nonlinearity(measured.batch, measured.loaded_model) is not None:
         return {}
-    estimates = [
-        mean_interval(
-            each, score_unit(measured.batch.score), measured.design, floor=measured.floor, cache=measured.intervals
-        )
-        for each in measured.measure(DirectEffects(tuple(nodes)))
-    ]
+    estimates = mean_intervals(
+        measured.measure(DirectEffects(tuple(nodes))),
+        score_unit(measured.batch.score),
+        measured.design,
+        floor=measured.floor,
+        cache=measured.intervals,
+    )
     return dict(zip(nodes, estimates, strict=True))
 
 
