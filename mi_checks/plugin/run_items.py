@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
 
 
-NOT_DRAWN = (
-    "The report has no circuits, maps and curves, as mutants were run; to have them, name the report with --mi-report"
-)
 GC_THRESHOLDS = (50_000, 20, 20)  # of Python's garbage collector: new objects, then collections, per generation
 
 
@@ -366,8 +363,6 @@ class ItemRunner:
             evidence = self.suite.close(loaded, model, for_report=self.options.draws)
             if evidence is not None:
                 self.session_results.add_evidence(evidence)
-                if not self.options.draws:
-                    omitted.add_sentence(NOT_DRAWN)
         except BaseException as error:
             if is_not_a_failure(error) and not is_pytest_outcome(error):
                 raise

@@ -20,6 +20,9 @@ from mi_checks.results.run import FAMILYWISE, CheckResult, Lint, ModelGuards, Mu
 from mi_checks.results.write_run import JOURNAL_SUFFIX, Journal, as_data
 from mi_checks.stats.estimate import Outcome
 
+NOT_DRAWN = (
+    "The report has no circuits, maps and curves, as mutants were run; to have them, name the report with --mi-report"
+)
 MAX_WARNING_LINES = 10  # of the terminal
 
 BehaviourAndModel = tuple[str, str]  # of a behaviour and a model
@@ -159,6 +162,8 @@ class SessionResults:
 
     def add_evidence(self, evidence: Evidence) -> None:
         """Add the evidence of a behaviour on a model, joined with what a worker measured."""
+        if not self.options.draws:
+            self.omitted.add_sentence(NOT_DRAWN)
         key = (evidence.behaviour, evidence.model)
         self.evidence[key] = merge_evidence(self.evidence[key], evidence) if key in self.evidence else evidence
 
