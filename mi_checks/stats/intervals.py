@@ -140,8 +140,7 @@ def mean_intervals(
     has_variation = np.array([each is None for each in refused], dtype=bool)
     if limits is None:
         is_zero, is_identical = ~values.any(1), are_identical(values)
-        reach = 0.0 if floor is None else floor.mean
-        low[is_zero], high[is_zero] = -reach, reach
+        low[is_zero], high[is_zero] = (0.0, 0.0) if floor is None else (-floor.mean, floor.mean)
         for place in np.flatnonzero(is_identical):
             low[place], high[place] = identical_ends(float(means[place]), design)
         has_variation &= ~is_zero & ~is_identical
