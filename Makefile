@@ -1,4 +1,4 @@
-# make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
+# make behaviours   run the suite on the bundled models on all cores (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
 # make gallery      run what has its report committed in reports/gallery, the whole suite first; ARGS=--check only compares
@@ -14,7 +14,7 @@ REPORT ?= reports/report.html
 .PHONY: behaviours emergence engines findings gallery mutants screenshot test format schema clean
 
 behaviours: $(VENV)/.ready
-	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
+	$(BIN)/pytest behaviours/ -n logical --maxprocesses 8 --mi-report $(REPORT) $(ARGS); status=$$?; \
 	  test ! -e $(REPORT) || echo "open file://$(abspath $(REPORT))"; exit $$status
 
 engines: $(VENV)/.ready-dev

@@ -32,10 +32,15 @@ def session_of(config: pytest.Config) -> Session:
         MiChecksError: the value of an option cannot be used.
     """
     if SESSION not in config.stash:
+        from mi_checks.plugin.interim_report import register_interim_report
+        from mi_checks.plugin.measured_seconds import register_measured_seconds
         from mi_checks.plugin.read_options import read_options
         from mi_checks.plugin.session import Session
 
         config.stash[SESSION] = Session(config.rootpath, read_options(config), terminal_of(config))
+        if not hasattr(config, "workerinput"):
+            register_measured_seconds(config)
+            register_interim_report(config, config.stash[SESSION])
     return config.stash[SESSION]
 
 

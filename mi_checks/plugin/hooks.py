@@ -6,6 +6,7 @@ libraries are needed only if a behaviour runs.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from mi_checks.plugin.collectors import (
     MEASURED_ITEMS,
     SESSION,
     BehaviourFile,
+    CheckItem,
     LockFile,
     MutantsItem,
     session_of,
 )
+from mi_checks.plugin.measured_seconds import MEASURED_SECONDS
 
 SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files that were not collected
+SCHEDULED: pytest.StashKey[bool] = pytest.StashKey()  # whether mi-checks may distribute the items over workers
+COLLECTED: pytest.StashKey[list[str]] = pytest.StashKey()  # the ids of items in the order of their files
+SECONDS = "mi_checks_seconds"  # the input of a worker that says how long behaviours took in earlier runs
 OPTIONS = (
     (
         "--mi-model",
@@ -153,6 +159,13 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before xdist replaces the default of --dist
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    options = config.option
+    config.stash[SCHEDULED] = getattr(options, "dist", "") == "no" and not options.distload
+    return (yield)
+
+
 @pytest.hookimpl(trylast=True)  # the session asks for the terminal reporter
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
@@ -174,6 +187,36 @@ def pytest_configure(config: pytest.Config) -> None:
             from mi_checks.plugin.familywise import FamilywiseCorrection
 
             config.pluginmanager.register(FamilywiseCorrection(config, session_of(config)), "mi_checks_familywise")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Begin the session of a controller, whose workers collect and measure."""
+    from mi_checks.errors import MiChecksError
+    from mi_checks.plugin.yaml_files import only_behaviours_named
+
+    try:
+        own = session_of(config) if only_behaviours_named(config) else config.stash.get(SESSION, None)
+    except MiChecksError:  # each worker reports it when it collects
+        own = None
+    config.stash[SCHEDULED] &= own is not None and only_behaviours_named(config)
+    if own is not None:
+        own.files.delete_journals()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    if node.config.stash[SCHEDULED]:
+        node.workerinput[SECONDS] = node.config.stash[MEASURED_SECONDS].earlier
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if not config.stash[SCHEDULED]:
+        return None
+    from mi_checks.plugin.scheduling import BehaviourScheduling
+
+    return BehaviourScheduling(config, log, config.stash[MEASURED_SECONDS].earlier)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -198,6 +241,21 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return file
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SESSION not in config.stash or config.option.collectonly:
+        return
+    from mi_checks.plugin.item_order import in_order_of_measuring
+
+    config.stash[COLLECTED] = [item.selectable_id for item in items if isinstance(item, CheckItem)]
+    count = config.stash[SESSION].options.count
+    alone = MEASURED_SECONDS in config.stash
+    # Every worker gets the same seconds from the controller, because all must have the same order.
+    seconds = config.stash[MEASURED_SECONDS].earlier if alone else getattr(config, "workerinput", {}).get(SECONDS)
+    if seconds is not None:
+        items[:] = in_order_of_measuring(items, count, seconds, longest_first=not alone)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.items:
         from mi_checks.plugin.yaml_files import UNRECOGNISED
@@ -205,12 +263,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
-        own.session_results.selected = [
-            item.selectable_id for item in session.items if isinstance(item, MEASURED_ITEMS)
-        ]
-        own.session_results.mutants.selected = [
-            item.selectable_id for item in session.items if isinstance(item, MutantsItem)
-        ]
+        collected = session.config.stash.get(COLLECTED, [])
+        own.session_results.selected = _ids(session.items, MEASURED_ITEMS, collected)
+        own.session_results.mutants.selected = _ids(session.items, MutantsItem, collected)
+
+
+def _ids(items: list[pytest.Item], kind: Any, collected: list[str]) -> list[str]:
+    """Return the ids of the items of a kind, in the order in which they were collected, not that of measuring."""
+    order = {node_id: place for place, node_id in enumerate(collected)}
+    ids = [item.selectable_id for item in items if isinstance(item, kind)]
+    return sorted(ids, key=lambda node_id: order.get(node_id, len(order)))
 
 
 @pytest.hookimpl(trylast=True)
@@ -221,6 +283,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # on an xdist worker; the controller writes the files
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
+        session.config.stash[MEASURED_SECONDS].save()
         own.files.finish(crashed=CRASHED in session.config.stash)
         if own.files.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -163,6 +163,11 @@ class OutputFiles:
             with self.session_results.omitted.suppressing("the journal of a worker that crashed"):
                 self.session_results.take_journal()
 
+    def delete_journals(self) -> None:
+        """Delete the journals of an earlier run that was killed, because another one begins."""
+        with self.session_results.omitted.suppressing("the removal of an earlier run's journal"):
+            delete_journals(self.options.run_file)
+
     def finish(self, *, crashed: bool = False) -> None:
         """Write the run and the files made from it.
 
@@ -179,6 +184,7 @@ class OutputFiles:
         """
         if crashed:
             self.take_journal()
+        self.session_results.sort()
         run = self.session_results.record()
         report, run_file = (relative(path, self.root) for path in (self.options.report.page, self.options.run_file))
         if self.session_results.results and self._try(f"writing the run to {run_file}", partial(self._write_run, run)):

@@ -218,7 +218,8 @@ class ItemRunner:
         self.locks.add(self.suite.bindings)
         with omitted.suppressing(f"the provenance of {model}"):
             self._take_provenance()
-        self._write_journal()
+        # A worker's first results are written at once, for the report that the controller writes during the run.
+        self._write_journal(now=bool(self.options.worker_id) and not self.session_results.journal.has_evidence)
 
     def rerun(self, node_id: str, model: str) -> str:
         """Return the command that runs one item again, with the options of this run that decide its outcome."""
@@ -242,9 +243,9 @@ class ItemRunner:
         self._write_journal()
         return result
 
-    def _write_journal(self) -> None:
+    def _write_journal(self, *, now: bool = False) -> None:
         with self.session_results.omitted.suppressing("the journal of this run"):
-            if self.session_results.journal.due:
+            if now or self.session_results.journal.due:
                 self._take_provenance()
                 self.session_results.write_journal()
 

@@ -156,9 +156,8 @@ class SessionResults:
         self.results_by_check.setdefault((result.behaviour, result.model), {})[result.check] = result
 
     def write_journal(self) -> None:
-        """Append new results to the journal if enough time has passed since the last time."""
-        if self.journal.due:
-            self.journal.add(self.record())
+        """Append new results to the journal."""
+        self.journal.add(self.record())
 
     def add_evidence(self, evidence: Evidence) -> None:
         """Add the evidence of a behaviour on a model, joined with what a worker measured."""
@@ -257,6 +256,9 @@ class SessionResults:
         self.sort()
 
     def sort(self) -> None:
-        """Sort the results in the order in which their checks were collected, as workers finish in any order."""
+        """Sort the results in the order of their files, in which their checks were collected.
+
+        Some are measured before others, and workers finish in any order.
+        """
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order.get(result.node_id, len(order)))

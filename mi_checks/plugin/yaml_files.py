@@ -42,6 +42,14 @@ def skipped_file_lines(files: list[Path], invocation_folder: Path) -> Iterator[s
         yield f"… and {len(files) - MAX_LISTED} more files like these"
 
 
+def only_behaviours_named(config: pytest.Config) -> bool:
+    """Return whether the command line names only behaviour files, and folders that `mi_behaviours` names or below."""
+    paths = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+    return bool(paths) and all(
+        path.suffix in (".yaml", ".yml") or _in_behaviour_folder(path / "any.yaml", config) for path in paths
+    )
+
+
 def _is_wanted(file: Path, session: pytest.Session) -> bool:
     return _in_behaviour_folder(file, session.config) or _in_named_folder(file, session)
 

@@ -10,7 +10,7 @@ from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
 from mi_checks.output.multiplicity_text import multiplicity_sentence
 from mi_checks.report.behaviour_results import DECLARED, DRIFTED, OUTCOMES, VerdictLabel, is_drift
-from mi_checks.results.run import REFERENCE, Run
+from mi_checks.results.run import REFERENCE, Run, RunInProgress
 
 # the entries that most often differ between runs
 SETUP_KEYS = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")
@@ -26,7 +26,7 @@ class ReportHeader:
     duration: str
     command: str
     provenance: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    cut_short: str  # how many checks an interrupted run completed; empty for a complete run
+    cut_short: str  # how many checks a run completed that was interrupted or is still going on; empty if all ran
     setup: tuple[tuple[str, str], ...]  # versions and settings, shown on one line
     multiplicity: str  # expected false passes, or that all checks were corrected together; may be empty
     omitted: tuple[str, ...]  # sentences about what could not be added to the run's record
@@ -83,6 +83,11 @@ def _cut_short_sentence(run: Run) -> str:
     if run.cut_short is None:
         return ""
     ran, planned = run.cut_short
+    if isinstance(run, RunInProgress):
+        return (
+            f"The run was still going on when this page was written: {ran:,} of {planned:,} checks had run, and only "
+            "these are in this report. Reload the page: it is renewed while the run goes on."
+        )
     return f"The run was cut short: {ran:,} of {planned:,} checks ran, and only these are in this report."
 
 

@@ -213,3 +213,8 @@ class Run:
             ValueError: a number is NaN or infinite, which cannot occur.
         """
         return json.dumps(asdict(self), sort_keys=True, allow_nan=False, ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class RunInProgress(Run):
+    """What a run that is still going on has measured so far; it is shown in a report and never stored."""

@@ -84,6 +84,11 @@ class Journal:
         """Return whether it is time for a line."""
         return time.monotonic() - self._last_write >= LINE_INTERVAL_S
 
+    @property
+    def has_evidence(self) -> bool:
+        """Return whether the evidence of any behaviour is written."""
+        return bool(self._evidence)
+
     def add(self, run: Run) -> None:
         """Write what is new since the last line.
 

@@ -19,7 +19,7 @@ from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.replay.memory_budget import hold_freed_memory, return_freed_memory
+from mi_checks.engine.replay.memory_budget import FreedMemory
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.faults.omissions import Omissions, require_storable
@@ -79,7 +79,7 @@ class Suite:
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
         self._active_engines: dict[BehaviourAndModel, Engine | CachedEngine] = {}
         self._on_few: dict[BehaviourAndModel, tuple[Measurements, Engine | CachedEngine | None]] = {}
-        hold_freed_memory()
+        self._freed_memory = FreedMemory()
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with the number of sweeps that it includes
 
     def check(
@@ -287,7 +287,7 @@ class Suite:
             self._omissions.pop(key, None)
             del measured, engine, few_engine, engines
             if has_activations:
-                return_freed_memory()
+                self._freed_memory.return_if_grown()
         return evidence
 
     def _add_drawings(

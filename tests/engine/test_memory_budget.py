@@ -10,7 +10,7 @@ import torch
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay import memory_budget
-from mi_checks.engine.replay.memory_budget import MAX_CPU_CHUNK_BYTES, MemoryBudget
+from mi_checks.engine.replay.memory_budget import MAX_CPU_CHUNK_BYTES, FreedMemory, MemoryBudget
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 CPU = torch.device("cpu")
@@ -94,15 +94,31 @@ def test_free_memory_of_this_machine():
     assert 0 < memory_budget.free_bytes(CPU) <= psutil.virtual_memory().total
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others hand back by themselves")
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others hand back by themselves")
+
+
+@glibc
 def test_freed_memory_is_returned_to_the_system():
+    freed = FreedMemory()
     size = 64 * 1024
     pieces = [np.ones(size, dtype=np.uint8) for _ in range(4000)]
     pinned = pieces[::500]  # what is freed lies between what is not
     full = psutil.Process().memory_info().rss
     del pieces
-    memory_budget.return_freed_memory(beyond=full + 2**30)
+    assert not freed.return_if_grown(2**30)
     assert abs(full - psutil.Process().memory_info().rss) < 0.2 * 4000 * size
-    memory_budget.return_freed_memory(beyond=0)
+    assert freed.return_if_grown(50 * 2**20)
     assert full - psutil.Process().memory_info().rss > 0.8 * 4000 * size
     assert len(pinned) == 8
+
+
+@glibc
+def test_what_a_process_needs_anyway_does_not_count_as_growth():
+    """Such as the weights of a large model: a process that holds them keeps the memory that its behaviours free."""
+    freed = FreedMemory()
+    weights = np.ones(256 * 2**20, dtype=np.uint8)
+    assert freed.return_if_grown(128 * 2**20)  # once
+    activations = np.ones(64 * 2**20, dtype=np.uint8)
+    del activations
+    assert not freed.return_if_grown(128 * 2**20)
+    assert weights.all()

@@ -16,7 +16,9 @@ from mi_checks.faults.unexpected import is_out_of_memory
 MAX_CPU_CHUNK_BYTES = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20  # the largest M_MMAP_THRESHOLD that glibc accepts
-MAX_RESIDENT_BYTES = 1280 * 2**20  # resident bytes of a process above which freed memory is returned to the system
+MAX_GROWTH_BYTES = (
+    640 * 2**20
+)  # resident bytes by which a process may grow before freed memory is returned to the system
 T = TypeVar("T")
 
 
@@ -64,30 +66,41 @@ def free_bytes(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def hold_freed_memory() -> None:
-    """Make glibc reuse freed memory until `return_freed_memory`.
+class FreedMemory:
+    """The memory that this process has freed and keeps, so that the next tensors can use it.
 
     By default glibc returns every large tensor to the system, which clears its pages before it lends them again. That
-    took a sixth of a sweep's time.
+    took a sixth of a sweep's time. But glibc keeps freed memory in pieces that large tensors of the next behaviour may
+    not fit, so that a process that never returned any would grow.
     """
-    mallopt = getattr(_c_library(), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
+    def __init__(self) -> None:
+        """Make glibc keep freed memory from now on."""
+        mallopt = getattr(_c_library(), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
+            mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        self.floor_bytes = _resident_bytes()  # resident when nothing was kept
 
-def return_freed_memory(beyond: int = MAX_RESIDENT_BYTES) -> None:
-    """Return freed memory to the system if the process is large.
+    def return_if_grown(self, max_growth_bytes: int = MAX_GROWTH_BYTES) -> bool:
+        """Return freed memory to the system if the process has grown since it last did, and say whether it did.
 
-    glibc holds it in pieces that large tensors of the next behaviour may not fit. A smaller process keeps its freed
-    memory, because clearing it again for each behaviour took a sixth of a suite's time.
+        What the process needs anyway, such as the weights of its models, does not count: it is what is left after freed
+        memory is returned.
 
-    Args:
-        beyond: resident bytes above which a process counts as large.
-    """
-    trim = getattr(_c_library(), "malloc_trim", None)
-    if trim is not None and psutil.Process().memory_info().rss > beyond:
+        Args:
+            max_growth_bytes: the resident bytes by which the process may grow before.
+        """
+        trim = getattr(_c_library(), "malloc_trim", None)
+        if trim is None or _resident_bytes() - self.floor_bytes <= max_growth_bytes:
+            return False
         trim(0)
+        self.floor_bytes = _resident_bytes()
+        return True
+
+
+def _resident_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
 
 
 def _c_library() -> ctypes.CDLL | None:
