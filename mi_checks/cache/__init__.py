@@ -1,4 +1,4 @@
-"""The cache: measurements, prompts and guard results of earlier runs, stored so that they are not computed again."""
+"""The cache: what earlier runs have measured and found, stored so that it is not computed again."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
@@ -6,4 +6,6 @@ __all__ = [
     "cache_store",
     "cached_engine",
     "cached_prompts_and_guards",
+    "code_digest",
+    "finished_results",
 ]

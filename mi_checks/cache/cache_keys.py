@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
-from functools import cache
-from pathlib import Path
-
+from mi_checks.cache.code_digest import code_digest, data_sha256
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import AnyPrompts
 
-PACKAGE = Path(__file__).parents[1]
 # The folders and files of this package, and the libraries they use, whose changes invalidate cached results.
 PROMPT_SOURCES = ("prompts", "cache", "spec")
 PROMPT_LIBRARIES = ("jinja2", "numpy", "tokenizers")
@@ -32,7 +26,7 @@ def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, s
         seed: the seed to use instead of the behaviour's own, or None.
     """
     dependencies = [repr(prompts), *loaded_model.prompt_dependencies, count, seed]
-    return _sha256([*dependencies, code_digest(PROMPT_SOURCES, PROMPT_LIBRARIES)])
+    return data_sha256([*dependencies, code_digest(PROMPT_SOURCES, PROMPT_LIBRARIES)])
 
 
 def measurement_key(loaded_model: LoadedModel, batch: PromptBatch, engine: str) -> str:
@@ -43,14 +37,14 @@ def measurement_key(loaded_model: LoadedModel, batch: PromptBatch, engine: str) 
         batch: its prompts.
         engine: the requested engine; which engine `auto` chooses follows from the rest.
     """
-    return _sha256(
+    return data_sha256(
         [*_model(loaded_model), batch.sha256, engine, code_digest(MEASUREMENT_SOURCES, MEASUREMENT_LIBRARIES)]
     )
 
 
 def guards_key(loaded_model: LoadedModel) -> str:
     """Return the sha256 of the model, the code that guards it and the libraries this code uses."""
-    return _sha256([*_model(loaded_model), "guards", code_digest(MEASUREMENT_SOURCES, MEASUREMENT_LIBRARIES)])
+    return data_sha256([*_model(loaded_model), "guards", code_digest(MEASUREMENT_SOURCES, MEASUREMENT_LIBRARIES)])
 
 
 def _model(loaded_model: LoadedModel) -> list[object]:
@@ -61,28 +55,3 @@ def _model(loaded_model: LoadedModel) -> list[object]:
         {name: repr(value) for name, value in sorted(vars(bridge.cfg).items())},
         repr(getattr(bridge.original_model, "config", None)),  # holds what TransformerLens' config leaves out
     ]
-
-
-@cache
-def code_digest(sources: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """Return the sha256 of some source files of this package, including word lists, and of library versions.
-
-    Args:
-        sources: folders or files, relative to the package.
-        libraries: names of distributions.
-
-    Raises:
-        LookupError: a source does not exist. After a rename nothing would be hashed, and results of other code would
-            be taken for results of the current code.
-    """
-    missing = [source for source in sources if not (PACKAGE / source).exists()]
-    if missing:
-        raise LookupError(f"a cache key names source files that do not exist in mi_checks: {', '.join(missing)}")
-    paths = [path for source in sources for path in (PACKAGE / source, *(PACKAGE / source).rglob("*"))]
-    files = sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts)
-    digests = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
-    return _sha256([digests, {name: importlib.metadata.version(name) for name in libraries}])
-
-
-def _sha256(data: object) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mi_checks.cache.cache_keys import INTERVAL_LIBRARIES, INTERVAL_SOURCES, code_digest
+from mi_checks.cache.cache_keys import INTERVAL_LIBRARIES, INTERVAL_SOURCES
 from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.code_digest import code_digest
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.readout import SideRun, UnpatchedRuns
 from mi_checks.stats.floor import Floats

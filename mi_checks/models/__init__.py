@@ -8,6 +8,7 @@ __all__ = [
     "loaders.loader_common",
     "loaders.native",
     "model_checkpoints",
+    "model_files",
     "model_names",
     "model_tokenizer",
     "models_of_behaviour",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.model_paths import (
@@ -125,17 +127,21 @@ class ModelName:
         return kind(f"model {self.name_as_given!r}: {reason}")
 
 
+@cache
 def bundled_models() -> tuple[str, ...]:
     """Return the models that ship with the project."""
     return tuple(sorted(folder.parent.name for folder in NANO_FOLDER.glob("*/config.json")))
 
 
-def bundled_checkpoints() -> dict[str, Path]:
+@cache
+def bundled_checkpoints() -> Mapping[str, Path]:
     """Return the bundled training checkpoints: `nano-attn-2l@200` → weights, in the order of training."""
-    return {
-        f"{path.parent.parent.name}@{int(path.stem.removeprefix('step-'))}": path
-        for path in sorted(NANO_FOLDER.glob("*/checkpoints/step-*.safetensors"))
-    }
+    return MappingProxyType(
+        {
+            f"{path.parent.parent.name}@{int(path.stem.removeprefix('step-'))}": path
+            for path in sorted(NANO_FOLDER.glob("*/checkpoints/step-*.safetensors"))
+        }
+    )
 
 
 def known_names() -> tuple[str, ...]:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable
 from functools import cache, partial
 
-from mi_checks.cache.cache_keys import code_digest, measurement_key
+from mi_checks.cache.cache_keys import measurement_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
+from mi_checks.cache.code_digest import code_digest
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.logit_diff import check_absent
 from mi_checks.checks.measurements import Measurements, MeasurementSource

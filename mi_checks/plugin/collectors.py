@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mi_checks.errors import MiChecksError
-    from mi_checks.plugin.run_items import ItemRequest
+    from mi_checks.plugin.item_request import ItemRequest
     from mi_checks.plugin.session import Session
     from mi_checks.results.run import CheckResult, MutantsResult
     from mi_checks.spec.check import Check
@@ -215,7 +215,7 @@ class CheckItem(pytest.Item):
     @property
     def request(self) -> ItemRequest:
         """Return what the item measures."""
-        from mi_checks.plugin.run_items import ItemRequest
+        from mi_checks.plugin.item_request import ItemRequest
 
         return ItemRequest(self.parent.loaded, self.parent.model, self.check, self.selectable_id, self.place)
 

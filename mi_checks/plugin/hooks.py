@@ -266,6 +266,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         collected = session.config.stash.get(COLLECTED, [])
         own.session_results.selected = _ids(session.items, MEASURED_ITEMS, collected)
         own.session_results.mutants.selected = _ids(session.items, MutantsItem, collected)
+        for item in session.items:
+            if isinstance(item, MEASURED_ITEMS):
+                own.item_runner.result_cache.select(item.parent.loaded, item.parent.model, item.name)
 
 
 def _ids(items: list[pytest.Item], kind: Any, collected: list[str]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import is_known, resolve
-from mi_checks.roles.role_lock import LockKey, NodeScores, read_lock, write_lock
-from mi_checks.spec.load_file import display_path
+from mi_checks.roles.role_lock import LockKey, NodeScores, RoleLock, read_lock, write_lock
+from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.roles import LOCK_FILE_NAME
 
@@ -25,7 +25,7 @@ class LockFiles:
         self.update = update
         self.failed: list[str] = []
         self._root = root
-        self._checked_folders: set[Path] = set()
+        self._locks: dict[Path, RoleLock] = {}  # by folder
         self._bindings: dict[Path, dict[LockKey, NodeScores]] = {}
         self._lines: list[str] = []
 
@@ -36,9 +36,13 @@ class LockFiles:
             SpecError: the file contains mistakes.
             MiChecksError: the file cannot be read.
         """
-        if folder not in self._checked_folders:
-            self._checked_folders.add(folder)
-            read_lock(folder, self._root, _shape)
+        if folder not in self._locks:
+            self._locks[folder] = RoleLock()  # its mistakes are reported once
+            self._locks[folder] = read_lock(folder, self._root, _shape)
+
+    def nodes(self, loaded: LoadedBehaviour, model: str) -> Mapping[str, NodeScores]:
+        """Return the recorded nodes of each role of a behaviour on a model, with their scores."""
+        return self._locks.get(loaded.path.parent, RoleLock()).of(loaded.behaviour.name, model)
 
     def add(self, bindings: Mapping[tuple[Path, LockKey], NodeScores]) -> None:
         """Add the nodes that roles were bound to, by folder, behaviour, model and role."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import io
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,79 +23,28 @@ from mi_checks.faults.unexpected import (
 from mi_checks.models.model_names import resolve
 from mi_checks.output.declared_text import unexpected_pass
 from mi_checks.output.failure_lines import footer
-from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
+from mi_checks.plugin.build_suite import build_suite, require_fetched
+from mi_checks.plugin.item_request import ItemRequest
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
+from mi_checks.plugin.result_cache import ResultCache
 from mi_checks.plugin.session_results import SessionResults, lint_message, lint_outcome, lint_reasons
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.claim import Claim
+from mi_checks.results.evidence import Evidence
 from mi_checks.results.pytest_ids import rerun_command
 from mi_checks.results.run import BASELINE, LINT, REFERENCE, CheckResult, FileLine, Lint, MutantsResult
-from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.yaml_source import Position
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.selection import checks_on, is_skipped
-from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
+    from mi_checks.cache.finished_results import FinishedResults
     from mi_checks.suite.against_mutants import MutantSuite
     from mi_checks.suite.reference_suite import ReferenceSuite
     from mi_checks.suite.suite import Suite
-
-
-GC_THRESHOLDS = (50_000, 20, 20)  # of Python's garbage collector: new objects, then collections, per generation
-
-
-@dataclass(frozen=True)
-class ItemRequest:
-    """What an item measures: one check of a behaviour on a model, or something about all of its checks together.
-
-    Attributes:
-        loaded: the behaviour.
-        model: the model, as the user names it.
-        check: the check; None if the item is about all of them.
-        node_id: pytest's id of the item.
-        place: where the check is claimed.
-    """
-
-    loaded: LoadedBehaviour
-    model: str
-    check: Check | None
-    node_id: str
-    place: Position
-
-    @property
-    def single_check(self) -> Check:
-        """Return the check.
-
-        Raises:
-            TypeError: the item is about all checks.
-        """
-        if self.check is None:
-            raise TypeError(f"{self.node_id} is not about a single check")
-        return self.check
-
-    @property
-    def claimed_at(self) -> FileLine:
-        """Return the place of the claim, as results have it."""
-        return FileLine(self.place.file, self.place.line)
-
-    @property
-    def location(self) -> str:
-        """Return the place of the claim as `file:line`."""
-        return str(self.claimed_at)
-
-    def item_id(self, check: str) -> ItemId:
-        """Return the identity of the result of an item that compares or lints all checks together."""
-        return ItemId(*self.key, check, check, self.node_id, self.claimed_at)
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Return the name of the behaviour, and the name whose claims the model runs under."""
-        return self.loaded.behaviour.name, resolve(self.model).claims
 
 
 class ItemRunner:
@@ -126,34 +75,12 @@ class ItemRunner:
         self.baselines = baselines
         self.locks = locks
         self.terminal = terminal
+        self.result_cache = ResultCache(options, locks)
 
     @cached_property
     def suite(self) -> Suite:
         """Return the suite, which is imported on first use, with torch and TransformerLens."""
-        limit_to_one_thread()
-        from mi_checks.cache.cache_store import CacheStore
-        from mi_checks.suite.loaded_models import SuiteSettings
-        from mi_checks.suite.suite import Suite
-
-        # The imports leave half a million objects that each garbage collection would walk through, and a run creates
-        # little garbage. Together, these two lines save a sixth of a run whose measurements are all cached.
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        options = self.options
-        settings = SuiteSettings(
-            options.count,
-            options.seed,
-            options.device,
-            options.dtype,
-            options.engine,
-            options.memory,
-            options.update,
-        )
-        return Suite(
-            settings,
-            no_progress if self.terminal is None else progress_bar(self.terminal),
-            None if options.cache_folder is None else CacheStore(options.cache_folder),
-        )
+        return build_suite(self.options, self.terminal)
 
     @cached_property
     def mutant_suite(self) -> MutantSuite:
@@ -208,16 +135,26 @@ class ItemRunner:
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
         """Add the evidence of a behaviour whose items on a model are done, and free its activations."""
-        if "suite" not in self.__dict__:
-            return
         what, omitted = f"{loaded.behaviour.name} on {model}", self.session_results.omitted
+        found = self.result_cache.find(loaded, model)
+        if found is not None:
+            self._take_finished(loaded, model, found)
+        if "suite" not in self.__dict__:
+            self.result_cache.forget(loaded, model)
+            self._write_journal()
+            return
         if "mutant_suite" in self.__dict__:
             with omitted.suppressing(f"the cache of the mutants of {what}"):
                 self.mutant_suite.close(loaded, model)
-        self._take_evidence(loaded, model, what)
+        n_omitted = len(omitted.sentences)
+        evidence = self._take_evidence(loaded, model, what) if found is None else None
         self.locks.add(self.suite.bindings)
         with omitted.suppressing(f"the provenance of {model}"):
             self._take_provenance()
+        if evidence is not None and len(omitted.sentences) == n_omitted:
+            with omitted.suppressing(f"the results of {what} in the cache"):
+                self._save_finished(loaded, model, evidence)
+        self.result_cache.forget(loaded, model)
         # A worker's first results are written at once, for the report that the controller writes during the run.
         self._write_journal(now=bool(self.options.worker_id) and not self.session_results.journal.has_evidence)
 
@@ -254,25 +191,48 @@ class ItemRunner:
         return self._or_error(partial(self._check, item), item, (item.single_check.id, item.single_check.kind))
 
     def _check(self, item: ItemRequest) -> CheckResult:
-        """Return the result of one check; the suite is imported here, so that errors of the import are reported."""
+        """Return the result of one check, of an earlier run if that is possible."""
         rerun, loaded, check = self.rerun(item.node_id, item.model), item.loaded, item.single_check
-        result = self.suite.check(
-            loaded, item.model, check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
-        )
+        self.session_results.result_counts["requested"] += 1
+        result = self._finished(item, rerun) or self._measured(item, rerun)
         entry = loaded.behaviour.inconclusive_place(check, result.model)
         if entry is None or self.baselines.options.overrides or resolve(item.model).stands_in:
             return result
         place = loaded.place_of(entry)
         return unexpected_pass(result, FileLine(place.file, place.line), rerun)
 
+    def _finished(self, item: ItemRequest, rerun: str) -> CheckResult | None:
+        """Return the result that an earlier run has stored, or None if the check must be measured."""
+        began = time.perf_counter()
+        result = self.result_cache.result(item, rerun)
+        if result is None:
+            return None
+        self.session_results.result_counts["cached"] += 1
+        return replace(result, seconds=time.perf_counter() - began)
+
+    def _measured(self, item: ItemRequest, rerun: str) -> CheckResult:
+        """Measure a check; the suite is imported here, so that errors of the import are reported.
+
+        Raises:
+            MiChecksError: the check cannot be measured.
+        """
+        if self.options.device in ("auto", "cpu"):  # otherwise the device may be the first problem
+            require_fetched(item.model)
+        result = self.suite.check(
+            item.loaded, item.model, item.single_check, node_id=item.node_id, claimed_at=item.claimed_at, rerun=rerun
+        )
+        self.result_cache.add(item, result, rerun)
+        return result
+
     def _baseline_result(self, item: ItemRequest) -> CheckResult:
         loaded, model = item.loaded, item.model
         _, claims = item.key
         results = {} if self.baselines.options.overrides else self._all_results(item)
-        evidence = None
+        evidence, provenance = None, None
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
-            evidence = self.suite.evidence(loaded, model)
-        provenance = self.suite.provenance().get(claims) if results else None
+            found = self.result_cache.find(loaded, model)
+            evidence = self.suite.evidence(loaded, model) if found is None else found.evidence
+            provenance = self.suite.provenance().get(claims) if found is None else found.provenance
         comparison = self.baselines.judge(loaded, claims, results, evidence, provenance)
         message = comparison.message
         if comparison.outcome in ("fail", "error"):
@@ -304,7 +264,10 @@ class ItemRunner:
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
         key = (loaded.behaviour.name, resolve(model).claims)
-        return self.session_results.lints.find_once(key, lambda: self.suite.lints(loaded, model, results))
+        found = self.result_cache.find(loaded, model)
+        return self.session_results.lints.find_once(
+            key, lambda: self.suite.lints(loaded, model, results) if found is None else found.lints
+        )
 
     def _all_results(self, item: ItemRequest) -> dict[str, CheckResult]:
         """Return the results of all checks except roles, by id; those that did not run are measured now."""
@@ -356,7 +319,31 @@ class ItemRunner:
                 f"{location}: {error}{self._where(item)}" if lacks_location else f"{error}{self._where(item)}"
             )
 
-    def _take_evidence(self, loaded: LoadedBehaviour, model: str, what: str) -> None:
+    def _take_finished(self, loaded: LoadedBehaviour, model: str, found: FinishedResults) -> None:
+        """Add what an earlier run has stored, besides the results of checks, and free what this one measured."""
+        _, claims = key = (loaded.behaviour.name, resolve(model).claims)
+        self.session_results.lints.find_once(key, lambda: found.lints)
+        self.session_results.add_evidence(found.evidence)
+        self.session_results.add_provenance({claims: found.provenance})
+        if found.guards is not None:
+            self.session_results.guards[claims] = found.guards
+        if "suite" in self.__dict__:
+            self.suite.close(loaded, model)
+
+    def _save_finished(self, loaded: LoadedBehaviour, model: str, evidence: Evidence) -> None:
+        """Store the results of a behaviour on a model for the next run."""
+        session_results, key = self.session_results, (loaded.behaviour.name, resolve(model).claims)
+        self.result_cache.save(
+            loaded,
+            model,
+            evidence,
+            self._lint(loaded, model, {}),
+            self.suite.provenance()[evidence.model],
+            session_results.guards.get(evidence.model),
+            items=set(session_results.results_by_check.get(key, {})),
+        )
+
+    def _take_evidence(self, loaded: LoadedBehaviour, model: str, what: str) -> Evidence | None:
         omitted, known = self.session_results.omitted, self.session_results.results_by_check
         with omitted.suppressing(f"the warnings of {what}"):
             self._lint(loaded, model, known.get((loaded.behaviour.name, resolve(model).claims), {}))
@@ -364,6 +351,7 @@ class ItemRunner:
             evidence = self.suite.close(loaded, model, for_report=self.options.draws)
             if evidence is not None:
                 self.session_results.add_evidence(evidence)
+            return evidence
         except BaseException as error:
             if is_not_a_failure(error) and not is_pytest_outcome(error):
                 raise
@@ -372,12 +360,13 @@ class ItemRunner:
                 result.outcome not in ("error", "skipped") for result in results.values()
             ):  # otherwise each says why
                 omitted.add(f"the evidence of {what}", error)
+            return None
 
     def _take_provenance(self) -> None:
         """Record where models come from, and how many measurements came from the cache."""
         session_results = self.session_results
         if "suite" in self.__dict__:
-            session_results.provenance.update(self.suite.provenance())
+            session_results.add_provenance(self.suite.provenance())
             session_results.guards.update(self.suite.loaded_models.guards())
             session_results.cache_counts = asdict(self.suite.cache_counts)
         if "reference_suite" in self.__dict__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from typing import Any
@@ -131,6 +131,7 @@ class SessionResults:
         self.omitted = Omissions()  # what is missing from the record, and why
         self.traces = TracebackCollector()
         self.cache_counts = {"requested": 0, "cached": 0}
+        self.result_counts = {"requested": 0, "cached": 0}  # of checks; an earlier run has stored the cached ones
         self.mutants = MutantTally()
         self.journal = Journal(options.run_file, options.worker_id)
         self.began = time.time()
@@ -165,6 +166,12 @@ class SessionResults:
             self.omitted.add_sentence(NOT_DRAWN)
         key = (evidence.behaviour, evidence.model)
         self.evidence[key] = merge_evidence(self.evidence[key], evidence) if key in self.evidence else evidence
+
+    def add_provenance(self, provenance: Mapping[str, dict[str, str]]) -> None:
+        """Add where models come from; the engine of a model stays known if nothing further was measured on it."""
+        for name, new in provenance.items():
+            engine = self.provenance.get(name, new)["engine"] if new["engine"] == "none" else new["engine"]
+            self.provenance[name] = {**new, "engine": engine}
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -217,6 +224,7 @@ class SessionResults:
             "provenance": self.provenance,
             "guards": as_data(self.guards),
             "cache_counts": self.cache_counts,
+            "result_counts": self.result_counts,
             "mutants": self.mutants.to_wire(),
             "lints": self.lints.to_wire(),
             "selected": self.selected,
@@ -237,6 +245,8 @@ class SessionResults:
         self.guards.update({name: record_from_data(ModelGuards, guards) for name, guards in data["guards"].items()})
         for name, count in data["cache_counts"].items():
             self.cache_counts[name] += count
+        for name, count in data["result_counts"].items():
+            self.result_counts[name] += count
         self.selected = data["selected"]  # the same in each worker
         self.sort()
         self.mutants.from_wire(data["mutants"])

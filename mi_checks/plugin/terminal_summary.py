@@ -50,7 +50,7 @@ class TerminalSummary:
             ("the count of checks that ran", self._cut_short),
             ("the list of engines", self._engines),
             ("the list of failed guards", self._refusals),
-            ("the count of measurements reused", self._reused),
+            ("the count of results and measurements reused", self._reused),
             ("the summary of roles", self.files.locks.summary),
             ("the summary of baselines", self.files.baselines.summary),
             ("the summary of mutants", self.session_results.mutants.lines),
@@ -134,7 +134,9 @@ class TerminalSummary:
         return [f"engine: {', '.join(sorted(used))}"] if used else []
 
     def _reused(self) -> list[str]:
-        counts = self.session_results.cache_counts
-        if not counts["requested"]:
-            return []
-        return [f"cache: {counts['cached']} of {counts['requested']} measurements reused"]
+        """Return how many results, and how many of the measurements for the others, are those of earlier runs."""
+        results, measurements = self.session_results.result_counts, self.session_results.cache_counts
+        counts = [f"{results['cached']} of {results['requested']} results"] if results["cached"] else []
+        if measurements["requested"]:
+            counts.append(f"{measurements['cached']} of {measurements['requested']} measurements")
+        return [f"cache: {' and '.join(counts)} reused"] if counts else []

@@ -1,11 +1,13 @@
 """A change of anything that a measurement depends on is another key."""
 
+import importlib.metadata
 from dataclasses import replace
 
 import pytest
 
 from mi_checks.cache import cache_keys as keys
 from mi_checks.cache.cache_keys import measurement_key, prompts_key
+from mi_checks.cache.code_digest import code_digest
 from mi_checks.models.load_model import load
 from mi_checks.mutants.judge_mutants import MUTATION_CODE
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
@@ -69,27 +71,27 @@ def test_other_code(loaded_model, tmp_path, monkeypatch):
     for part in keys.MEASUREMENT_SOURCES:
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "engine" / "replay.py").write_text("# another way")
-    monkeypatch.setattr(keys, "PACKAGE", tmp_path)
-    keys.code_digest.cache_clear()
+    monkeypatch.setattr("mi_checks.cache.code_digest.PACKAGE", tmp_path)
+    code_digest.cache_clear()
     try:
         assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
-        keys.code_digest.cache_clear()
+        code_digest.cache_clear()
 
 
 def test_other_libraries(loaded_model, monkeypatch):
     before = measurement_key(loaded_model, BATCH, "auto")
-    monkeypatch.setattr(keys.importlib.metadata, "version", lambda name: "0.0.1")
-    keys.code_digest.cache_clear()
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0.1")
+    code_digest.cache_clear()
     try:
         assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
-        keys.code_digest.cache_clear()
+        code_digest.cache_clear()
 
 
 def test_a_missing_source_raises():
     with pytest.raises(LookupError, match="a cache key names source files that do not exist in mi_checks: engines"):
-        keys.code_digest(("engine", "engines"), ())
+        code_digest(("engine", "engines"), ())
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_a_missing_source_raises():
     [keys.MEASUREMENT_SOURCES, keys.PROMPT_SOURCES, keys.INTERVAL_SOURCES, MUTATION_CODE, ESTIMATE_SOURCES],
 )
 def test_all_sources_exist(sources):
-    assert keys.code_digest(sources, ())
+    assert code_digest(sources, ())
 
 
 @pytest.mark.parametrize(

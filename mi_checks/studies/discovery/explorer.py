@@ -8,8 +8,9 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from mi_checks.cache.cache_keys import code_digest, measurement_key
+from mi_checks.cache.cache_keys import measurement_key
 from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.code_digest import code_digest
 from mi_checks.checks.circuit_scores import CircuitScores
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose_engine
