@@ -14,7 +14,7 @@ from mi_checks.stats.mean_tests import Limits, mean_p_values, p_values_within_st
 from mi_checks.stats.sampling import Integers, SamplingDesign
 
 SECANT_STEPS, BISECTIONS, MAX_DOUBLINGS, MAX_PROBIT, PROBIT_TOLERANCE = 8, 32, 12, 9.0, 3e-4
-FIRST_STEP, NEXT_STEP, MIN_STEP = 2.1, 1.3, 0.05  # standard errors; see `lower_ends`
+FIRST_STEP, NEXT_STEP, MIN_STEP, MIN_WIDTH = 2.1, 1.3, 0.05, 1e-6  # standard errors; see `lower_ends`
 
 
 def mean_ends(values: Floats, design: SamplingDesign, limits: Limits | None = None) -> tuple[Floats, Floats]:
@@ -142,7 +142,7 @@ def lower_ends(
         is_useful &= np.where(is_open, doublings < 2, trial < SECANT_STEPS)
         following = np.where(is_useful, secant, np.where(is_open, bounds - reach, (inner + outer) / 2))
         is_near = np.abs(distance) < PROBIT_TOLERANCE
-        is_jump = inner - outer < PROBIT_TOLERANCE * errors  # at a limit p-values need not be continuous
+        is_jump = inner - outer < MIN_WIDTH * errors  # at a limit p-values need not be continuous
         ends[places] = np.where(is_near, np.where(is_useful, secant, bounds), np.where(is_jump, outer, -np.inf))
         doublings = doublings + is_open
         going = ~is_near & ~is_jump & (doublings <= MAX_DOUBLINGS)
