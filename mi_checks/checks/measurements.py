@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -51,6 +51,20 @@ class MeasurementSource(Protocol):
 
     def measure(self, quantity: Quantity) -> Floats:
         """Measure a quantity, as `Engine.measure` does."""
+
+
+class SweepPlace(NamedTuple):
+    """What is swept, and where it is patched.
+
+    Attributes:
+        component: the kind of node.
+        layers: the layers; None for all.
+        at: the label patched at; None for all positions.
+    """
+
+    component: Component
+    layers: tuple[int, ...] | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +162,8 @@ class Measurements:
         self._bound = ChainMap(dict(behaviour.sets_for(loaded_model.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
         self._quantities: dict[Quantity, Floats] = {}
-        self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
-        self._shown_sweeps: list[Sweep] = []
+        self._sweeps: dict[SweepPlace, Sweep] = {}
+        self._shown_sweeps: dict[SweepPlace, Sweep] = {}
         self.curves: dict[tuple[str, str], MeasuredCurve] = {}  # by universe and kind of ablation
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
@@ -232,13 +246,13 @@ class Measurements:
 
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
         """Denoise every head, part of a head or neuron of the layers, one at a time."""
-        key = (component, layers, at)
-        if key not in self._sweeps:
+        place = SweepPlace(component, layers, at)
+        if place not in self._sweeps:
             nodes = tuple(all_nodes(component, self.loaded_model.shape, layers))
             if self._only is not None:
                 nodes = tuple(node for node in nodes if node in self._only)
-            self._sweeps[key] = self.sweep_of(nodes, at, COMPONENT_PLURALS[component])
-        return self._sweeps[key]
+            self._sweeps[place] = self.sweep_of(nodes, at, COMPONENT_PLURALS[component])
+        return self._sweeps[place]
 
     def sweep_of(self, nodes: Sequence[Node], at: str | int | None, title: str) -> Sweep:
         """Denoise the given nodes, one at a time; the sweep is not added to `sweeps`."""
@@ -311,10 +325,16 @@ class Measurements:
         return END if self.batch.by_labels else None
 
     @property
-    def sweeps(self) -> tuple[Sweep, ...]:
-        """Return the sweeps made so far, also those that no check reads."""
-        return (*self._sweeps.values(), *self._shown_sweeps)
+    def sweeps(self) -> Mapping[SweepPlace, Sweep]:
+        """Return the sweeps made so far, also those that no check reads, which may be of fewer prompts."""
+        return {**self._shown_sweeps, **self._sweeps}
 
-    def add_shown_sweep(self, sweep: Sweep) -> None:
-        """Add a sweep that is shown and that no check reads; it may be of fewer prompts."""
-        self._shown_sweeps.append(sweep)
+    def show_sweep(self, place: SweepPlace, on_few: Callable[[], Measurements]) -> None:
+        """Add a sweep that no check reads, made on few of the prompts, unless there is one of this place.
+
+        Args:
+            place: what is swept, and where.
+            on_few: returns the same claims on few of the prompts.
+        """
+        if place not in self._sweeps and place not in self._shown_sweeps:
+            self._shown_sweeps[place] = on_few().sweep(*place)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.measurements import Measurements, SweepPlace
 from mi_checks.checks.patching import why_untested
 from mi_checks.checks.verdict import Verdict, no_effect_verdict, node_names_of
 from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import all_nodes
 from mi_checks.errors import MiChecksError
 from mi_checks.output.inconclusive_text import refusal_text
 from mi_checks.output.numbers import first_names
@@ -27,7 +28,7 @@ from mi_checks.stats.refusals import ratio_refusals, too_few_for_family
 
 
 def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements) -> Verdict:
-    """Denoise every node alone and compare each with the threshold.
+    """Denoise nodes alone and compare each with the threshold: the claimed ones or, for `exactly`, all.
 
     Claimed nodes must be above it and, for `exactly`, all others below it. The check passes if every one of these
     one-sided tests is significant after Holm's correction over all of them, fails if one is significantly contradicted
@@ -46,13 +47,19 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         exactly=check.exactly is not None,
         threshold=check.above,
     )
-    sweep = measured.sweep(check.component, check.layers, check.at)
-    unswept = sorted(claimed - set(sweep.nodes))
+    among = SweepPlace(check.component, check.layers, check.at)
+    every_node = all_nodes(check.component, measured.loaded_model.shape, check.layers)
+    unswept = sorted(claimed - set(every_node))
     if unswept:  # otherwise they would be ignored silently
         raise MiChecksError(
             f"{check.id}: on {measured.loaded_model.name}, {comma_list(unswept)} is claimed but not swept; "
             "widen 'layers', or remove it from the claim"
         )
+    # All nodes are denoised only where all are tested. A report shows the others on fewer prompts.
+    if check.exactly is None and claimed:
+        sweep = measured.sweep_of(sorted(claimed), check.at, COMPONENT_PLURALS[check.component])
+    else:
+        sweep = measured.sweep(*among)
     try:
         require_effect_size(sweep.effect_size, measured.design, floor=measured.floor, cache=measured.intervals)
     except NoEffectSize as error:
@@ -108,7 +115,7 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         "\n".join(reason),
         tuple(values.tolist()),
         show_other_mediators=True,
-        sweep=sweep,
+        sought_among=among,
         deciding=str(deciding),
         p_value=float(supports.max()),
         detail=test,

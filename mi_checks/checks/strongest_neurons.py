@@ -21,7 +21,7 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
         claimed: neurons that a sweep already made must be about.
         at: the label or position denoised at, or None for all positions.
     """
-    for sweep in measured.sweeps:
+    for sweep in measured.sweeps.values():
         if sweep.at == at and set(claimed) <= set(sweep.nodes):
             return sweep
     nodes = all_nodes("neuron", measured.loaded_model.shape)

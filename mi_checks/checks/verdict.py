@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.checks.measurements import Measurements, SweepPlace
 from mi_checks.engine.nodes import Node
 from mi_checks.output.inconclusive_text import refusal_text, settling_text
 from mi_checks.results.claim import Claim
@@ -29,7 +29,8 @@ class Verdict:
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         show_other_mediators: whether the message of a failure shows which other nodes mediate instead.
-        sweep: the sweep in which those nodes are sought; None for one of all heads, or of neurons if `nodes` are.
+        sought_among: the sweep in which those nodes are sought; None for one of all heads, or of neurons if `nodes`
+            are.
         nodes: the nodes that the claim is about.
         at: the label or position that was patched; None for all positions.
         headline: the first line of the message, if it is not the measured value.
@@ -49,7 +50,7 @@ class Verdict:
     per_prompt: tuple[float, ...] = ()
     show_other_mediators: bool = False
     worst: int | None = None
-    sweep: Sweep | None = None
+    sought_among: SweepPlace | None = None
     nodes: tuple[Node, ...] = ()
     at: str | int | None = None
     headline: str = ""

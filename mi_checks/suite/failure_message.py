@@ -108,7 +108,7 @@ def mediator_lines(verdict: Verdict, measured: Measurements) -> list[str]:
         )
     except NoEffectSize:
         return []
-    sweep, among = verdict.sweep, ""
+    sweep, among = None if verdict.sought_among is None else measured.sweep(*verdict.sought_among), ""
     if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
         sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
         if len(sweep.nodes) <= MAX_DENOISED_NEURONS:

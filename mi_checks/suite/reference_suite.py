@@ -210,11 +210,12 @@ class ReferenceSuite:
         try:
             measured = suite.measurements(loaded, reference)
             # Mediators are compared only at positions that were swept in both models.
-            for sweep in self._suite.measurements(loaded, model).sweeps if sweep_heads else ():
-                if sweep.nodes[0].kind == "head":
-                    layers = tuple(sorted({node.layer for node in sweep.nodes}))
-                    all_layers = len(layers) == measured.loaded_model.shape.n_layers
-                    measured.sweep("head", None if all_layers else layers, sweep.at)
+            swept = self._suite.measurements(loaded, model).sweeps if sweep_heads else {}
+            for place, sweep in swept.items():
+                if place.component == "head" and sweep.design.n < len(measured.batch):
+                    suite.show_sweep(loaded, reference, place)
+                elif place.component == "head":
+                    measured.sweep(*place)
             results = {
                 name: suite.check(loaded, reference, check, node_id="", claimed_at=NO_LINE, rerun="")
                 for name, check in behavioural_checks.items()

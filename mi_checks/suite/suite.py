@@ -14,7 +14,7 @@ from mi_checks.cache.cache_keys import measurement_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.checks.dispatch import run_check
-from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.measurements import Measurements, SweepPlace
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose_engine
@@ -38,7 +38,7 @@ from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.suite.evidence.circuit_evidence import path_prompts
-from mi_checks.suite.evidence.gather import curves, gather, mediators_known, sweep_heads, with_drawings
+from mi_checks.suite.evidence.gather import curves, gather, mediators_known, sweep_for_report, with_drawings
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
 from mi_checks.suite.loaded_models import LoadedModels, SuiteSettings
@@ -218,10 +218,14 @@ class Suite:
         return self.loaded_models.prompts(loaded, self.loaded_models.loaded_model(model))
 
     def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
-        """Return the evidence of a behaviour on a model so far, including a sweep of all heads."""
+        """Return the evidence of a behaviour on a model so far, including the sweeps that a report shows."""
         measured = self.measurements(loaded, model)
-        sweep_heads(measured, lambda: self._few(loaded, model), self._omissions_of(loaded, model))
+        sweep_for_report(measured, lambda: self._few(loaded, model), self._omissions_of(loaded, model))
         return self._gather(loaded, model, measured)
+
+    def show_sweep(self, loaded: LoadedBehaviour, model: str, place: SweepPlace) -> None:
+        """Sweep a behaviour on a model on as few prompts as a drawing needs, unless it has been swept there."""
+        self.measurements(loaded, model).show_sweep(place, lambda: self._few(loaded, model))
 
     def _gather(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:
         """Return the evidence, which is gathered again only if there are new sweeps."""
@@ -267,7 +271,7 @@ class Suite:
         try:
             omitted = self._omissions_of(loaded, model)
             if for_report:
-                sweep_heads(measured, lambda: self._few(loaded, model), omitted)
+                sweep_for_report(measured, lambda: self._few(loaded, model), omitted)
             evidence = self._gather(loaded, model, measured)
             if for_report:
                 evidence = self._add_drawings(loaded, model, measured, evidence, omitted)
@@ -300,7 +304,7 @@ class Suite:
     ) -> Evidence:
         """Return the evidence with curves and, if heads were swept, with a circuit and a map of layers × labels."""
         evidence = replace(evidence, curves=omitted.attempt("the curve of faithfulness", lambda: curves(measured), ()))
-        if any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+        if any(place.component == "head" for place in measured.sweeps):
             with omitted.suppressing("the circuit"):
                 evidence = with_drawings(evidence, measured, self._few(loaded, model), omitted)
         return evidence

@@ -50,7 +50,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | N
         omitted: records what cannot be measured and is left out.
     """
     omitted = Omissions() if omitted is None else omitted
-    if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+    if not any(place.component == "head" for place in measured.sweeps):
         return None
     claimed = hypothesis(measured)
     nodes = _mediators(measured, claimed.nodes)
@@ -108,7 +108,7 @@ def _mediators(measured: Measurements, claimed: Container[Node]) -> dict[Node, _
     A node whose estimate is not above the threshold does not mediate, whatever its interval, which takes time.
     """
     strongest: dict[Node, _SingleEffect] = {}
-    for sweep in measured.sweeps:
+    for sweep in measured.sweeps.values():
         if sweep.nodes[0].kind not in ("head", "neuron"):
             continue
         is_above = sweep.recovered.mean(1) > MIN_MEDIATOR_FRACTION * sweep.effect_size.mean()

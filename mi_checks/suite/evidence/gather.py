@@ -12,7 +12,7 @@ import numpy as np
 
 from mi_checks.checks.curve import cmd_interval, cpr_interval
 from mi_checks.checks.effect import effect
-from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.checks.measurements import Measurements, Sweep, SweepPlace
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import SideRun
@@ -59,7 +59,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) 
     name = measured.loaded_model.name
     # Fractions of an effect size that may be due to rounding are not drawn.
     has_effect = abs(measured.unpatched.effect_size.mean()) > measured.floor.mean
-    sweeps = sorted(measured.sweeps, key=_sweep_order) if has_effect else []
+    sweeps = sorted(measured.sweeps.values(), key=_sweep_order) if has_effect else []
     shown = effect(measured)
     logit_diff = mean_interval(
         measured.unpatched.clean.logit_diff, score_unit(measured.batch.score), measured.design, cache=measured.intervals
@@ -210,17 +210,18 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     return Heatmap(title, rows, tuple(f"H{head}" for head in heads), values, component, sweep.at or "")
 
 
-def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omitted: Omissions) -> None:
-    """Denoise every head alone, unless the behaviour claims nothing about nodes.
+def sweep_for_report(measured: Measurements, on_few: Callable[[], Measurements], omitted: Omissions) -> None:
+    """Denoise every node that a check looks for mediators among, or else every head, each alone.
 
-    Heat maps, circuits and lists of mediators need a sweep. If a check of the behaviour sweeps heads, it is that sweep,
-    whether or not the check runs. Otherwise no check reads it, and it is made on as few prompts as a drawing needs. If
-    it fails, it is left out and not tried again.
+    Heat maps, circuits and the mediators of baselines need these sweeps. The number of their prompts is decided here:
+    a sweep of heads that a check tests as a whole (`mediators` with `exactly`) is of all prompts, whether or not the
+    check runs; any other is of as many as a drawing needs (`circuit_evidence.path_prompts`). Nothing is swept if the
+    behaviour claims nothing about nodes. If a sweep fails, it is left out, and none is tried again.
 
     Args:
-        measured: the measurements, to which the sweep is added.
+        measured: the measurements, to which the sweeps are added.
         on_few: returns the same claims on few of the prompts.
-        omitted: records that it failed.
+        omitted: records what failed.
     """
     name = measured.loaded_model.name
     if measured.behaviour.is_absent(name):
@@ -232,10 +233,14 @@ def sweep_heads(measured: Measurements, on_few: Callable[[], Measurements], omit
         if measured.unpatched.effect_size.mean() <= 0:
             return
         for check in claims:
-            if isinstance(check, MediatorsCheck) and check.component == "head":
-                measured.sweep("head", check.layers, check.at)
-        if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
-            measured.add_shown_sweep(on_few().sweep("head", at=measured.default_position))
+            if isinstance(check, MediatorsCheck):
+                place = SweepPlace(check.component, check.layers, check.at)
+                if check.exactly is None:
+                    measured.show_sweep(place, on_few)
+                elif check.component == "head":
+                    measured.sweep(*place)
+        if not any(place.component == "head" for place in measured.sweeps):
+            measured.show_sweep(SweepPlace("head", at=measured.default_position), on_few)
 
 
 MAX_MAP_LABELS = 12  # columns
