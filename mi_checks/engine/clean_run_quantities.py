@@ -59,7 +59,7 @@ class AttentionPattern(Quantity):
             MiChecksError: the rows of this model's attention do not sum to one.
         """
         length = len(engine.batch.pairs[self.prompt].clean.tokens)
-        pattern: Floats = engine.attention_by_position(self.head)[self.prompt, :length, :length].double().numpy()
+        pattern: Floats = engine.attention_by_position(self.head, self.prompt)[0, :length, :length].double().numpy()
         return pattern
 
 

@@ -194,8 +194,8 @@ class Engine(ABC):
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
 
     @abstractmethod
-    def padded_pattern(self, head: Node) -> Tensor:
-        """Return a head's attention pattern in the clean run, `row destination source`."""
+    def padded_pattern(self, head: Node, rows: Tensor) -> Tensor:
+        """Return a head's attention pattern in some rows of the clean run, `row destination source`."""
 
     @abstractmethod
     def unpatched_logits(self, side: Side) -> Tensor:
@@ -243,22 +243,29 @@ class Engine(ABC):
             source[row, columns] = torch.tensor(others, device=self.device)
         return activation[self.rows[:, None], source]
 
-    def attention_by_position(self, head: Node) -> Tensor:
+    def attention_by_position(self, head: Node, prompt: int | None = None) -> Tensor:
         """Return a head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
+
+        Args:
+            head: the head.
+            prompt: the index of the only prompt that is wanted; None for all.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
         self.supported.require_guards("attention", "attention cannot be read")
-        if head not in self._patterns:
-            with torch.no_grad():
-                first = self.readout.bare_rows
-                pattern = self.padded_pattern(head)[first].float()
-                columns = torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[first, None]
-                columns = columns % self.width
-                pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
-                self._patterns[head] = pattern.cpu()
-        return self._patterns[head]
+        if head in self._patterns:
+            return self._patterns[head] if prompt is None else self._patterns[head][prompt, None]
+        with torch.no_grad():
+            bare = self.readout.bare_rows
+            rows = bare if prompt is None else bare[prompt, None]
+            pattern = self.padded_pattern(head, rows).float()
+            columns = torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[rows, None]
+            columns = columns % self.width
+            pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2).cpu()
+        if prompt is None:
+            self._patterns[head] = pattern
+        return pattern
 
     def mask(self, side: Side, at: str | int | None) -> Tensor:
         """Return a mask of where an intervention at this label or position acts in a run, `row pos`."""

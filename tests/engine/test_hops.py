@@ -73,7 +73,7 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, loaded_mo
     path = Intervention((HEAD,), None, "clean", "corrupt", (Node(1, "v", 2),), ((LOGITS,),))
     change = measured.activation("corrupt", HEAD)[:, :, 1] - measured.activation("clean", HEAD)[:, :, 1]
     written = change @ model.w_o(0)[1]
-    pattern = measured.padded_pattern(Node(1, "head", 2))[measured.rows, measured.end]  # row source
+    pattern = measured.padded_pattern(Node(1, "head", 2), measured.rows)[measured.rows, measured.end]  # row source
     mixed = torch.einsum("ps,psd->pd", pattern, written) @ model.projection(1, "v")[0][2].T
     logits = (mixed @ model.w_o(1)[2]) @ model.weights["unembed.weight"].T
     expected = measured.unpatched.clean.logit_diff + measured.score_logits(logits).numpy()

@@ -37,10 +37,10 @@ def counted(project, monkeypatch):
         counts.update((id(self), intervention) for intervention in interventions)
         return measure(self, interventions, *rest)
 
-    def counting_attention(self, head):
+    def counting_attention(self, head, rows):
         engines.append(self)
         counts["attention", id(self), head] += 1
-        return attention(self, head)
+        return attention(self, head, rows)
 
     monkeypatch.setattr(loaded_models, "load", counting_load)
     monkeypatch.setattr(ReplayEngine, "scores", counting_measure)

@@ -76,9 +76,9 @@ class ReferenceEngine(Engine):
             out[i] = self.require_finite(scores, f"logits at {END} under {title}")
         return out
 
-    def padded_pattern(self, head: Node) -> Tensor:
-        """Return a head's attention pattern in the clean run, `row destination source`."""
-        return self._stored_activation("clean", "pattern", head.layer)[:, head.index]
+    def padded_pattern(self, head: Node, rows: Tensor) -> Tensor:
+        """Return a head's attention pattern in some rows of the clean run, `row destination source`."""
+        return self._stored_activation("clean", "pattern", head.layer)[rows, head.index]
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""

@@ -15,15 +15,13 @@ from mi_checks.engine.transformer import Transformer, attend_from
 class LayerOutputs:
     """The results of one layer from z on; `prompt pos …`, or with one position for END alone.
 
-    What the layers write is rarely needed, and is computed only on request.
+    Each is computed when it is first needed: of the last layer, z is often all that is.
     """
 
     model: Transformer
     layer: int
+    resid_pre: Tensor
     z: Tensor
-    resid_mid: Tensor
-    mlp_in: Tensor
-    resid_post: Tensor
 
     @cached_property
     def attn_out(self) -> Tensor:
@@ -31,9 +29,28 @@ class LayerOutputs:
         return self.model.attention_out(self.layer, self.z)
 
     @cached_property
+    def resid_mid(self) -> Tensor:
+        """Return the stream between attention and MLP."""
+        written = self.__dict__.get("attn_out")  # not stored for this sum, because it is rarely needed by itself
+        return self.resid_pre + (self.model.attention_out(self.layer, self.z) if written is None else written)
+
+    @property
+    def mlp_in(self) -> Tensor:
+        """Return the stream that the MLP reads."""
+        return self.model.mlp_in(self.resid_pre, self.resid_mid)
+
+    @cached_property
     def mlp_out(self) -> Tensor | None:
         """Return what the MLP writes."""
         return None if self.model.attn_only else self.model.mlp(self.layer, self.mlp_in)
+
+    @cached_property
+    def resid_post(self) -> Tensor:
+        """Return the stream after the layer."""
+        if self.model.attn_only:
+            return self.resid_mid
+        written = self.__dict__.get("mlp_out")
+        return self.resid_mid + (self.model.mlp(self.layer, self.mlp_in) if written is None else written)
 
     @property
     def neurons(self) -> Tensor | None:
@@ -41,10 +58,9 @@ class LayerOutputs:
         return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
     def crop(self, rows: int, columns: int) -> LayerOutputs:
-        """Return the results at the first columns of the first rows."""
-        parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
-        other = LayerOutputs(self.model, self.layer, *(part[:rows, :columns] for part in parts))
-        for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
+        """Return the results at the first columns of the first rows, as far as they have been computed."""
+        other = LayerOutputs(self.model, self.layer, self.resid_pre[:rows, :columns], self.z[:rows, :columns])
+        for name in {"attn_out", "resid_mid", "mlp_out", "resid_post"} & self.__dict__.keys():
             tensor = self.__dict__[name]
             other.__dict__[name] = None if tensor is None else tensor[:rows, :columns]
         return other
@@ -105,14 +121,6 @@ class LayerOutputsFrom:
         if self._twin is None:
             return own[:, self._skipped :]
         return torch.cat([getattr(self._twin, part)[:, : self._shared], own], 1)
-
-
-def layer_outputs(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> LayerOutputs:
-    """Return the results of a layer from its residual stream and z at some positions."""
-    resid_mid = resid + model.attention_out(layer, z)
-    mlp_in = model.mlp_in(resid, resid_mid)
-    resid_post = resid_mid if model.attn_only else resid_mid + model.mlp(layer, mlp_in)
-    return LayerOutputs(model, layer, z, resid_mid, mlp_in, resid_post)
 
 
 # What a layer pass stores of all columns, and what it stores of the columns that its twin does not have.
@@ -214,6 +222,14 @@ class LayerPass:
             self.model.rotate(self.queries, self.positions), self.positions, self.rotated_keys, self.positions
         )
 
+    def pattern_of(self, head: int, rows: Tensor) -> Tensor:
+        """Return the attention of one head in some prompts, `row destination source`."""
+        positions = self.positions.expand(len(self.end), -1)[rows]
+        shared = head // self.model.queries_per_key
+        queries = self.model.rotate(self.queries[rows][:, :, head : head + 1], positions)
+        scores = queries[:, :, 0] @ self.rotated_keys[rows][:, :, shared].mT
+        return self.model.attention_probabilities(scores, positions, positions)
+
     @cached_property
     def tail(self) -> LayerOutputs:
         """Return the layer at the columns that are not shared."""
@@ -222,7 +238,7 @@ class LayerPass:
         z = self.model.attend(queries, positions, self.rotated_keys, self.values, self.positions)
         # Deleted, because they are half of a run's memory, rarely needed again, and can then be computed again.
         del self.queries_tail, self.normed_tail
-        return layer_outputs(self.model, self.layer, self.resid_tail, z)
+        return LayerOutputs(self.model, self.layer, self.resid_tail, z)
 
     @cached_property
     def whole(self) -> LayerOutputs | LayerOutputsFrom:
@@ -249,7 +265,7 @@ class LayerPass:
             self.normed[:, None],
             self.positions,
         )
-        return layer_outputs(self.model, self.layer, self.resid_pre[end][:, None], z)
+        return LayerOutputs(self.model, self.layer, self.resid_pre[end][:, None], z)
 
     def crop(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
         """Return the layer at the first columns of the first rows, with the results so far; padding is on the right.

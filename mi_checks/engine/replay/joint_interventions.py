@@ -130,12 +130,20 @@ class JointEdits:
         if chosen is None:
             return activation
         selected = self._variant_mask(chosen, activation)
-        replacement = self.runs.stored_replacement(self.common, chosen[0][1])
-        new = self.runs.from_column(replacement, self.start, only_end=only_end)[:, None]
+        new = self._replacement(chosen[0][1], only_end=only_end)[:, None]
         if not self._everywhere:
             mask = self.runs.from_column(self.mask, self.start, only_end=only_end)[:, None]
             selected = selected & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
         return torch.where(selected, new, activation)
+
+    def _replacement(self, node: Node, *, only_end: bool) -> Tensor:
+        """Return the new activations of a node's layer, `row pos …` from the first changed column on, or only END."""
+        if only_end and node.layer == self.runs.last:
+            at_end = self.runs.replacement_at_end(self.common, node)
+            if at_end is not None:
+                return at_end
+        replacement = self.runs.stored_replacement(self.common, node)
+        return self.runs.from_column(replacement, self.start, only_end=only_end)
 
     def project(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
         """Return q, k or v, `row variant pos head d_head`, of which those at the end of a path see the change."""

@@ -100,6 +100,14 @@ class StoredRuns(Engine, ABC):
         """Return an activation of the last layer at END, `row 1 …`, without computing other positions."""
         return self._part(self.passes[side][self.last].at_end, node)
 
+    def replacement_at_end(self, intervention: Intervention, node: Node) -> Tensor | None:
+        """Return the new activations of the last layer at END, `row 1 …`; None if they depend on other positions."""
+        if intervention.value == "zero":
+            return torch.zeros_like(self.activation_at_end(intervention.run, node))
+        if intervention.value in ("clean", "corrupt"):
+            return self.activation_at_end(intervention.value, node)
+        return None
+
     def activation_from(self, side: Side, node: Node, start: int) -> Tensor:
         """Return an activation of any layer from a column on, `row pos …`."""
         return self._part(self.passes[side][node.layer].from_column(start), node)
@@ -139,9 +147,9 @@ class StoredRuns(Engine, ABC):
             rows: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
             return rows
 
-    def padded_pattern(self, head: Node) -> Tensor:
-        """Return a head's attention pattern in the clean run, `row destination source`."""
-        return self.passes["clean"][head.layer].pattern[:, head.index]
+    def padded_pattern(self, head: Node, rows: Tensor) -> Tensor:
+        """Return a head's attention pattern in some rows of the clean run, `row destination source`."""
+        return self.passes["clean"][head.layer].pattern_of(head.index or 0, rows)
 
     def unpatched_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""

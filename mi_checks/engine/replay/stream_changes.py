@@ -131,9 +131,9 @@ def written_change(
 def _activation_change(runs: StoredRuns, common: Intervention, node: Node, start: int, *, only_end: bool) -> Tensor:
     """Return new minus old activations of a layer where the intervention acts, `row pos …`."""
     mask = runs.mask(common.run, common.at)
-    if only_end and node.layer == runs.last and common.value in ("clean", "corrupt", "zero"):
-        own = runs.activation_at_end(common.run, node)
-        new = torch.zeros_like(own) if common.value == "zero" else runs.activation_at_end(common.value, node)
+    at_end = runs.replacement_at_end(common, node) if only_end and node.layer == runs.last else None
+    if at_end is not None:
+        own, new = runs.activation_at_end(common.run, node), at_end
         mask = runs.from_column(mask, start, only_end=True)
     elif common.value in ("clean", "corrupt") and not (only_end or node.kind == "resid_pre" or runs.batch.by_labels):
         own, new = (runs.activation_from(side, node, start) for side in (common.run, common.value))
