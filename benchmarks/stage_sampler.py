@@ -58,7 +58,7 @@ RULES = (
     StageRule("loading models", "mi_checks/suite/loaded_models.py", "loaded_model"),
     StageRule("clean and corrupted runs", "mi_checks/engine/engine.py", "_run_side"),
     StageRule("clean and corrupted runs", "mi_checks/engine/replay/forward_pass.py"),
-    StageRule("sweeps for the report", "mi_checks/suite/evidence/gather.py", "sweep_heads"),
+    StageRule("sweeps for the report", "mi_checks/suite/evidence/gather.py", "sweep_for_report"),
     StageRule("drawings for the report", "mi_checks/suite/evidence/"),
     StageRule("sweeps of checks", "mi_checks/checks/measurements.py", "sweep"),
     StageRule("sweeps of checks", "mi_checks/checks/measurements.py", "sweep_of"),

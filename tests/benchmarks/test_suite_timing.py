@@ -51,7 +51,7 @@ def test_every_stage_names_code_that_exists(stage_sampler):
 def test_a_stage_within_another_one_is_its_own(stage_sampler):
     sweep = ("/x/mi_checks/checks/measurements.py", "sweep")
     engine = ("/x/mi_checks/engine/replay/replay_engine.py", "scores")
-    shown = ("/x/mi_checks/suite/evidence/gather.py", "sweep_heads")
+    shown = ("/x/mi_checks/suite/evidence/gather.py", "sweep_for_report")
     interval = ("/x/mi_checks/stats/intervals.py", "mean_interval")
     assert stage_sampler.stage_of([engine, sweep]) == "sweeps of checks"
     assert stage_sampler.stage_of([engine, sweep, shown]) == "sweeps for the report"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mi_checks.checks.measurements import SweepPlace
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 
@@ -13,7 +14,19 @@ def test_a_sweep_is_made_once(measurements, around):
     assert len(measured.asked) == 6
     assert measured.sweep("head") is first
     assert len(measured.asked) == 6
-    assert measured.sweeps == (first,)
+    assert measured.sweeps == {SweepPlace("head"): first}
+
+
+def test_a_sweep_that_is_only_shown_is_made_on_few_prompts_and_once(measurements, around):
+    measured, on_few = measurements(around(40)), measurements(around(8))
+    for _ in range(2):
+        measured.show_sweep(SweepPlace("head"), lambda: on_few)
+    assert (len(measured.asked), len(on_few.asked)) == (0, 6)
+    assert measured.sweeps == {SweepPlace("head"): on_few.sweep("head")}
+    whole = measured.sweep("head")  # a check that tests all heads
+    measured.show_sweep(SweepPlace("head"), lambda: on_few)
+    assert measured.sweeps == {SweepPlace("head"): whole}
+    assert whole.design.n == len(measured.batch)
 
 
 def test_other_layers_or_places_are_other_sweeps(measurements, around):

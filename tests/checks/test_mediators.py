@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mi_checks.checks.dispatch import run_check
+from mi_checks.checks.measurements import SweepPlace
 from mi_checks.errors import MiChecksError
 from mi_checks.output.claim_text import claim_text
 
@@ -126,3 +128,13 @@ def test_a_claimed_node_outside_the_swept_layers_is_not_passed_over(judged, arou
     assert str(error.value) == (
         "mediators[head]: on nano-attn-2l, L0H1 is claimed but not swept; widen 'layers', or remove it from the claim"
     )
+
+
+@pytest.mark.parametrize(("check", "denoised"), [(EXACTLY, 6), (INCLUDE, 2)])
+def test_only_nodes_that_are_tested_are_denoised(measurements, around, check, denoised):
+    effects = fractions(around, L0H1=0.6, L1H2=0.5, L1H0=0.9)
+    measured = measurements(around(EFFECT_SIZE, seed=9), checks=[check], effects=effects)
+    verdict = run_check(measured.behaviour.checks[0].check.parts[0], measured)
+    assert len(measured.asked) == denoised
+    assert verdict.sought_among == SweepPlace("head")  # a failure names the others, too
+    assert verdict.detail == f"Holm-corrected over {denoised} heads"

@@ -79,6 +79,10 @@ def test_unpatched_runs_and_attention(architecture, loaded_models):
             atol=TOLERANCE,
             rtol=0,
         )
+        for engine in (replay, choose_engine("replay", loaded_model, batch)):  # with all patterns read, and with none
+            torch.testing.assert_close(
+                engine.attention_by_position(head, 3), replay.attention_by_position(head)[3, None], atol=1e-6, rtol=0
+            )
 
 
 @given(

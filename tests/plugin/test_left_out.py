@@ -108,7 +108,7 @@ PARTS = [
     ("mi_checks.suite.evidence.gather._heatmap", "A heat map"),
     ("mi_checks.suite.evidence.gather._strongest_mediators", "The list of mediators"),
     ("mi_checks.suite.suite.curves", "The curve of faithfulness"),
-    ("mi_checks.suite.suite.path_prompts", "The circuit"),
+    ("mi_checks.suite.suite.path_prompts", "The sweep of all heads"),
 ]
 RAISED = [
     Odd("odd"), MiChecksError("odd"), ValueError("odd"), AttributeError("odd"), RuntimeError("odd"),
@@ -135,6 +135,7 @@ def test_a_part_of_the_evidence(part, error, project, sentences, monkeypatch):
     left = {
         "mi_checks.suite.evidence.gather._example": "examples",
         "mi_checks.suite.evidence.gather._heatmap": "heatmaps",
+        "mi_checks.suite.suite.path_prompts": "heatmaps",
     }.get(place)
     for name in {"examples", "heatmaps"} - {left}:
         assert getattr(evidence, name)
@@ -294,7 +295,7 @@ def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatc
     model = str(folder())
     judged = ["--mi-model", model, "--mi-base", "nano-attn-2l", "-p", "no:cacheprovider"]
     assert project.run(*judged).ret == 0
-    monkeypatch.setattr("mi_checks.suite.suite.sweep_heads", breaks)
+    monkeypatch.setattr("mi_checks.suite.suite.sweep_for_report", breaks)
     result = project.run(*judged)
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=1)
