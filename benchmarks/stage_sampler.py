@@ -54,6 +54,7 @@ RULES = (
     StageRule("intervals and p-values", "mi_checks/stats/"),
     StageRule("reading and writing the cache", "mi_checks/cache/cache_store.py"),
     StageRule("reading and writing the cache", "mi_checks/cache/cached_engine.py", "entry_from_arrays"),
+    StageRule("reading and writing the cache", "mi_checks/cache/finished_results.py"),
     StageRule("drawing prompts", "mi_checks/suite/loaded_models.py", "prompts"),
     StageRule("loading models", "mi_checks/suite/loaded_models.py", "loaded_model"),
     StageRule("clean and corrupted runs", "mi_checks/engine/engine.py", "_run_side"),
@@ -67,6 +68,7 @@ RULES = (
     StageRule("baselines", "mi_checks/baselines/"),
     StageRule("writing files", "mi_checks/plugin/output_files.py"),
     StageRule("writing files", "mi_checks/plugin/session_results.py", "write_journal"),
+    StageRule("writing files", "mi_checks/plugin/interim_report.py"),
     StageRule("collection", "mi_checks/plugin/collectors.py", "collect"),
     StageRule("collection", "_pytest/main.py", "perform_collect"),
 )
