@@ -11,6 +11,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -86,8 +87,12 @@ def results_key(
         roles: the nodes that the lock file records for each role.
         items: the names of the selected items of the behaviour on the model; the evidence shows what they measured.
     """
-    optional = {name: _version(name) for name in OPTIONAL_LIBRARIES}
-    code = [code_digest(RESULT_SOURCES, RESULT_LIBRARIES), optional, platform.python_version(), platform.machine()]
+    code = [
+        code_digest(RESULT_SOURCES, RESULT_LIBRARIES),
+        _optional_versions(),
+        platform.python_version(),
+        platform.machine(),
+    ]
     return data_sha256([behaviour, list(model), dict(files), dict(settings), dict(roles), sorted(items), code])
 
 
@@ -111,8 +116,12 @@ def write_results(store: CacheStore, key: str, finished: FinishedResults) -> Non
     store.write(key, {RESULTS_ARRAY: np.frombuffer(text.encode(), dtype=np.uint8)})
 
 
-def _version(library: str) -> str:
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+@cache
+def _optional_versions() -> tuple[str, ...]:
+    versions = []
+    for library in OPTIONAL_LIBRARIES:
+        try:
+            versions.append(importlib.metadata.version(library))
+        except importlib.metadata.PackageNotFoundError:
+            versions.append("")
+    return tuple(versions)

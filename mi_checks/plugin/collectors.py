@@ -230,6 +230,12 @@ class CheckItem(pytest.Item):
             pytest.fail(str(error), pytrace=False)
         conclude(result, self)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Return the reason of an expected failure without its traceback, which takes long and says nothing."""
+        if isinstance(excinfo.value, pytest.xfail.Exception):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
     @abstractmethod
     def measure(self) -> CheckResult | MutantsResult:
         """Return the result; an error while measuring is a result too."""
