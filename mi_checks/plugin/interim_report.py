@@ -96,9 +96,6 @@ class InterimReport:
         except Exception as error:
             if is_not_a_failure(error):
                 raise
-            import traceback
-
-            traceback.print_exc()
             report_traceback("the report could not be renewed while the run went on", error)
             self._due = math.inf
 

@@ -16,9 +16,7 @@ from mi_checks.faults.unexpected import is_out_of_memory
 MAX_CPU_CHUNK_BYTES = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20  # the largest M_MMAP_THRESHOLD that glibc accepts
-MAX_GROWTH_BYTES = (
-    640 * 2**20
-)  # resident bytes by which a process may grow before freed memory is returned to the system
+MAX_GROWTH_BYTES = 640 * 2**20  # by which a process may grow before it returns freed memory to the system
 T = TypeVar("T")
 
 
