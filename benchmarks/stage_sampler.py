@@ -3,6 +3,9 @@
 With `pytest -p stage_sampler`, this folder on PYTHONPATH, and a folder named by MI_STAGES_FOLDER, each process of the
 run, workers of `pytest -n` included, looks every 20 ms at the stack of its main thread. When it ends, it writes
 `ProcessStages` as JSON into that folder. Without the variable, importing this module does nothing.
+
+With MI_COUNT_OPERATIONS, each process also counts the floating-point operations of torch's matrix products, which takes
+so much time that the stages' seconds mean nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import TYPE_CHECKING
 
 import psutil
 
-FOLDER_VARIABLE = "MI_STAGES_FOLDER"
+if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
+
+FOLDER_VARIABLE, COUNT_VARIABLE = "MI_STAGES_FOLDER", "MI_COUNT_OPERATIONS"
 INTERVAL_S = 0.02
 START, WAITING, REST = "starting Python and pytest", "waiting for other processes", "rest"
 
@@ -99,12 +106,14 @@ class ProcessStages:
         cpu_s: the CPU time.
         peak_mb: the largest resident memory.
         stage_s: the elapsed seconds of each stage.
+        operations: the floating-point operations of matrix products in the main thread; 0 if they were not counted.
     """
 
     process: str
     cpu_s: float
     peak_mb: float
     stage_s: dict[str, float]
+    operations: int = 0
 
 
 def read_stages(folder: Path) -> list[ProcessStages]:
@@ -133,6 +142,14 @@ class StageSampler(threading.Thread):
         self._rules: dict[CodeType, int] = {}
         self._seconds: Counter[str] = Counter({START: time.time() - psutil.Process().create_time()})
         self._last = time.perf_counter()
+        self._counter: FlopCounterMode | None = None
+
+    def count_operations(self) -> None:
+        """Count the operations of this thread from now on. It must be the main one, and torch is imported."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        self._counter = FlopCounterMode(display=False)
+        self._counter.__enter__()
 
     def run(self) -> None:
         """Sample for ever."""
@@ -147,7 +164,8 @@ class StageSampler(threading.Thread):
         """Write what this process spent."""
         # Set by xdist in its workers:
         process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        stages = ProcessStages(process, time.process_time(), peak_memory_mb(), dict(self._seconds))
+        operations = 0 if self._counter is None else int(self._counter.get_total_flops())
+        stages = ProcessStages(process, time.process_time(), peak_memory_mb(), dict(self._seconds), operations)
         (self._folder / f"{os.getpid()}.json").write_text(json.dumps(asdict(stages)), encoding="utf-8")
 
     def _stage(self, frame: FrameType | None) -> str:
@@ -164,4 +182,6 @@ class StageSampler(threading.Thread):
 if FOLDER_VARIABLE in os.environ:
     sampler = StageSampler(Path(os.environ[FOLDER_VARIABLE]))
     atexit.register(sampler.write)
+    if COUNT_VARIABLE in os.environ:
+        sampler.count_operations()
     sampler.start()

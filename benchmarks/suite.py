@@ -2,10 +2,11 @@
 
 Each run is pytest in a process of its own: everything that ships with empty caches (cold) and again (warm), in one
 process and in two, one behaviour on one model, and collection alone. A thread in each process samples its stages (see
-`stage_sampler.py`). Models that are not bundled are left out. The record is shown beside the previous ones, together
-with the speed of float32 matrix products, so that a slower machine is not taken for a slower suite. The exit code is 1
-if the suite exceeds its limits. With `--only`, `--behaviours` or `--models`, a part of it is tried: nothing is appended
-unless `--json` says where, and with the latter two, limits do not count.
+`stage_sampler.py`). One more cold run counts the operations of its matrix products, which no faster code for the same
+measurements saves: they are the floor of the time. Models that are not bundled are left out. The record is shown beside
+the previous ones, together with the speed of float32 matrix products, so that a slower machine is not taken for a
+slower suite. The exit code is 1 if the suite exceeds its limits. With `--only`, `--behaviours` or `--models`, a part of
+it is tried: nothing is appended unless `--json` says where, and with the latter two, limits do not count.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stage_sampler import FOLDER_VARIABLE, STAGES, WAITING, read_stages
+from stage_sampler import COUNT_VARIABLE, FOLDER_VARIABLE, STAGES, WAITING, read_stages
 
 from mi_checks.output.tables import markdown_row
 from mi_checks.results.read_run import read_run
@@ -55,6 +56,7 @@ class SuiteRun:
         arguments: further arguments of pytest, the behaviours included; empty for all behaviours.
         max_wall_s: the limit of the elapsed seconds; None without one.
         max_peak_mb: the limit of the memory of each process; None without one.
+        counts: whether it counts the operations of matrix products, instead of being timed.
     """
 
     name: str
@@ -63,6 +65,7 @@ class SuiteRun:
     arguments: tuple[str, ...] = ()
     max_wall_s: float | None = None
     max_peak_mb: float | None = None
+    counts: bool = False
 
 
 # The limits hold on two quiet cores; they are those of issue 19.
@@ -74,6 +77,7 @@ RUNS = (
     SuiteRun("cold-n1", 0),
     SuiteRun("warm-n1", 0, warm=True, max_wall_s=5),
 )
+COUNTING_RUN = SuiteRun("operations", 2, counts=True)
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class RunTiming:
         peak_mb: the largest resident memory of each process, in units of 10⁶ bytes; the main one first.
         results: the number of results.
         stage_s: the seconds of each stage, summed over the processes, without waiting for other processes.
+        operations: the operations of matrix products, if the run counted them.
     """
 
     name: str
@@ -95,6 +100,7 @@ class RunTiming:
     peak_mb: list[float]
     results: int
     stage_s: dict[str, float]
+    operations: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ class SuiteRecord:
         models: the models that they ran on; empty for those that each behaviour lists.
         left_out: listed models that were left out, as they are not bundled.
         runs: the timings.
+        operations: the floating-point operations of the matrix products of a cold run; 0 if they were not counted.
     """
 
     date: str
@@ -124,6 +131,12 @@ class SuiteRecord:
     models: list[str]
     left_out: list[str]
     runs: list[RunTiming]
+    operations: int = 0
+
+    @property
+    def floor_s(self) -> float:
+        """Return the CPU seconds of the counted matrix products at the measured speed."""
+        return self.operations / self.gflops / 1e9
 
     @property
     def what(self) -> tuple[list[str], list[str], list[str]]:
@@ -173,15 +186,15 @@ class Bench:
             if not self._cold_runs[run.workers]:
                 self.time(SuiteRun("cold", run.workers))
         elif not run.arguments:
-            self._cold_runs[run.workers] += 1
+            self._cold_runs[run.workers] += not run.counts
         whole = not run.arguments or run.arguments[0].startswith("-")
-        cache = f"cache-n{run.workers}" if not run.arguments else f"cache-{run.name}"
-        return self._time(run.name, cache, [
+        cache = f"cache-{run.name}" if run.arguments or run.counts else f"cache-n{run.workers}"
+        return self._time(run, cache, [
             *(self._behaviours if whole else ()), *run.arguments, *(self._models if whole else ()),
             "-n", str(run.workers),
         ])  # fmt: skip
 
-    def _time(self, name: str, cache: str, arguments: Sequence[str]) -> RunTiming:
+    def _time(self, run: SuiteRun, cache: str, arguments: Sequence[str]) -> RunTiming:
         with tempfile.TemporaryDirectory(dir=self._folder) as name_of_folder:
             folder = Path(name_of_folder)
             (stages := folder / "stages").mkdir()
@@ -193,6 +206,8 @@ class Bench:
             own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
             path = os.pathsep.join([str(ROOT), str(HERE), *filter(None, [own.get("PYTHONPATH")])])
             settings = {"PYTHONPATH": path, FOLDER_VARIABLE: str(stages), "MI_CHECKS_CACHE": str(no_models)}
+            if run.counts:
+                settings[COUNT_VARIABLE] = "1"
             cpu_before, began = _cpu_of_children(), time.perf_counter()
             ended = subprocess.run(
                 command, cwd=ROOT, env={**own, **settings}, capture_output=True, text=True, check=False
@@ -203,12 +218,13 @@ class Bench:
             processes = read_stages(stages)
             seconds = sum((Counter(each.stage_s) for each in processes), Counter[str]())
             return RunTiming(
-                name=name,
+                name=run.name,
                 wall_s=round(wall_s, 2),
                 cpu_s=round(cpu_s, 2),
                 peak_mb=[round(each.peak_mb) for each in processes],
                 results=self._results(folder / "report.json"),
                 stage_s={stage: round(seconds[stage], 2) for stage in STAGES if stage != WAITING},
+                operations=sum(each.operations for each in processes),
             )
 
     def _results(self, path: Path) -> int:
@@ -278,6 +294,7 @@ def measure(names: Sequence[str], behaviours: Sequence[str], models: Sequence[st
             if run.name in names:
                 timings.append(bench.time(run))
                 print(f"{run.name}: {timings[-1].wall_s:.1f} s", file=sys.stderr, flush=True)
+        operations = bench.time(COUNTING_RUN).operations if COUNTING_RUN.name in names else 0
     return SuiteRecord(
         date=date,
         commit=commit(),
@@ -289,6 +306,7 @@ def measure(names: Sequence[str], behaviours: Sequence[str], models: Sequence[st
         models=list(models),
         left_out=sorted(bench.left_out),
         runs=timings,
+        operations=operations,
     )
 
 
@@ -314,7 +332,11 @@ def comparison_table(record: SuiteRecord, previous: Sequence[SuiteRecord]) -> li
             ]  # fmt: skip
         rows.append(markdown_row(cells))
     speeds = [f"{record.gflops / each.gflops:.2f}" for each in compared for _ in range(2)]
-    return [*rows, markdown_row(["matrix products, GFLOP/s", "", f"{record.gflops:.1f}", "", "", *speeds])]
+    rows.append(markdown_row(["matrix products, GFLOP/s", "", f"{record.gflops:.1f}", "", "", *speeds]))
+    if record.operations:
+        counted = f"{record.operations / 1e12:.1f}·10¹² operations of matrix products of a cold run, at this speed"
+        rows.append(markdown_row([counted, "", "", f"≥ {record.floor_s:.1f}", "", *["–"] * len(speeds)]))
+    return rows
 
 
 def stage_table(record: SuiteRecord) -> list[str]:
@@ -362,7 +384,7 @@ def exceeded_limits(record: SuiteRecord) -> list[str]:
 
 def main() -> None:
     """Time the suite, print the record beside the previous ones, and append it."""
-    names = [run.name for run in RUNS]
+    names = [run.name for run in (*RUNS, COUNTING_RUN)]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=names, help="time these runs only")
     parser.add_argument("--behaviours", nargs="+", metavar="PATH", help="instead of all that ship, from the root")
