@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol, cast
 
@@ -112,6 +112,11 @@ class Sweep:
         """
         rows = self.recovered[np.array(places, dtype=np.int64)]
         return ratio_intervals(rows, self.effect_size, self.design, floor=self.floor, cache=self.cache)
+
+    def without(self, nodes: Collection[Node]) -> Sweep:
+        """Return the sweep of the other nodes."""
+        places = [place for place, node in enumerate(self.nodes) if node not in nodes]
+        return replace(self, nodes=tuple(self.nodes[place] for place in places), recovered=self.recovered[places])
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """Return the nodes that recover the most, with intervals.

@@ -262,37 +262,29 @@ class Suite:
             MiChecksError: not even the effect can be measured; the measurements are freed nevertheless.
         """
         key = (loaded.key, model)
-        measured = self._measurements.get(key)
-        if measured is None:
+        if key not in self._measurements:
             self._omissions.pop(key, None)
             return None
-        engine = self._active_engines[key]
-        has_activations, few_engine, engines = True, None, [engine]
         try:
-            omitted = self._omissions_of(loaded, model)
-            if for_report:
-                sweep_for_report(measured, lambda: self._few(loaded, model), omitted)
-            evidence = self._gather(loaded, model, measured)
-            if for_report:
-                evidence = self._add_drawings(loaded, model, measured, evidence, omitted)
-            evidence = replace(evidence, omitted=omitted.sentences, mediators_known=mediators_known(omitted))
-            few_engine = self._on_few.get(key, (None, None))[1]
-            engines = [each for each in (engine, few_engine) if each is not None]
-            for each in engines:
-                if isinstance(each, CachedEngine):
-                    each.add_intervals()
-            saved = [self._save(each, measured.loaded_model) for each in engines]  # every one, whatever the first says
-            has_activations = any(saved)
+            return self._finish(loaded, model, for_report=for_report)  # a method, so that no local name keeps an engine
         finally:
-            self._measurements.pop(key)
-            self._active_engines.pop(key)
-            self._on_few.pop(key, None)
-            self._evidence.pop(key, None)
-            self._omissions.pop(key, None)
-            del measured, engine, few_engine, engines
-            if has_activations:
-                self._freed_memory.return_if_grown()
-        return evidence
+            for by_key in (self._measurements, self._active_engines, self._on_few, self._evidence, self._omissions):
+                by_key.pop(key, None)
+            self._freed_memory.return_if_grown()
+
+    def _finish(self, loaded: LoadedBehaviour, model: str, *, for_report: bool) -> Evidence:
+        """Return the evidence of a behaviour on a model, as `close` does, and save the measurements to the cache."""
+        key = (loaded.key, model)
+        measured, omitted = self._measurements[key], self._omissions_of(loaded, model)
+        if for_report:
+            sweep_for_report(measured, lambda: self._few(loaded, model), omitted)
+        evidence = self._gather(loaded, model, measured)
+        if for_report:
+            evidence = self._add_drawings(loaded, model, measured, evidence, omitted)
+        for engine in (self._active_engines[key], self._on_few.get(key, (None, None))[1]):
+            if engine is not None:
+                self._save(engine, measured.loaded_model)
+        return replace(evidence, omitted=omitted.sentences, mediators_known=mediators_known(omitted))
 
     def _add_drawings(
         self,
@@ -322,10 +314,11 @@ class Suite:
                 self._on_few[key] = measured.with_batch(batch).with_engine(engine), engine
         return self._on_few[key][0]
 
-    def _save(self, engine: Engine | CachedEngine, loaded_model: LoadedModel) -> bool:
-        """Save the measurements to the cache, and return whether an engine was made, which has activations."""
+    def _save(self, engine: Engine | CachedEngine, loaded_model: LoadedModel) -> None:
+        """Save the measurements to the cache."""
         if not isinstance(engine, CachedEngine):
-            return True
+            return
+        engine.add_intervals()
         try:
             engine.save()
         except Exception as error:  # without a cache entry, the next run only takes longer
@@ -334,7 +327,6 @@ class Suite:
             report_traceback(f"the measurements of {loaded_model.name} could not be cached", error)
         self._engines[loaded_model.name] = engine.name
         self.cache_counts = self.cache_counts.plus(engine)
-        return engine.has_engine
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Return where each loaded model comes from and which engine measures it, by name."""

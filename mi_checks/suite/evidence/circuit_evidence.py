@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mi_checks.checks.hypothesis import Hypothesis, hypothesis
-from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import Edge, Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.residual_stream import is_parallel
 from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MIN_MEDIATOR_FRACTION, Circuit, CircuitEdge, CircuitNode
-from mi_checks.spec.node_names import ModelShape
+from mi_checks.spec.node_names import COMPONENT_PLURALS, ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
 from mi_checks.suite.evidence.node_cards import head_cards, neuron_cards
@@ -108,9 +108,7 @@ def _mediators(measured: Measurements, claimed: Container[Node]) -> dict[Node, _
     A node whose estimate is not above the threshold does not mediate, whatever its interval, which takes time.
     """
     strongest: dict[Node, _SingleEffect] = {}
-    for sweep in measured.sweeps.values():
-        if sweep.nodes[0].kind not in ("head", "neuron"):
-            continue
+    for sweep in _sweeps_to_draw(measured, claimed):
         is_above = sweep.recovered.mean(1) > MIN_MEDIATOR_FRACTION * sweep.effect_size.mean()
         places = [place for place, node in enumerate(sweep.nodes) if is_above[place] or node in claimed]
         try:
@@ -128,6 +126,18 @@ def _mediators(measured: Measurements, claimed: Container[Node]) -> dict[Node, _
             elif current.found:
                 strongest[node] = replace(before, found=True)
     return strongest
+
+
+def _sweeps_to_draw(measured: Measurements, claimed: Container[Node]) -> Iterator[Sweep]:
+    """Yield the sweeps of heads and neurons, with claimed nodes on all prompts, as their checks have denoised them."""
+    for place, sweep in measured.sweeps.items():
+        if place.component not in ("head", "neuron"):
+            continue
+        own = [node for node in sweep.nodes if node in claimed]
+        if own and sweep.design.n < len(measured.batch):
+            yield measured.sweep_of(own, sweep.at, COMPONENT_PLURALS[place.component])
+            sweep = sweep.without(own)
+        yield sweep
 
 
 def _single_effects(nodes: Sequence[Node], measured: Measurements) -> list[_SingleEffect]:
