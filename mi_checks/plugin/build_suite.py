@@ -51,8 +51,7 @@ def build_suite(options: Options, terminal: io.TextIOBase | None) -> Suite:
 def collect_garbage_rarely() -> None:
     """Keep the garbage collector from walking, again and again, through what is never freed.
 
-    The imports leave half a million objects, and a run creates little garbage. This saves a sixth of a run whose
-    measurements are all cached.
+    The imports leave half a million objects, and a run creates little garbage.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -262,6 +262,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
+        from mi_checks.plugin.build_suite import collect_garbage_rarely
+
+        collect_garbage_rarely()
         own = session.config.stash[SESSION]
         collected = session.config.stash.get(COLLECTED, [])
         own.session_results.selected = _ids(session.items, MEASURED_ITEMS, collected)

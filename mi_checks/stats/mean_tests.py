@@ -205,8 +205,7 @@ def mean_beyond_p_value(values: Floats, margin: float, design: SamplingDesign, l
         limits: the smallest and the largest possible value, symmetric around zero; None for values without limits.
     """
     mean = float(values.mean())
-    (refusal,) = refusals(values[None], design, limited=limits is not None)
-    if abs(mean) <= margin or refusal is not None:
+    if abs(mean) <= margin or refusals(values[None], design, limited=limits is not None) != [None]:
         return 1.0
     if limits is None and are_identical(values):
         return min(1.0, 2 * identical_p_value(abs(mean), Bound(at_least=margin), design))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        status = path.stat()
+        config = _parsed(path, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
         raise MiChecksError(
             f"{folder}: no config.json; a model folder contains config.json and model.safetensors"
@@ -40,7 +42,13 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise MiChecksError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(config, dict):
         raise MiChecksError(f"{path}: must be a mapping of the keys of TransformerBridgeConfig")
-    return config
+    return dict(config)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, _changed_ns: int, _n_bytes: int) -> Any:
+    """Return what a JSON file contains, which is read once: each item of a run asks for the shape of its model."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def is_huggingface(config: Mapping[str, Any]) -> bool:
