@@ -76,12 +76,11 @@ def verdict_table(results: Sequence[CheckResult]) -> list[str]:
     """Return the lines of a table of behaviours × models: the worst outcome, and the number of checks that passed."""
     behaviours = list(dict.fromkeys(result.behaviour for result in results))
     models = sorted({result.model for result in results})
-    cells = {
-        (behaviour, model): _cell([r for r in results if (r.behaviour, r.model) == (behaviour, model)])
-        for behaviour in behaviours
-        for model in models
-    }
-    rows = [["", *models], *([behaviour, *(cells[behaviour, model] for model in models)] for behaviour in behaviours)]
+    by_cell: dict[tuple[str, str], list[CheckResult]] = {}
+    for result in results:
+        by_cell.setdefault((result.behaviour, result.model), []).append(result)
+    rows = [["", *models]]
+    rows += [[behaviour, *(_cell(by_cell.get((behaviour, model), [])) for model in models)] for behaviour in behaviours]
     skipped = "   – skipped" if any(result.outcome == "skipped" for result in results) else ""
     legend = f"✓ all pass   ✗ a check fails   ? inconclusive   ! error{skipped}   absent: declared and found absent"
     return ["", *terminal_table(rows), legend]

@@ -44,7 +44,12 @@ def register_interim_report(config: pytest.Config, own: Session) -> None:
         terminal.write_line(f"open {page.absolute().as_uri()}; it is renewed while the run goes on")
 
     on_workers = getattr(config.option, "dist", "no") != "no"
-    interim = InterimReport(own.session_results, own.root, announce, on_workers=on_workers)
+
+    def is_measuring() -> bool:
+        """Return whether the run takes time; what workers do is not known here."""
+        return on_workers or own.item_runner.is_measuring
+
+    interim = InterimReport(own.session_results, own.root, announce, on_workers=on_workers, is_measuring=is_measuring)
     config.pluginmanager.register(interim, "mi_checks_interim_report")
 
 
@@ -58,6 +63,7 @@ class InterimReport:
         announce: Callable[[Path], None],
         *,
         on_workers: bool,
+        is_measuring: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin without a page.
@@ -67,6 +73,7 @@ class InterimReport:
             root: pytest's root directory.
             announce: tells the user where the page is; called once, when the first page is written.
             on_workers: whether the workers of `pytest -n` measure, whose results are in their journals.
+            is_measuring: returns whether the run measures anything; one that recalls all results soon ends.
             clock: returns the time in seconds.
         """
         self.options = session_results.options
@@ -74,6 +81,7 @@ class InterimReport:
         self._root = root
         self._announce = announce
         self._on_workers = on_workers
+        self._is_measuring = is_measuring
         self._clock = clock
         self._due = clock() + FIRST_PAGE_AFTER_S
         self._state: tuple[int, ...] = ()  # of what was shown last
@@ -89,7 +97,7 @@ class InterimReport:
 
         Whatever goes wrong is left to the report at the end of the run, which says so.
         """
-        if self._clock() < self._due:
+        if self._clock() < self._due or not self._is_measuring():
             return
         try:
             self._renew()

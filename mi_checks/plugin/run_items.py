@@ -82,6 +82,11 @@ class ItemRunner:
         """Return the suite, which is imported on first use, with torch and TransformerLens."""
         return build_suite(self.options, self.terminal)
 
+    @property
+    def is_measuring(self) -> bool:
+        """Return whether anything had to be measured so far, because no earlier run has stored its results."""
+        return "suite" in self.__dict__
+
     @cached_property
     def mutant_suite(self) -> MutantSuite:
         """Return the suite of mutants, made on first use."""
@@ -139,7 +144,7 @@ class ItemRunner:
         found = self.result_cache.find(loaded, model)
         if found is not None:
             self._take_finished(loaded, model, found)
-        if "suite" not in self.__dict__:
+        if not self.is_measuring:
             self.result_cache.forget(loaded, model)
             self._write_journal()
             return
@@ -327,7 +332,7 @@ class ItemRunner:
         self.session_results.add_provenance({claims: found.provenance})
         if found.guards is not None:
             self.session_results.guards[claims] = found.guards
-        if "suite" in self.__dict__:
+        if self.is_measuring:
             self.suite.close(loaded, model)
 
     def _save_finished(self, loaded: LoadedBehaviour, model: str, evidence: Evidence) -> None:
@@ -365,7 +370,7 @@ class ItemRunner:
     def _take_provenance(self) -> None:
         """Record where models come from, and how many measurements came from the cache."""
         session_results = self.session_results
-        if "suite" in self.__dict__:
+        if self.is_measuring:
             session_results.add_provenance(self.suite.provenance())
             session_results.guards.update(self.suite.loaded_models.guards())
             session_results.cache_counts = asdict(self.suite.cache_counts)

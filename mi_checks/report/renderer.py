@@ -42,6 +42,7 @@ def template_environment(*packages: str) -> Environment:
     return Environment(
         loader=ChoiceLoader([PackageLoader(package, "templates") for package in (*packages, "mi_checks.report")]),
         autoescape=True,
+        auto_reload=False,  # otherwise each use of a template looks whether its file has changed
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -150,5 +150,5 @@ def _field_names(of: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of)) if is_dataclass(of) else ()
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
-    return [float(f"{value:.{PER_PROMPT_DIGITS}g}") for value in values]
+def _rounded(values: Sequence[float]) -> list[float]:
+    return list(map(float, (f"%.{PER_PROMPT_DIGITS}g " * len(values) % tuple(values)).split()))
