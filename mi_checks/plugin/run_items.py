@@ -80,6 +80,7 @@ class ItemRunner:
     @cached_property
     def suite(self) -> Suite:
         """Return the suite, which is imported on first use, with torch and TransformerLens."""
+        self._write_journal(now=True)  # what was recalled until now
         return build_suite(self.options, self.terminal)
 
     @property
@@ -146,7 +147,6 @@ class ItemRunner:
             self._take_finished(loaded, model, found)
         if not self.is_measuring:
             self.result_cache.forget(loaded, model)
-            self._write_journal()
             return
         if "mutant_suite" in self.__dict__:
             with omitted.suppressing(f"the cache of the mutants of {what}"):
@@ -187,7 +187,8 @@ class ItemRunner:
 
     def _write_journal(self, *, now: bool = False) -> None:
         with self.session_results.omitted.suppressing("the journal of this run"):
-            if now or self.session_results.journal.due:
+            # A run that has measured nothing loses nothing if it is killed.
+            if now or (self.is_measuring and self.session_results.journal.due):
                 self._take_provenance()
                 self.session_results.write_journal()
 

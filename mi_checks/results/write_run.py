@@ -20,6 +20,7 @@ from mi_checks.files import write_file
 from mi_checks.results.run import Run
 
 LEAF_TYPES = (str, int, float, bool, type(None))
+EXACT_LEAF_TYPES = frozenset(LEAF_TYPES)
 PER_PROMPT_DIGITS = 6  # significant digits of values per prompt: half the size, and far more than float32 means
 JOURNAL_SUFFIX = ".part"
 MAX_WORKER_DELAY = datetime.timedelta(minutes=1)  # between the starts of the workers of one run
@@ -35,7 +36,7 @@ def as_data(value: Any) -> Any:
         return {name: as_data(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {name: as_data(each) for name, each in value.items()}
-    if isinstance(value[0] if value else "", LEAF_TYPES) and all(isinstance(each, LEAF_TYPES) for each in value):
+    if EXACT_LEAF_TYPES.issuperset(map(type, value)):
         return list(value)
     return [as_data(each) for each in value]
 
