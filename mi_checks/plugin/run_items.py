@@ -80,7 +80,8 @@ class ItemRunner:
     @cached_property
     def suite(self) -> Suite:
         """Return the suite, which is imported on first use, with torch and TransformerLens."""
-        self._write_journal(now=True)  # what was recalled until now
+        if self.session_results.results:  # recalled until now, and lost if what follows is killed
+            self._write_journal(now=True)
         return build_suite(self.options, self.terminal)
 
     @property

@@ -212,8 +212,8 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_old_one(path):
         "write_baseline(Path(sys.argv[1]), made(result(mean=3.0)), 'm.json')\n"
     )
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    writer = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=False
+    writer = subprocess.run(  # -B: of a module that it imports late, half of the bytecode would be written
+        [sys.executable, "-B", "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=False
     )
     assert "m.json: cannot be written: File too large; it is unchanged. Make the folder writable" in writer.stderr
     assert path.read_bytes() == before

@@ -212,6 +212,7 @@ def test_a_limit_on_the_size_of_files(place):
     done = process(
         place, "report", "good.json", "-o", "limited.html",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # only half of which would be written
     )  # fmt: skip
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
