@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from torch.utils.flop_counter import FlopCounterMode
+    from operation_counter import OperationCounter
 
 FOLDER_VARIABLE, COUNT_VARIABLE = "MI_STAGES_FOLDER", "MI_COUNT_OPERATIONS"
 INTERVAL_S = 0.02
@@ -142,13 +142,13 @@ class StageSampler(threading.Thread):
         self._rules: dict[CodeType, int] = {}
         self._seconds: Counter[str] = Counter({START: time.time() - psutil.Process().create_time()})
         self._last = time.perf_counter()
-        self._counter: FlopCounterMode | None = None
+        self._counter: OperationCounter | None = None
 
     def count_operations(self) -> None:
         """Count the operations of this thread from now on. It must be the main one, and torch is imported."""
-        from torch.utils.flop_counter import FlopCounterMode
+        from operation_counter import OperationCounter
 
-        self._counter = FlopCounterMode(display=False)
+        self._counter = OperationCounter()
         self._counter.__enter__()
 
     def run(self) -> None:
@@ -164,7 +164,7 @@ class StageSampler(threading.Thread):
         """Write what this process spent."""
         # Set by xdist in its workers:
         process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        operations = 0 if self._counter is None else int(self._counter.get_total_flops())
+        operations = 0 if self._counter is None else self._counter.operations
         stages = ProcessStages(process, time.process_time(), peak_memory_mb(), dict(self._seconds), operations)
         (self._folder / f"{os.getpid()}.json").write_text(json.dumps(asdict(stages)), encoding="utf-8")
 
