@@ -335,7 +335,7 @@ class Measurements:
         return {**self._shown_sweeps, **self._sweeps}
 
     def show_sweep(self, place: SweepPlace, on_few: Callable[[], Measurements]) -> None:
-        """Add a sweep that no check reads, made on few of the prompts, unless there is one of this place.
+        """Add a sweep on few of the prompts, which no check reads, unless this place has already been swept.
 
         Args:
             place: what is swept, and where.

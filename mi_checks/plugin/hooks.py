@@ -267,16 +267,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         collect_garbage_rarely()
         own = session.config.stash[SESSION]
         collected = session.config.stash.get(COLLECTED, [])
-        own.session_results.selected = _ids(session.items, MEASURED_ITEMS, collected)
-        own.session_results.mutants.selected = _ids(session.items, MutantsItem, collected)
+        order = {node_id: place for place, node_id in enumerate(collected)}
+        own.session_results.selected = _ids(session.items, MEASURED_ITEMS, order)
+        own.session_results.mutants.selected = _ids(session.items, MutantsItem, order)
         for item in session.items:
             if isinstance(item, MEASURED_ITEMS):
                 own.item_runner.result_cache.select(item.parent.loaded, item.parent.model, item.name)
 
 
-def _ids(items: list[pytest.Item], kind: Any, collected: list[str]) -> list[str]:
+def _ids(items: list[pytest.Item], kind: Any, order: dict[str, int]) -> list[str]:
     """Return the ids of the items of a kind, in the order in which they were collected, not that of measuring."""
-    order = {node_id: place for place, node_id in enumerate(collected)}
     ids = [item.selectable_id for item in items if isinstance(item, kind)]
     return sorted(ids, key=lambda node_id: order.get(node_id, len(order)))
 

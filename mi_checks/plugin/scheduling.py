@@ -77,7 +77,7 @@ class BehaviourScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist h
         return group_of(nodeid)
 
     def _reschedule(self, node: WorkerController) -> None:
-        """Queue the next groups of a worker; shut it down if there is nothing that it should measure."""
+        """Queue the next groups of a worker, or shut it down if nothing is left for it to measure."""
         while not node.shutting_down and self._needs_work(node):
             self._queue_next_group(node)
 

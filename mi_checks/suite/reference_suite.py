@@ -212,9 +212,11 @@ class ReferenceSuite:
             # Mediators are compared only at positions that were swept in both models.
             swept = self._suite.measurements(loaded, model).sweeps if sweep_heads else {}
             for place, sweep in swept.items():
-                if place.component == "head" and sweep.design.n < len(measured.batch):
+                if place.component != "head":
+                    continue
+                if sweep.design.n < len(measured.batch):
                     suite.show_sweep(loaded, reference, place)
-                elif place.component == "head":
+                else:
                     measured.sweep(*place)
             results = {
                 name: suite.check(loaded, reference, check, node_id="", claimed_at=NO_LINE, rerun="")

@@ -224,7 +224,7 @@ class Suite:
         return self._gather(loaded, model, measured)
 
     def show_sweep(self, loaded: LoadedBehaviour, model: str, place: SweepPlace) -> None:
-        """Sweep a behaviour on a model on as few prompts as a drawing needs, unless it has been swept there."""
+        """Sweep a place on as few prompts as a drawing needs, unless it has already been swept."""
         self.measurements(loaded, model).show_sweep(place, lambda: self._few(loaded, model))
 
     def _gather(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:

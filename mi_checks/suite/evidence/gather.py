@@ -211,7 +211,7 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
 
 
 def sweep_for_report(measured: Measurements, on_few: Callable[[], Measurements], omitted: Omissions) -> None:
-    """Denoise every node that a check looks for mediators among, or else every head, each alone.
+    """Denoise, one at a time, all nodes among which a check looks for mediators; if none does, all heads.
 
     Heat maps, circuits and the mediators of baselines need these sweeps. The number of their prompts is decided here:
     a sweep of heads that a check tests as a whole (`mediators` with `exactly`) is of all prompts, whether or not the
